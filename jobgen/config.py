@@ -11,7 +11,7 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from jobgen.deepspeed_config import check_deepspeed_file
@@ -45,11 +45,20 @@ class Config(BaseModel):
     ignored: ClassVar[dict[str, str]] = {}
     # Fields that name files which must exist before a script starts.
     input_files: ClassVar[tuple[str, ...]] = ()
+    # Pairs of fields of which the first must not be above the second.
+    ordered: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     @classmethod
     def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
         """Restructure a file in the original project's shape; other files come back unchanged."""
         return raw
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "Config":
+        for low, high in self.ordered:
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} = {getattr(self, low)} is above {high} = {getattr(self, high)}")
+        return self
 
 
 class PrepareConfig(Config):
@@ -62,6 +71,7 @@ class PrepareConfig(Config):
         "save_folder": "output_dir",
     }
     input_files = ("source",)
+    ordered = (("min_tokens", "max_tokens"),)
 
     source: str = Field(
         description="table of postings: .csv, .tsv, .jsonl, .parquet or .pkl (a DataFrame, or plain"
@@ -128,6 +138,7 @@ class TrainConfig(Config):
     }
     ignored = {"fp16_full_eval": "evaluation runs in the precision of the training"}
     input_files = ("train", "test", "ds_config")
+    ordered = (("keywords_min", "keywords_max"),)
 
     train: str | None = Field(
         None, description="prepared table to learn from (a notebook passes a DataFrame instead)"
@@ -224,6 +235,7 @@ class GenerateConfig(Config):
         "output_core_name": "output_name",
     }
     ignored = {"length_penalty": "it belongs to beam search, and the texts are sampled"}
+    ordered = (("min_length", "max_length"),)
 
     model: str = Field(
         description="trained model folder; with model_preload: the base model its weights belong to"
@@ -239,6 +251,9 @@ class GenerateConfig(Config):
     output_name: str = Field("postings", description="name of the CSV, without .csv")
     min_length: int = Field(0, ge=0, description="fewest tokens of prompt and text before it may end")
     max_length: int = Field(700, ge=16, description="most tokens of prompt and text")
+    beyond_positions: Literal["stop", "lower"] = Field(
+        "stop", description="when max_length exceeds the model's positions: stop, or lower it"
+    )
     do_sample: bool = Field(True, description="sample; false: always the likeliest token")
     temperature: float = Field(0.9, gt=0, description="below 1 safer, above 1 wilder")
     top_k: OptionalCount = Field(None, description="sample from the k likeliest; null: from all")
@@ -264,6 +279,8 @@ class GenerateConfig(Config):
         raw = dict(raw)
         if isinstance(raw.get("config"), dict):
             raw = {**raw.pop("config"), **raw}
+            # Its files ask for 2400 tokens of models that have 1024 positions.
+            raw.setdefault("beyond_positions", "lower")
             workdir = raw.pop("workdir", "") or ""
             for key in ("model_path", "output_fld", "cache_dir"):
                 if isinstance(raw.get(key), str):
@@ -413,6 +430,8 @@ def _plain_value(value: Any, info: FieldInfo | None) -> Any:
 def _describe(error: Any, model: type[Config], raw: dict[str, Any]) -> str:
     """One line for one pydantic error: the field, what was given, what is accepted."""
     path = error["loc"]
+    if not path:  # of a check between two fields
+        return error["msg"].removeprefix("Value error, ")
     name = ".".join(str(part) for part in path if part not in ("str", "list[str]"))
     if error["type"] == "extra_forbidden":
         known = [*model.model_fields, *model.renamed] if len(path) == 1 else ["title", "keywords"]

@@ -86,14 +86,15 @@ def extract_keywords(
     return keywords
 
 
-def sentence_embedder(folder: str, progress: bool) -> Embed:
+def sentence_embedder(folder: str) -> Embed:
     """An `Embed` of a sentence-transformers model folder; batches are sorted by length."""
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(folder)
 
     def embed(texts: Sequence[str]) -> np.ndarray:
-        return model.encode(list(texts), batch_size=256, show_progress_bar=progress)
+        print(f"embedding {len(texts)} texts", flush=True)
+        return model.encode(list(texts), batch_size=64, show_progress_bar=True)
 
     return embed
 

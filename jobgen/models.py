@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from jobgen.config import OFFLINE_MODEL
 from jobgen.errors import InputError
-from jobgen.prompts import SPECIAL_TOKENS
+from jobgen.prompts import SEP, SPECIAL_TOKENS
 
 # Configuration keys that hold the number of positions, by architecture.
 _POSITION_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
@@ -54,8 +54,12 @@ def positions(folder: Path) -> int | None:
     return next((config[key] for key in _POSITION_KEYS if isinstance(config.get(key), int)), None)
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Any:
     """The model's own tokenizer with the special tokens of our sequence added.
+
+    Args:
+        folder: model folder.
+        fine_tuned: refuse a folder whose tokenizer lacks our tokens.
 
     Returns:
         A Hugging Face tokenizer. Added tokens stand behind its vocabulary, in the order of
@@ -64,6 +68,10 @@ def load_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    if fine_tuned and SEP not in tokenizer.get_vocab():
+        raise InputError(
+            str(folder), f"knows no {SEP}: it was not fine-tuned on postings; cli_training.py does that"
+        )
     tokenizer.add_special_tokens(SPECIAL_TOKENS)
     tokenizer.padding_side = "left"
     return tokenizer

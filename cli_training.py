@@ -1,0 +1,60 @@
+"""Prepared tables -> fine-tuned model folder, under DeepSpeed's launcher or in one process.
+
+  deepspeed cli_training.py -cfg train_configs/offline_default.json
+  deepspeed --num_gpus 2 cli_training.py -cfg train_configs/gpt2-large.json
+  python cli_training.py -cfg train_configs/offline_default.json --dry-run
+"""
+
+import argparse
+import math
+import os
+from pathlib import Path
+
+from jobgen.cli import parse_arguments, read_config, run, say
+from jobgen.config import TrainConfig
+from jobgen.errors import InputError
+from jobgen.frames import check_writable, read_prepared, write_json
+
+
+def main() -> None:
+    """Read configuration and tables, check them, train, export."""
+    arguments = parse_arguments(__doc__, TrainConfig, _flags)
+    config = read_config(arguments, TrainConfig, required=("train",))
+    train_frame = read_prepared(config.train)
+    test_frame = read_prepared(config.test) if config.test else None
+    run_dir = Path(config.output_dir)
+    if (run_dir / "checkpoints").exists() and not (arguments.resume or arguments.overwrite):
+        raise InputError(
+            config.output_dir,
+            "holds an earlier run; go on with --resume, start over with --overwrite, or choose"
+            " another folder with --set output_dir=...",
+        )
+
+    # Heavy libraries load only now, so that a wrong file is reported at once.
+    from jobgen import export, report
+    from utils import NLP_model
+
+    nlp = NLP_model(config)
+    training_set = nlp.training_set(train_frame)
+    test_set = nlp.test_set(test_frame) if config.test else None
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    report.print_training(config, training_set, test_set, processes)
+    if arguments.dry_run:
+        return
+    check_writable(config.output_dir)
+    export.start_run_folder(config, training_set, test_set, fresh=not arguments.resume)
+    figures = nlp.train(train_frame, test_frame, resume=arguments.resume)
+    nlp.save(str(run_dir / "trained_model"))
+    export.describe_model(config, run_dir, figures)
+    report.plot_losses(run_dir / "metrics.jsonl", run_dir / "loss.png")
+
+
+def _flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    parser.add_argument("--overwrite", action="store_true", help="start over in an old run's folder")
+    parser.add_argument("--dry-run", action="store_true", help="check and show all; do not train")
+    parser.add_argument("--local_rank", type=int, help="given by the launcher")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,175 @@
+"""NLP_model: tokenizer, model, training engine and generation in one object, for notebooks."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jobgen.config import GenerateConfig, TrainConfig
+from jobgen.dataset import PostingDataset
+from jobgen.errors import InputError
+from jobgen.models import load_model, load_tokenizer, locate, positions
+from jobgen.models import unfreeze_last_n as unfreeze_blocks
+
+
+class NLP_model:  # noqa: N801, the name that users of the original project import
+    """A causal language model that learns postings and writes them.
+
+    Args:
+        config: the training configuration, as a `TrainConfig` or a dict of its fields.
+
+    Attributes:
+        tokenizer: the model's tokenizer with the added special tokens.
+        model: the `PreTrainedModel`; its weights load at the first use.
+
+    Raises:
+        InputError: the model cannot be found, or `max_len` is beyond its positions.
+
+    Example:
+        >>> nlp = NLP_model({"model": "gpt2-large", "ds_config": "DS_configs/zero2_12gb.json"})
+        ... nlp.train(train_frame, test_frame)
+        ... nlp.generate(["Data Engineer"], [["Python", "Spark"]])  # doctest: +SKIP
+    """
+
+    def __init__(self, config: TrainConfig | dict[str, Any]):
+        self.config = config if isinstance(config, TrainConfig) else TrainConfig(**config)
+        weights = self.config.model_preload
+        preload_folder = weights if weights and Path(weights).is_dir() else None
+        self._weights = None if preload_folder else weights
+        self._folder = locate(preload_folder or self.config.model, self.config.cache_dir)
+        self.limit = positions(self._folder)
+        if self.limit and self.config.max_len > self.limit:
+            raise InputError(
+                "max_len",
+                f"{self.config.max_len} given, but {self.config.model} has {self.limit} positions",
+            )
+        self.tokenizer = load_tokenizer(self._folder)
+        self.trainer = None
+
+    @classmethod
+    def load(
+        cls, folder: str, weights: str | None = None, cache_dir: str | None = None
+    ) -> "NLP_model":
+        """Load a fine-tuned model.
+
+        Args:
+            folder: what `save` wrote; with `weights`, the base model they belong to.
+            weights: a `pytorch_model.bin` of the original project, or a model folder.
+            cache_dir: where a base model is kept.
+
+        Raises:
+            InputError: the model was never fine-tuned on postings.
+        """
+        if weights is None or Path(weights).is_dir():
+            load_tokenizer(locate(weights or folder, cache_dir), fine_tuned=True)
+        return cls(TrainConfig(model=folder, model_preload=weights, cache_dir=cache_dir, max_len=8))
+
+    @cached_property
+    def arguments(self) -> Any:
+        """The Trainer's arguments; making them starts DeepSpeed where the configuration has it."""
+        from jobgen.training import training_arguments
+
+        return training_arguments(self.config)
+
+    @cached_property
+    def model(self) -> Any:
+        """The weights, in fp32; under ZeRO-3 already partitioned."""
+        import torch
+        from transformers import set_seed
+
+        if self.config.ds_config:
+            _ = self.arguments  # before the weights: ZeRO-3 partitions them while they load
+        set_seed(self.config.seed)  # of the embeddings of the added tokens
+        return load_model(self._folder, self.tokenizer, self._weights, dtype=torch.float32)
+
+    def unfreeze_last_n(self, n: int) -> int:
+        """Train only the last n blocks, final norm and embeddings; returns the parameters trained."""
+        return unfreeze_blocks(self.model, n)
+
+    def training_set(self, frame: pd.DataFrame) -> PostingDataset:
+        """Rows as the model sees them in training: keywords drawn anew each epoch."""
+        keywords = (self.config.keywords_min, self.config.keywords_max)
+        return PostingDataset(
+            frame, self.tokenizer, self.config.max_len, keywords, self.config.loss_on, self.config.seed
+        )
+
+    def test_set(self, frame: pd.DataFrame) -> PostingDataset:
+        """Rows as the model sees them in evaluation: first eight keywords, loss on the text."""
+        rows = frame.head(self.config.eval_rows or len(frame))
+        return PostingDataset(rows, self.tokenizer, self.config.max_len)
+
+    def train(
+        self, train_frame: pd.DataFrame, test_frame: pd.DataFrame | None = None, resume: bool = False
+    ) -> dict[str, float]:
+        """Fine-tune, with evaluation, checkpoints and logs in the run folder.
+
+        Args:
+            train_frame: columns title, keywords (lists), text.
+            test_frame: the same, held out; None to train without evaluation.
+            resume: go on from the newest checkpoint of the run folder.
+
+        Returns:
+            The held-out figures at the end: `eval_nats_per_byte`, `eval_perplexity` and others;
+            empty without a test frame.
+        """
+        from jobgen.training import PostingTrainer, last_checkpoint, resume_hint
+
+        run = Path(self.config.output_dir)
+        checkpoint = last_checkpoint(run) if resume else None
+        train_set = self.training_set(train_frame)
+        test_set = None if test_frame is None else self.test_set(test_frame)
+        if self.config.unfreeze_last_n is not None:
+            self.unfreeze_last_n(self.config.unfreeze_last_n)
+        self.trainer = PostingTrainer(
+            self.model, self.arguments, self.tokenizer, train_set, test_set, run
+        )
+        with resume_hint(run):
+            self.trainer.train(resume_from_checkpoint=checkpoint)
+        return self.trainer.evaluate() if test_set else {}
+
+    def evaluate(self, frame: pd.DataFrame) -> dict[str, float]:
+        """Held-out figures of a frame.
+
+        Returns:
+            `eval_nats_per_byte` (of the texts, given title and 8 keywords), `eval_nats_per_token`,
+            `eval_perplexity`, and the Trainer's timings.
+        """
+        from jobgen.training import PostingTrainer, evaluation_arguments
+
+        test_set = self.test_set(frame)
+        if self.trainer is not None:
+            return self.trainer.evaluate(test_set)
+        arguments = evaluation_arguments(self.config)
+        run = Path(self.config.output_dir)
+        return PostingTrainer(self.model, arguments, self.tokenizer, None, test_set, run).evaluate()
+
+    def generate(
+        self, titles: list[str], keywords: list[list[str]], **settings: Any
+    ) -> pd.DataFrame:
+        """Write postings.
+
+        Args:
+            titles: one per prompt.
+            keywords: a list of keywords per title.
+            settings: fields of `GenerateConfig`, such as `temperature` or `num_return_sequences`.
+
+        Returns:
+            Columns title, keywords, text, finished; `num_return_sequences` rows per title.
+        """
+        from jobgen.decoding import pick_device, write_postings
+
+        config = GenerateConfig(model=self.config.model, **settings)
+        prompts = list(zip(titles, keywords, strict=True))
+        if self.trainer is None:
+            self.model.to(pick_device(config.device))
+        batches = write_postings(self.model, self.tokenizer, prompts, config)
+        return pd.DataFrame([posting for batch in batches for posting in batch])
+
+    def save(self, folder: str) -> None:
+        """Write a plain Hugging Face model folder: safetensors, tokenizer, generation settings."""
+        if self.trainer is not None:
+            self.trainer.save_model(folder)  # gathers what ZeRO has partitioned
+        else:
+            self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
