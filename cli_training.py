@@ -10,7 +10,7 @@ import math
 import os
 from pathlib import Path
 
-from jobgen.cli import parse_arguments, read_config, run, say
+from jobgen.cli import is_main_process, parse_arguments, read_config, run, say
 from jobgen.config import TrainConfig
 from jobgen.errors import InputError
 from jobgen.frames import check_writable, read_prepared, write_json
@@ -46,7 +46,11 @@ def main() -> None:
     figures = nlp.train(train_frame, test_frame, resume=arguments.resume)
     nlp.save(str(run_dir / "trained_model"))
     export.describe_model(config, run_dir, figures)
-    report.plot_losses(run_dir / "metrics.jsonl", run_dir / "loss.png")
+    if is_main_process():
+        report.plot_losses(run_dir / "metrics.jsonl", run_dir / "loss.png")
+    if figures:
+        say(f"held out: {figures['eval_nats_per_byte']:.4f} nats a byte")
+    say(f"model: {run_dir / 'trained_model'}")
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:

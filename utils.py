@@ -157,10 +157,17 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         Returns:
             Columns title, keywords, text, finished; `num_return_sequences` rows per title.
         """
-        from jobgen.decoding import pick_device, write_postings
+        from jobgen.decoding import (
+            fit_to_positions,
+            neutralise_prompts,
+            pick_device,
+            write_postings,
+        )
 
         config = GenerateConfig(model=self.config.model, **settings)
-        prompts = list(zip(titles, keywords, strict=True))
+        config = fit_to_positions(config, self.limit)
+        pairs = list(zip(titles, keywords, strict=True))
+        prompts, _ = neutralise_prompts(pairs, self.tokenizer)
         if self.trainer is None:
             self.model.to(pick_device(config.device))
         batches = write_postings(self.model, self.tokenizer, prompts, config)

@@ -1,25 +1,18 @@
 """Titles and keywords -> postings, by sampling in batches."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
+from jobgen.cli import say
 from jobgen.config import GenerateConfig
 from jobgen.dataset import encode
 from jobgen.errors import InputError
+from jobgen.frames import Posting
 from jobgen.models import special_tokens
 from jobgen.prompts import neutralise, render_prompt
-
-
-class Posting(NamedTuple):
-    """A posting that was written."""
-
-    title: str
-    keywords: list[str]
-    text: str
-    finished: bool  # ended by itself, within the length limit
 
 
 def pick_device(wanted: str) -> str:
@@ -35,6 +28,33 @@ def pick_device(wanted: str) -> str:
     return wanted
 
 
+def fit_to_positions(config: GenerateConfig, limit: int | None) -> GenerateConfig:
+    """Check max_length against the model's positions; lower it where the configuration says so.
+
+    Raises:
+        InputError: it is beyond them, and `beyond_positions` is "stop".
+    """
+    if limit is None or config.max_length <= limit:
+        return config
+    given = f"max_length {config.max_length} is beyond the {limit} positions of {config.model}"
+    if config.beyond_positions == "stop":
+        raise InputError("max_length", f"{given}; accepted: at most {limit}")
+    say(f"warning: {given}; lowered to {limit}")
+    return config.model_copy(update={"max_length": limit})
+
+
+def neutralise_prompts(
+    prompts: Sequence[tuple[str, list[str]]], tokenizer: Any
+) -> tuple[list[tuple[str, list[str]]], int]:
+    """Break up special-token strings in titles and keywords; also returns how many there were."""
+    tokens, total, safe = special_tokens(tokenizer), 0, []
+    for title, keywords in prompts:
+        parts = [neutralise(part, tokens) for part in (title, *keywords)]
+        total += sum(count for _, count in parts)
+        safe.append((parts[0][0], [text for text, _ in parts[1:]]))
+    return safe, total
+
+
 def write_postings(
     model: Any, tokenizer: Any, prompts: Sequence[tuple[str, list[str]]], config: GenerateConfig
 ) -> Iterator[list[Posting]]:
@@ -46,7 +66,7 @@ def write_postings(
     Args:
         model: fine-tuned causal LM.
         tokenizer: its tokenizer, with the special tokens.
-        prompts: title and keywords of each.
+        prompts: title and keywords of each, from `neutralise_prompts`.
         config: lengths, sampling settings, seed.
 
     Yields:
@@ -55,11 +75,9 @@ def write_postings(
     Raises:
         InputError: a prompt leaves no room for a text; nothing has been written then.
     """
-    tokens = special_tokens(tokenizer)
     rows = []
     for title, keywords in prompts:
-        safe = [neutralise(part, tokens)[0] for part in (title, *keywords)]
-        ids = encode(tokenizer, [render_prompt(safe[0], safe[1:])])[0]
+        ids = encode(tokenizer, [render_prompt(title, keywords)])[0]
         if len(ids) >= config.max_length:
             raise InputError(
                 f'prompt "{title[:60]}"',

@@ -1,6 +1,7 @@
 """What is shown to people: tables in the terminal and plots."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,11 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from jobgen.cli import is_main_process
+from jobgen.config import TrainConfig
+from jobgen.dataset import PostingDataset
+from jobgen.frames import Posting
+from jobgen.metrics import covered_keywords
 from jobgen.preparation import Counts
 
 
@@ -29,6 +35,50 @@ def print_preparation(counts: Counts, n_tokens: pd.Series) -> None:
     for number, low, high in zip(numbers, edges[:-1], edges[1:], strict=True):
         bar = "█" * round(40 * number / numbers.max())
         console.print(f"{low:6.0f} - {high:4.0f}  {bar} {number}", highlight=False)
+
+
+def print_training(
+    config: TrainConfig, training: PostingDataset, test: PostingDataset | None, processes: int
+) -> None:
+    """Rows, tokens and steps of a training, and three of its rows as the model sees them."""
+    if not is_main_process():
+        return
+    console = Console()
+    table = Table("", "training", "held out", title=f"Training {config.model}")
+    sets = [training] + ([test] if test else [])
+    table.add_row("rows", *(str(len(rows)) for rows in sets))
+    table.add_row("dropped: too long", *(str(rows.dropped) for rows in sets))
+    table.add_row("special tokens neutralised", *(str(rows.neutralised) for rows in sets))
+    table.add_row("tokens, at most", *(f"{sum(rows.n_tokens):,}" for rows in sets))
+    table.add_row("longest row", *(str(max(rows.n_tokens)) for rows in sets))
+    batches = math.ceil(math.ceil(len(training) / config.micro_batch_size) / processes)
+    steps = math.ceil(config.epochs * math.ceil(batches / config.gradient_accumulation_steps))
+    table.add_row("optimizer steps", str(config.max_steps or steps))
+    table.add_row(
+        "postings a step",
+        str(config.micro_batch_size * config.gradient_accumulation_steps * processes),
+    )
+    console.print(table)
+    for row in range(min(3, len(training))):
+        ids = training[row]["input_ids"]
+        console.rule(f"row {row + 1}, {len(ids)} tokens")
+        console.print(training.tokenizer.decode(ids), markup=False, highlight=False)
+    console.rule()
+
+
+def print_posting(posting: Posting) -> None:
+    """Show one posting with the keywords that it mentions and those that it does not."""
+    console = Console()
+    console.rule(posting.title)
+    console.print(posting.text, markup=False, highlight=False)
+    console.rule()
+    covered = covered_keywords(posting.text, posting.keywords)
+    for found, label in ((True, "mentioned"), (False, "missing")):
+        words = [word for word, is_in in zip(posting.keywords, covered, strict=True) if is_in == found]
+        if words:
+            console.print(f"{label}: {', '.join(words)}", markup=False, highlight=False)
+    if not posting.finished:
+        console.print("cut off at max_length")
 
 
 def plot_losses(metrics: Path, png: Path) -> None:
