@@ -1,6 +1,7 @@
 """The Hugging Face Trainer with DeepSpeed's engine, set up for postings."""
 
 import contextlib
+import ctypes
 import json
 import math
 import os
@@ -34,6 +35,19 @@ def set_single_process_environment() -> None:
         os.environ.setdefault(name, value)
 
 
+def keep_freed_memory() -> None:
+    """Let glibc reuse large blocks instead of returning them to the system after each operation.
+
+    On a CPU the logits and their gradients are blocks of hundreds of megabytes; mapping and zeroing
+    their pages anew took a third of each step. Does nothing without glibc. See mallopt(3).
+    """
+    trim_threshold, mmap_max = -1, -4
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(mmap_max, 0)
+        libc.mallopt(trim_threshold, 2**31 - 1)
+
+
 def half_precision() -> str | None:
     """The 16-bit format of this machine's GPU, bf16 or fp16; None without a GPU."""
     if not torch.cuda.is_available():
@@ -54,6 +68,8 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         deepspeed = read_json(config.ds_config)
         _check_precision(config, deepspeed, precision)
         _announce_compilation(compiled_op(deepspeed, torch.cuda.is_available()))
+    if not torch.cuda.is_available():
+        keep_freed_memory()
     run = Path(config.output_dir)
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(run / "tensorboard")
     return TrainingArguments(
