@@ -1,7 +1,7 @@
-"""Titles and keywords -> postings, in a CSV or on the terminal.
+r"""Titles and keywords -> postings, in a CSV or on the terminal.
 
   python cli_generate_text.py -cfg generate_configs/offline_default.json
-  python cli_generate_text.py -cfg generate_configs/offline_default.json \\
+  python cli_generate_text.py -cfg generate_configs/offline_default.json \
       --title "Data Engineer" --keywords "Python,Spark,remote work"
 """
 

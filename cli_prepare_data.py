@@ -1,7 +1,7 @@
 """Table of job postings -> two pickled DataFrames to train and test on, and a manifest.
 
-  python cli_prepare_data.py -cfg prepare_configs/sample.json
-  python cli_prepare_data.py -cfg prepare_configs/sample.json --set source=my_postings.csv
+python cli_prepare_data.py -cfg prepare_configs/sample.json
+python cli_prepare_data.py -cfg prepare_configs/sample.json --set source=my_postings.csv
 """
 
 from pathlib import Path

@@ -1,19 +1,18 @@
 """Prepared tables -> fine-tuned model folder, under DeepSpeed's launcher or in one process.
 
-  deepspeed cli_training.py -cfg train_configs/offline_default.json
-  deepspeed --num_gpus 2 cli_training.py -cfg train_configs/gpt2-large.json
-  python cli_training.py -cfg train_configs/offline_default.json --dry-run
+deepspeed cli_training.py -cfg train_configs/offline_default.json
+deepspeed --num_gpus 2 cli_training.py -cfg train_configs/gpt2-large.json
+python cli_training.py -cfg train_configs/offline_default.json --dry-run
 """
 
 import argparse
-import math
 import os
 from pathlib import Path
 
 from jobgen.cli import is_main_process, parse_arguments, read_config, run, say
 from jobgen.config import TrainConfig
 from jobgen.errors import InputError
-from jobgen.frames import check_writable, read_prepared, write_json
+from jobgen.frames import check_writable, read_prepared
 
 
 def main() -> None:
@@ -55,7 +54,7 @@ def main() -> None:
 
 def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    parser.add_argument("--overwrite", action="store_true", help="start over in an old run's folder")
+    parser.add_argument("--overwrite", action="store_true", help="start over in this folder")
     parser.add_argument("--dry-run", action="store_true", help="check and show all; do not train")
     parser.add_argument("--local_rank", type=int, help="given by the launcher")
 

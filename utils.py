@@ -84,14 +84,19 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         return load_model(self._folder, self.tokenizer, self._weights, dtype=torch.float32)
 
     def unfreeze_last_n(self, n: int) -> int:
-        """Train only the last n blocks, final norm and embeddings; returns the parameters trained."""
+        """Train the last n blocks, final norm and embeddings; returns how many parameters."""
         return unfreeze_blocks(self.model, n)
 
     def training_set(self, frame: pd.DataFrame) -> PostingDataset:
         """Rows as the model sees them in training: keywords drawn anew each epoch."""
         keywords = (self.config.keywords_min, self.config.keywords_max)
         return PostingDataset(
-            frame, self.tokenizer, self.config.max_len, keywords, self.config.loss_on, self.config.seed
+            frame,
+            self.tokenizer,
+            self.config.max_len,
+            keywords,
+            self.config.loss_on,
+            self.config.seed,
         )
 
     def test_set(self, frame: pd.DataFrame) -> PostingDataset:
@@ -100,7 +105,10 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         return PostingDataset(rows, self.tokenizer, self.config.max_len)
 
     def train(
-        self, train_frame: pd.DataFrame, test_frame: pd.DataFrame | None = None, resume: bool = False
+        self,
+        train_frame: pd.DataFrame,
+        test_frame: pd.DataFrame | None = None,
+        resume: bool = False,
     ) -> dict[str, float]:
         """Fine-tune, with evaluation, checkpoints and logs in the run folder.
 

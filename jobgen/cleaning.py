@@ -10,19 +10,21 @@ from collections.abc import Callable
 
 import ftfy
 
-_SITE_LINES = re.compile(r"(?im)^[ \t]*show (?:more|less)[ \t]*$|(?<=[.!?\s])show (?:more|less)\s*\Z")
+_SITE_LINES = re.compile(
+    r"(?im)^[ \t]*show (?:more|less)[ \t]*$|(?<=[.!?\s])show (?:more|less)\s*\Z"
+)
 _BLOCK_TAGS = re.compile(r"(?i)<\s*(?:br|/?p|/?div|/?ul|/?ol|/?h[1-6]|/?tr|/?table)\b[^<>]*>")
 _ITEM_TAGS = re.compile(r"(?i)<\s*li\b[^<>]*>")
 _ANY_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>|<!--.*?-->", re.DOTALL)
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
 _BULLET = re.compile(r"(?m)^[ \t]*[•·▪●◦‣⁃∙*–—-][ \t]+(?=\S)")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]|[\x00-\x08\x0b-\x1f\x7f]")
-# A heading such as `Key Responsibilities:Design` or a sentence end such as `right.Key`. A word before
-# a dot must be long and lower-case, so that `Node.js`, `e.g.`, `Jane.Doe@...` and `3.Go` stay whole;
-# what follows is a capitalised word before a blank, which `dask.DataFrames` is not.
+# A heading such as `Key Responsibilities:Design` or a sentence end such as `right.Key`. The word
+# before must end in three small letters, so that `e.g.`, `Jane.Doe@...` and `3.Go` stay whole; what
+# follows is a capitalised word before a blank, which `dask.DataFrames` is not.
 _GLUED_SENTENCE = re.compile(r"(?<=[a-z)]{3}[.!?:])(?=[A-Z][a-z]*[ ,’'])")
-# `responsibilitiesYou will`, `(12+Months)Rate`: a common opener of sentences or headings right after a
-# small letter. A list, because names such as JavaScript and LinkedIn have the same form.
+# `responsibilitiesYou will`, `(12+Months)Rate`: a common opener of sentences or headings right
+# after a small letter. A list, because names such as JavaScript and LinkedIn have the same form.
 _GLUED_WORD = re.compile(
     r"(?:(?<=[a-z]{4})|(?<=[a-z]\)))(?=(?:You|We|Our|The|This|Your|Strong|Experience|Excellent|"
     r"Knowledge|Ability|Responsibilities|Requirements|Required|Qualifications|Preferred|Benefits|"
@@ -43,12 +45,12 @@ def fix_encoding(text: str) -> tuple[str, int]:
 
 
 def remove_html(text: str) -> tuple[str, int]:
-    """Decode entities, turn block tags into line breaks and list items into bullets, drop other tags.
+    r"""Decode entities; turn block tags into line breaks, items into bullets; drop other tags.
 
     Entities come first, because scraped tags are often escaped. `<5 years` is no tag and stays.
 
     >>> remove_html("<p>R&amp;D</p><ul><li>C++</li></ul>")
-    ('\\nR&D\\n\\n\\n• C++\\n', 7)
+    ('\nR&D\n\n\n• C++\n', 7)
     """
     text, entities = _ENTITY.subn(lambda match: html.unescape(match[0]), text)
     text, items = _ITEM_TAGS.subn("\n• ", text)
@@ -58,19 +60,19 @@ def remove_html(text: str) -> tuple[str, int]:
 
 
 def remove_site_lines(text: str) -> tuple[str, int]:
-    """Drop the `Show more` and `Show less` buttons of job sites.
+    r"""Drop the `Show more` and `Show less` buttons of job sites.
 
-    >>> remove_site_lines("Apply now.\\nShow more\\nShow less")
-    ('Apply now.\\n\\n', 2)
+    >>> remove_site_lines("Apply now.\nShow more\nShow less")
+    ('Apply now.\n\n', 2)
     """
     return _SITE_LINES.subn("", text)
 
 
 def split_glued_sentences(text: str) -> tuple[str, int]:
-    """Put back the line break that was lost between two sentences.
+    r"""Put back the line break that was lost between two sentences.
 
-    >>> split_glued_sentences("your responsibilitiesYou will use JavaScript. get it right.Key Skills")
-    ('your responsibilities\\nYou will use JavaScript. get it right.\\nKey Skills', 2)
+    >>> split_glued_sentences("your responsibilitiesYou use JavaScript. Get it right.Key Skills")
+    ('your responsibilities\nYou use JavaScript. Get it right.\nKey Skills', 2)
     """
     text, words = _GLUED_WORD.subn("\n", text)
     text, sentences = _GLUED_SENTENCE.subn("\n", text)
@@ -78,20 +80,20 @@ def split_glued_sentences(text: str) -> tuple[str, int]:
 
 
 def unify_bullets(text: str) -> tuple[str, int]:
-    """Write every list bullet as `• `.
+    r"""Write every list bullet as `• `.
 
-    >>> unify_bullets("* Java\\n  - Go")
-    ('• Java\\n• Go', 2)
+    >>> unify_bullets("* Java\n  - Go")
+    ('• Java\n• Go', 2)
     """
     changed = sum(match[0] != "• " for match in _BULLET.finditer(text))
     return _BULLET.sub("• ", text), changed
 
 
 def squeeze_blanks(text: str) -> tuple[str, int]:
-    """At most one empty line and one blank in a row, none at line ends or around the text.
+    r"""At most one empty line and one blank in a row, none at line ends or around the text.
 
-    >>> squeeze_blanks("a  b \\n\\n\\n\\nc ")
-    ('a b\\n\\nc', 1)
+    >>> squeeze_blanks("a  b \n\n\n\nc ")
+    ('a b\n\nc', 1)
     """
     text = re.sub(r"[ \t\xa0]+", " ", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = re.sub(r" ?\n ?", "\n", text)
@@ -110,13 +112,13 @@ RULES: dict[str, Callable[[str], tuple[str, int]]] = {
 
 
 def clean_text(text: str) -> tuple[str, dict[str, int]]:
-    """Apply all rules.
+    r"""Apply all rules.
 
     Returns:
         The clean text, and by rule the number of places changed.
 
     >>> clean_text("<b>About us</b><br>We build bikes.")[0]
-    'About us\\nWe build bikes.'
+    'About us\nWe build bikes.'
     """
     fired = {}
     for name, rule in RULES.items():

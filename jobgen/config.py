@@ -57,7 +57,9 @@ class Config(BaseModel):
     def _check_order(self) -> "Config":
         for low, high in self.ordered:
             if getattr(self, low) > getattr(self, high):
-                raise ValueError(f"{low} = {getattr(self, low)} is above {high} = {getattr(self, high)}")
+                raise ValueError(
+                    f"{low} = {getattr(self, low)} is above {high} = {getattr(self, high)}"
+                )
         return self
 
 
@@ -110,7 +112,9 @@ class PrepareConfig(Config):
         description="sentence-transformers model (hub id, folder or pip:package) that compares"
         " phrases with the text",
     )
-    test_share: float = Field(0.2, gt=0, lt=1, description="share of the rows held out for the test")
+    test_share: float = Field(
+        0.2, gt=0, lt=1, description="share of the rows held out for the test"
+    )
     seed: int = Field(20220213, ge=0, description="decides the split")
     cache_dir: str | None = Field(
         None, description="folder for downloaded and converted models; null: the user's cache"
@@ -217,7 +221,7 @@ class Prompt(Config):
     """One posting to write."""
 
     title: str = Field(min_length=1, description="job title")
-    keywords: str | list[str] = Field("", description="keywords: a list, or one comma-separated text")
+    keywords: str | list[str] = Field("", description="a list, or one comma-separated text")
 
     def keyword_list(self) -> list[str]:
         """The keywords without surrounding blanks, empty entries left out."""
@@ -249,7 +253,7 @@ class GenerateConfig(Config):
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
     output_dir: str = Field("generated_texts", description="folder of the CSV")
     output_name: str = Field("postings", description="name of the CSV, without .csv")
-    min_length: int = Field(0, ge=0, description="fewest tokens of prompt and text before it may end")
+    min_length: int = Field(0, ge=0, description="fewest tokens of prompt and text")
     max_length: int = Field(700, ge=16, description="most tokens of prompt and text")
     beyond_positions: Literal["stop", "lower"] = Field(
         "stop", description="when max_length exceeds the model's positions: stop, or lower it"
@@ -275,7 +279,7 @@ class GenerateConfig(Config):
 
     @classmethod
     def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
-        """Lift the original's `config` object, put its `workdir` before its paths, list its prompts."""
+        """Lift the original's `config` object, prefix paths with `workdir`, list the prompts."""
         raw = dict(raw)
         if isinstance(raw.get("config"), dict):
             raw = {**raw.pop("config"), **raw}
@@ -318,7 +322,8 @@ def load_config(
     raw = read_json(path)
     if not isinstance(raw, dict):
         raise InputError(path, f"expected a JSON object {{...}}, got {type(raw).__name__}")
-    raw = model.from_original({key: value for key, value in raw.items() if not key.startswith("__")})
+    raw = {key: value for key, value in raw.items() if not key.startswith("__")}
+    raw = model.from_original(raw)
     raw, problems = _rename(raw, model)
     raw, notes = _drop_ignored(raw, model)
     for override in overrides or []:

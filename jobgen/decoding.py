@@ -22,9 +22,9 @@ def pick_device(wanted: str) -> str:
     try:
         device = torch.device(wanted)
     except RuntimeError:
-        raise InputError("device", f'"{wanted}" given, expected auto, cpu, cuda or cuda:N') from None
+        raise InputError("device", f'"{wanted}": expected auto, cpu, cuda or cuda:N') from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError("device", f'"{wanted}" given, but this machine has no such GPU; use "auto"')
+        raise InputError("device", f'"{wanted}": this machine has no such GPU; use "auto"')
     return wanted
 
 

@@ -21,7 +21,10 @@ TOP_LEVEL_KEYS = frozenset(
     datastates_ckpt
     """.split()
 )
-ZERO_3_GATHER = ("stage3_gather_16bit_weights_on_model_save", "stage3_gather_fp16_weights_on_model_save")
+ZERO_3_GATHER = (
+    "stage3_gather_16bit_weights_on_model_save",
+    "stage3_gather_fp16_weights_on_model_save",
+)
 
 
 def check_deepspeed_file(content: Any) -> list[str]:
@@ -42,7 +45,7 @@ def check_deepspeed_file(content: Any) -> list[str]:
         problems.append('zero_optimization  expected an object such as {"stage": 2}')
     elif zero.get("stage") == 3 and not any(zero.get(key) for key in ZERO_3_GATHER):
         problems.append(
-            f'zero_optimization  stage 3 needs "{ZERO_3_GATHER[0]}": true, or the saved model is empty'
+            f'zero_optimization  stage 3 needs "{ZERO_3_GATHER[0]}": true to save its weights'
         )
     return problems
 

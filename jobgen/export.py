@@ -74,7 +74,9 @@ def describe_model(config: TrainConfig, run: Path, figures: dict[str, float]) ->
     manifest = data_manifest(config.train)
     record["data"] = manifest
     write_json(run / "trained_model" / "training.json", record)
-    source = f" Source: {manifest['source']}, SHA-256 {manifest['source_sha256']}." if manifest else ""
+    source = ""
+    if manifest:
+        source = f" Source: {manifest['source']}, SHA-256 {manifest['source_sha256']}."
     card = CARD.format(
         base_model=config.model,
         train_rows=record["rows"]["train"]["kept"],

@@ -269,7 +269,8 @@ def _read_json_lines(path: str, encoding: str) -> pd.DataFrame:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise InputError(path, f"line {number}, column {error.colno}: {error.msg}") from None
+                where = f"line {number}, column {error.colno}"
+                raise InputError(path, f"{where}: {error.msg}") from None
             if not isinstance(row, dict):
                 raise InputError(path, f"line {number}: expected an object {{...}}")
             rows.append(row)
@@ -286,7 +287,8 @@ def _decode(path: str, encoding: str) -> str:
         start = getattr(error, "start", 0)
         line = content.count(b"\n", 0, start) + 1
         raise InputError(
-            path, f"not {encoding} at line {line}, byte {start}; name its encoding: --set encoding=..."
+            path,
+            f"not {encoding} at line {line}, byte {start}; name its encoding with --set encoding=",
         ) from None
 
 

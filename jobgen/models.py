@@ -70,7 +70,8 @@ def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Any:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if fine_tuned and SEP not in tokenizer.get_vocab():
         raise InputError(
-            str(folder), f"knows no {SEP}: it was not fine-tuned on postings; cli_training.py does that"
+            str(folder),
+            f"knows no {SEP}: it is not fine-tuned on postings yet; run cli_training.py",
         )
     tokenizer.add_special_tokens(SPECIAL_TOKENS)
     tokenizer.padding_side = "left"
@@ -118,9 +119,7 @@ def blocks(model: Any) -> Any:
     """The transformer blocks of any causal LM, a `ModuleList` in order."""
     from torch.nn import ModuleList
 
-    layers = next(
-        getattr(model.config, key) for key in _LAYER_KEYS if hasattr(model.config, key)
-    )
+    layers = next(getattr(model.config, key) for key in _LAYER_KEYS if hasattr(model.config, key))
     return next(
         module
         for module in model.base_model.modules()
@@ -143,10 +142,9 @@ def unfreeze_last_n(model: Any, n: int) -> int:
     if n > len(layers):
         raise InputError("unfreeze_last_n", f"{n} given, but the model has {len(layers)} blocks")
     model.requires_grad_(False)
-    trained = [model.get_input_embeddings(), model.get_output_embeddings(), *layers[len(layers) - n :]]
-    trained += [module for name, module in model.base_model.named_children() if "norm" in name]
-    trained += [module for name, module in model.base_model.named_children() if name == "ln_f"]
-    for module in trained:
+    # The final norm: the only module beside the embeddings and the blocks that has weights.
+    outside = [module for module in model.base_model.children() if module is not layers]
+    for module in [*outside, *layers[len(layers) - n :], model.get_output_embeddings()]:
         module.requires_grad_(True)
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
@@ -197,12 +195,13 @@ def _download(name: str, cache_dir: str | None) -> Path:
     """Fetch a model of the hub; `.bin` files only where it has no safetensors."""
     from huggingface_hub import list_repo_files, snapshot_download
 
-    cached = {"cache_dir": cache_dir, "ignore_patterns": ["*.h5", "*.msgpack", "*.ot", "*.onnx", "*.tflite"]}
+    others = ["*.h5", "*.msgpack", "*.ot", "*.onnx", "*.tflite", "onnx/*"]
+    cached = {"cache_dir": cache_dir, "ignore_patterns": others}
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         files = list_repo_files(name)
         if any(file.endswith(".safetensors") for file in files):
-            cached["ignore_patterns"].append("*.bin")
+            others.append("*.bin")
         return Path(snapshot_download(name, **cached))
     except Exception as unreachable:  # offline, no such id, not a valid id
         try:
@@ -228,7 +227,8 @@ def _load_state_dict(folder: Path, weights: str, options: dict[str, Any]) -> Any
     except Exception as error:
         raise InputError(weights, f"not a file of weights alone ({type(error).__name__})") from None
     config = AutoConfig.from_pretrained(folder)
-    embedding = next((value for key, value in state.items() if key.endswith(("wte.weight", "embed_tokens.weight"))), None)
+    names = ("wte.weight", "embed_tokens.weight")
+    embedding = next((state[key] for key in state if key.endswith(names)), None)
     if embedding is None:
         raise InputError(weights, f"holds no embeddings of a {config.model_type} model")
     config.vocab_size = embedding.shape[0]

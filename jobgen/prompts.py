@@ -51,8 +51,8 @@ def render_completion(text: str) -> str:
 def parse(sequence: str) -> Parsed:
     """Take a rendered sequence apart; `finished` says whether its end token was there.
 
-    >>> parse("<|BOS|>Nurse<|SEP|>night shifts, ICU<|SEP|>We look for a nurse.<|EOS|><|PAD|>")
-    Parsed(title='Nurse', keywords=['night shifts', 'ICU'], text='We look for a nurse.', finished=True)
+    >>> parse("<|BOS|>Nurse<|SEP|>ICU, nights<|SEP|>We look for a nurse.<|EOS|><|PAD|>")
+    Parsed(title='Nurse', keywords=['ICU', 'nights'], text='We look for a nurse.', finished=True)
     """
     title, keywords, rest = sequence.removeprefix(BOS).split(SEP, 2)
     text, end, _ = rest.partition(EOS)

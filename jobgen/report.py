@@ -74,7 +74,9 @@ def print_posting(posting: Posting) -> None:
     console.rule()
     covered = covered_keywords(posting.text, posting.keywords)
     for found, label in ((True, "mentioned"), (False, "missing")):
-        words = [word for word, is_in in zip(posting.keywords, covered, strict=True) if is_in == found]
+        words = [
+            word for word, is_in in zip(posting.keywords, covered, strict=True) if is_in == found
+        ]
         if words:
             console.print(f"{label}: {', '.join(words)}", markup=False, highlight=False)
     if not posting.finished:

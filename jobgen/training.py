@@ -163,7 +163,7 @@ class PostingTrainer(Trainer):
         }
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
-        """The Trainer's, but with the mean over tokens instead of the mean of the batches' means."""
+        """The Trainer's, with the mean over tokens in place of the mean of batch means."""
         output = super().evaluation_loop(*args, **kwargs)
         output.metrics["eval_loss"] = output.metrics["eval_nats_per_token"]
         return output

