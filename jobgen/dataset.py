@@ -128,8 +128,12 @@ class PostingDataset(Dataset):
 
     def __getitem__(self, row: int) -> dict[str, list[int]]:
         words = self.drawn_keywords(row)
-        prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
         text = self.text_ids[row]
+        prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
+        # In another order the same keywords can take a token more; then the last ones stay out.
+        while words and len(prompt) + len(text) > self.max_len:
+            words = words[:-1]
+            prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
         prompt_labels = prompt if self.loss_on == "all" else [IGNORED] * len(prompt)
         return {"input_ids": prompt + text, "labels": prompt_labels + text}
 

@@ -1,0 +1,88 @@
+"""Small real parts for the tests: a GPT-2 of two layers, its tokenizer, tables of postings."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ORIGINAL = ROOT.parent / "shared" / "data" / "original"
+REAL_POSTINGS = ROOT.parent / "shared" / "data" / "postings.csv"
+
+needs_original = pytest.mark.skipif(
+    not ORIGINAL.is_dir(), reason="the original project's files are not beside the repository"
+)
+needs_real_postings = pytest.mark.skipif(
+    not REAL_POSTINGS.is_file(), reason="postings.csv is not beside the repository"
+)
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may depend on the network
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def run_script(*command: str, **options) -> subprocess.CompletedProcess:
+    """Run a script of the repository in a process of its own, as a user would."""
+    if command[0].endswith(".py"):
+        command = (sys.executable, *command)
+    return subprocess.run(
+        command, cwd=options.pop("cwd", ROOT), capture_output=True, text=True, **options
+    )
+
+
+def postings(n: int) -> pd.DataFrame:
+    """Prepared rows of different lengths, no two alike."""
+    skills = ["Python", "SQL", "C++", "Linux", "welding", "night shifts", "CI/CD", "first aid"]
+    rows = []
+    for i in range(n):
+        words = [skills[(i + k) % len(skills)] for k in range(6)]
+        text = " ".join(f"You use {word} in team {i}." for word in words[: 2 + i % 5])
+        rows.append({"title": f"Engineer {i}", "keywords": words, "text": text})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """Folder of a GPT-2 with random weights, 2 layers, width 16, 128 positions, own vocabulary."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, set_seed
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    bpe = ByteLevelBPETokenizer()
+    bpe.train_from_iterator(postings(40)["text"], vocab_size=400, special_tokens=["<|endoftext|>"])
+    end = "<|endoftext|>"
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe._tokenizer, bos_token=end, eos_token=end, unk_token=end
+    )
+    tokenizer.save_pretrained(folder)
+    set_seed(0)
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=128,
+        n_embd=16,
+        n_layer=2,
+        n_head=2,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer(tiny_model):
+    from jobgen.models import load_tokenizer
+
+    return load_tokenizer(tiny_model)
+
+
+@pytest.fixture
+def tables(tmp_path) -> tuple[Path, Path]:
+    """Prepared tables on disk: 14 rows to train on, 5 held out."""
+    frame = postings(19)
+    train, test = tmp_path / "train_1_128.pkl", tmp_path / "test_1_128.pkl"
+    frame.head(14).to_pickle(train)
+    frame.tail(5).to_pickle(test)
+    return train, test

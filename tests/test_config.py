@@ -1,0 +1,239 @@
+"""Configuration files: every shipped one loads, every fault is named, all at once and quickly."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ORIGINAL, ROOT, needs_original, run_script
+
+from jobgen.config import GenerateConfig, PrepareConfig, TrainConfig, load_config, read_json
+from jobgen.deepspeed_config import TOP_LEVEL_KEYS, check_deepspeed_file, compiled_op
+from jobgen.errors import InputError
+from jobgen.readme import README, filled
+
+MODELS = {"prepare": PrepareConfig, "train": TrainConfig, "generate": GenerateConfig}
+
+
+def load(path, model, **options):
+    return load_config(str(path), model, check_files=False, **options)[0]
+
+
+def problems(path, model, overrides=(), **options) -> list[str]:
+    with pytest.raises(InputError) as error:
+        load_config(str(path), model, list(overrides), **options)
+    return error.value.problems
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(content, name="config.json"):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return write_file
+
+
+def test_every_shipped_file_loads():
+    found = []
+    for kind, model in MODELS.items():
+        for path in sorted((ROOT / f"{kind}_configs").rglob("*.json")):
+            config = load(path, model)
+            found.append(path.name)
+            if isinstance(config, TrainConfig):
+                assert check_deepspeed_file(read_json(str(ROOT / config.ds_config))) == []
+            if isinstance(config, GenerateConfig):
+                assert len(config.prompts) == 4
+    assert len(found) == 10
+    for name in ("gpt2-large", "gpt2-xl", "gpt-neo-1.3B", "offline_default"):
+        assert found.count(f"{name}.json") == 2
+
+
+def test_shipped_deepspeed_files_are_known_to_deepspeed():
+    from deepspeed.runtime.config import DeepSpeedConfig
+
+    paths = sorted((ROOT / "DS_configs").rglob("*.json"))
+    assert len(paths) == 3
+    for path in paths:
+        content = read_json(str(path))
+        assert check_deepspeed_file(content) == []
+        plain = {key: value for key, value in content.items() if value != "auto"}
+        for part in ("bf16", "fp16"):
+            plain[part] = {**plain[part], "enabled": False}
+        parsed = DeepSpeedConfig(plain | {"train_batch_size": 1})
+        assert parsed.zero_config.stage == content["zero_optimization"]["stage"]
+
+
+def test_the_list_of_deepspeed_keys_is_deepspeeds():
+    import deepspeed
+    from deepspeed.runtime.config import _REMOVED_TOP_LEVEL_CONFIG_KEYS
+
+    source = "".join(
+        path.read_text(errors="ignore")
+        for path in Path(deepspeed.__file__).parent.rglob("*.py")
+        if "test" not in path.parts
+    )
+    assert not TOP_LEVEL_KEYS & set(_REMOVED_TOP_LEVEL_CONFIG_KEYS)
+    unknown = {
+        key for key in TOP_LEVEL_KEYS if f'"{key}"' not in source and f"'{key}'" not in source
+    }
+    assert unknown == set()
+
+
+@needs_original
+@pytest.mark.parametrize(
+    ("kind", "n_files"), [("prepare_data", 1), ("train", 3), ("generate", 3), ("DS", 2)]
+)
+def test_original_files_load(kind, n_files):
+    paths = sorted((ORIGINAL / f"{kind}_configs").glob("*.json"))
+    assert len(paths) == n_files
+    for path in paths:
+        if kind == "DS":
+            assert check_deepspeed_file(read_json(str(path))) == []
+        else:
+            load(path, MODELS[kind.removesuffix("_data")])
+
+
+@needs_original
+def test_original_values_mean_what_they_meant():
+    train = load(ORIGINAL / "train_configs/train_cfg_gpt-neo-13b.json", TrainConfig)
+    assert (train.lr, train.eps, train.warmup_steps) == (1e-4, 5e-4, 100)
+    assert train.save_total_limit is None
+    assert train.unfreeze_last_n == 32
+    assert train.model_preload.endswith("pytorch_model.bin")
+    large = load(ORIGINAL / "train_configs/train_cfg_gpt2-l.json", TrainConfig)
+    assert large.model_preload is None
+    path = ORIGINAL / "generate_configs/gpt2-xl_txt_gen_cfg.json"
+    config, notes = load_config(str(path), GenerateConfig)
+    assert (config.top_k, config.top_p, config.num_return_sequences) == (None, 0.95, 5)
+    assert config.prompts[3].keyword_list()[-1] == "working with real-world text corpora"
+    assert config.beyond_positions == "lower"
+    assert len(notes) == 1
+    assert "length_penalty" in notes[0]
+    prepare = load(ORIGINAL / "prepare_data_configs/prepare_dat_128_600.json", PrepareConfig)
+    assert prepare.source == "datasets/job_ads/single_json/key-words_single.pkl"
+    assert (prepare.min_tokens, prepare.max_tokens, prepare.test_share) == (128, 600, 0.2)
+
+
+def test_all_problems_of_a_file_come_at_once(write):
+    path = write(
+        {
+            "train": "nowhere.pkl",
+            "epocs": 2,
+            "lr": "fast",
+            "micro_batch_size": 0,
+            "loss_on": "title",
+            "keywords_max": None,
+        }
+    )
+    lines = problems(path, TrainConfig)
+    assert len(lines) == 6
+    text = "\n".join(lines)
+    assert 'epocs            unknown key; did you mean "epochs"?' in text
+    assert 'lr = "fast"      expected number > 0' in text
+    assert "micro_batch_size = 0 expected whole number >= 1" in text
+    assert "expected text | all" in text
+    assert 'train = "nowhere.pkl"  no such file' in text
+
+
+def test_fields_that_contradict_each_other(write):
+    path = write({"source": __file__, "min_tokens": 500, "max_tokens": 100})
+    assert problems(path, PrepareConfig) == ["min_tokens = 500 is above max_tokens = 100"]
+
+
+def test_original_and_new_name_together(write):
+    path = write({"train_batch_size": 1, "micro_batch_size": 2})
+    assert "means the same" in problems(path, TrainConfig)[0]
+
+
+def test_missing_file_names_its_neighbour(write):
+    write({}, "train_large.json")
+    with pytest.raises(InputError, match='did you mean ".*train_large.json"'):
+        load_config(str(write({}, "x.json").with_name("train_larg.json")), TrainConfig)
+
+
+def test_invalid_json_names_line_and_column(write):
+    path = write('{\n  "lr": 1e-4,\n  "epochs" 2\n}')
+    assert "line 3, column 12" in problems(path, TrainConfig)[0]
+
+
+@pytest.mark.parametrize("content", ["[1]", "3", '"a"', "null"])
+def test_not_an_object(write, content):
+    assert "expected a JSON object" in problems(write(content), TrainConfig)[0]
+
+
+def test_deepspeed_file_with_an_unknown_key(write):
+    bad = write({"zero_optimisation": {"stage": 2}, "gradient_cliping": 1}, "ds.json")
+    lines = problems(write({"ds_config": str(bad)}), TrainConfig)
+    assert len(lines) == 2
+    assert any('did you mean "zero_optimization"' in line for line in lines)
+
+
+def test_stage_3_without_gathered_weights(write):
+    bad = write({"zero_optimization": {"stage": 3}}, "ds.json")
+    assert "stage3_gather" in problems(write({"ds_config": str(bad)}), TrainConfig)[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "on_gpu", "op"),
+    [
+        ({}, False, None),
+        ({"optimizer": {"type": "AdamW"}}, False, "cpu_adam"),
+        ({"optimizer": {"type": "AdamW"}}, True, "fused_adam"),
+        ({"optimizer": {"type": "AdamW", "params": {"torch_adam": True}}}, False, None),
+        ({"zero_optimization": {"offload_optimizer": {"device": "cpu"}}}, True, "cpu_adam"),
+        ({"zero_optimization": {"offload_optimizer": {"device": "none"}}}, True, None),
+    ],
+)
+def test_which_operation_deepspeed_compiles(content, on_gpu, op):
+    assert compiled_op(content, on_gpu) == op
+
+
+def test_overrides_replace_values(write):
+    path = write({"lr": 1e-4, "epochs": 2})
+    config, _ = load_config(str(path), TrainConfig, ["lr=3e-5", "model=a/b", "batch_update=4"])
+    assert (config.lr, config.model, config.gradient_accumulation_steps) == (3e-5, "a/b", 4)
+    assert "key=value" in problems(path, TrainConfig, ["lr"])[0]
+
+
+def test_prompts_are_checked(write):
+    path = write({"model": "m", "prompts": [{"title": "", "key": "a"}]})
+    text = "\n".join(problems(path, GenerateConfig))
+    assert 'prompts.0.title = ""' in text
+    assert "prompts.0.key    unknown key" in text
+
+
+def test_a_configuration_error_takes_less_than_a_second(write):
+    path = write({"epocs": 1, "train": "nowhere.pkl"})
+    seconds = []
+    for _ in range(3):  # the fastest counts: other tests may be using the cores
+        start = time.monotonic()
+        run = run_script("cli_training.py", "-cfg", str(path))
+        seconds.append(time.monotonic() - start)
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"error: {path}: 2 problems")
+    assert "Traceback" not in run.stderr
+    assert min(seconds) < 1
+
+
+@pytest.mark.parametrize(
+    ("script", "model"),
+    [
+        ("cli_prepare_data.py", PrepareConfig),
+        ("cli_training.py", TrainConfig),
+        ("cli_generate_text.py", GenerateConfig),
+    ],
+)
+def test_help_lists_every_option(script, model):
+    run = run_script(script, "--help")
+    assert run.returncode == 0
+    for name, info in model.model_fields.items():
+        assert f"  {name} (" in run.stdout
+        assert info.description in run.stdout
+
+
+def test_readme_tables_are_up_to_date():
+    text = README.read_text(encoding="utf-8")
+    assert text.count("<!-- options ") == 3
+    assert filled(text) == text, "run: python -m jobgen.readme"

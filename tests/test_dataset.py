@@ -1,0 +1,149 @@
+"""What the model trains on: labels, keywords drawn, lengths, batches, split."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import postings
+
+from jobgen.dataset import (
+    IGNORED,
+    PostingDataset,
+    SimilarLengthSampler,
+    count_tokens,
+    encode,
+    neutralise_frame,
+    split_rows,
+)
+from jobgen.errors import InputError
+from jobgen.prompts import render_completion, render_prompt
+
+
+def dataset(tokenizer, n=12, **options):
+    return PostingDataset(postings(n), tokenizer, **({"max_len": 128} | options))
+
+
+def test_only_the_text_and_its_end_are_learnt(tiny_tokenizer):
+    data = dataset(tiny_tokenizer)
+    row, frame = data[0], postings(1)
+    prompt = encode(tiny_tokenizer, [render_prompt("Engineer 0", frame["keywords"][0])])[0]
+    text = encode(tiny_tokenizer, [render_completion(frame["text"][0])])[0]
+    assert row["input_ids"] == prompt + text
+    assert row["labels"] == [IGNORED] * len(prompt) + text
+    assert text[-1] == tiny_tokenizer.eos_token_id
+    whole = dataset(tiny_tokenizer, loss_on="all")[0]
+    assert whole["labels"] == whole["input_ids"] == row["input_ids"]
+
+
+def test_keywords_depend_on_seed_epoch_and_row_alone(tiny_tokenizer):
+    first, second = (dataset(tiny_tokenizer, keywords=(2, 4), seed=1) for _ in range(2))
+    np.random.seed(0)
+    drawn = []
+    for epoch in (0, 1):
+        first.epoch = second.epoch = epoch
+        drawn.append([first.drawn_keywords(row) for row in range(12)])
+        assert drawn[-1] == [second.drawn_keywords(row) for row in reversed(range(12))][::-1]
+    assert drawn[0] != drawn[1]
+    assert {len(words) for words in drawn[0] + drawn[1]} == {2, 3, 4}
+    for row, words in enumerate(drawn[0]):
+        assert len(set(words)) == len(words)
+        assert set(words) <= set(postings(12)["keywords"][row])
+
+
+def test_fewer_keywords_than_wanted(tiny_tokenizer):
+    frame = pd.DataFrame({"title": ["a"], "keywords": [["x"]], "text": ["b"]})
+    data = PostingDataset(frame, tiny_tokenizer, 128, keywords=(3, 12))
+    assert data.drawn_keywords(0) == ["x"]
+    frame["keywords"] = [[]]
+    assert PostingDataset(frame, tiny_tokenizer, 128, keywords=(3, 12)).drawn_keywords(0) == []
+
+
+def test_rows_that_do_not_fit_are_dropped_and_counted_never_cut(tiny_tokenizer):
+    frame = postings(12)
+    longest_first = frame["keywords"].map(lambda words: sorted(words, key=len, reverse=True))
+    lengths = count_tokens(frame.assign(keywords=longest_first), tiny_tokenizer)
+    limit = sorted(lengths)[7]
+    data = PostingDataset(frame, tiny_tokenizer, limit, keywords=(6, 6))
+    assert len(data) + data.dropped == 12
+    assert data.dropped == sum(length > limit for length in lengths)
+    for epoch in range(3):
+        data.epoch = epoch
+        for row in range(len(data)):
+            assert len(data[row]["input_ids"]) <= limit
+            assert data[row]["input_ids"][-1] == tiny_tokenizer.eos_token_id
+    with pytest.raises(InputError, match="none of the 12 rows fits into 8 tokens"):
+        PostingDataset(frame, tiny_tokenizer, 8)
+
+
+def test_a_batch_is_padded_on_the_right(tiny_tokenizer):
+    data = dataset(tiny_tokenizer)
+    rows = [{"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7]}, {"input_ids": [8], "labels": [8]}]
+    batch = data.collate(rows)
+    pad = tiny_tokenizer.pad_token_id
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [8, pad, pad]]
+    assert batch["labels"].tolist() == [[IGNORED, 6, 7], [8, IGNORED, IGNORED]]
+
+
+def test_padding_and_its_missing_mask_do_not_change_the_loss(tiny_model, tiny_tokenizer):
+    from jobgen.models import load_model
+    from jobgen.training import nats_per_row
+
+    model = load_model(tiny_model, tiny_tokenizer, dtype=torch.float32).eval()
+    data = dataset(tiny_tokenizer)
+    rows = [data[i] for i in range(4)]
+    assert len({len(row["input_ids"]) for row in rows}) > 1
+
+    def nats(rows):
+        batch = data.collate(rows)
+        with torch.no_grad():
+            return nats_per_row(model(input_ids=batch["input_ids"]).logits, batch["labels"])
+
+    alone = torch.cat([nats([row]) for row in rows])
+    assert torch.allclose(nats(rows), alone, atol=1e-4)
+    assert alone[:, 1].tolist() == [sum(i != IGNORED for i in row["labels"]) for row in rows]
+
+
+def test_batches_hold_similar_lengths_in_an_order_of_seed_and_epoch(tiny_tokenizer):
+    data = dataset(tiny_tokenizer, n=43, keywords=(3, 6), seed=3)
+    order = list(SimilarLengthSampler(data, 4))
+    assert sorted(order) == list(range(43))
+    torch.manual_seed(99)
+    assert list(SimilarLengthSampler(data, 4)) == order
+    data.epoch = 1
+    assert list(SimilarLengthSampler(data, 4)) != order
+    lengths = np.array(data.n_tokens)
+
+    def padding(order):
+        batches = [lengths[order[i : i + 4]] for i in range(0, 43, 4)]
+        return sum(int((batch.max() - batch).sum()) for batch in batches)
+
+    assert padding(order) < 0.2 * padding(list(range(43)))
+
+
+def test_split_by_seed():
+    frame = postings(20)
+    train, test = split_rows(frame, 0.2, seed=1)
+    assert (len(train), len(test)) == (16, 4)
+    assert sorted([*train["title"], *test["title"]]) == sorted(frame["title"])
+    again = split_rows(frame, 0.2, seed=1)
+    assert again[0].equals(train)
+    assert not split_rows(frame, 0.2, seed=2)[1].equals(test)
+    assert [len(part) for part in split_rows(frame.head(2), 0.01, 0)] == [1, 1]
+    with pytest.raises(InputError, match="1 row left"):
+        split_rows(frame.head(1), 0.2, 0)
+
+
+def test_special_tokens_in_a_table_are_neutralised_and_counted(tiny_tokenizer):
+    frame = pd.DataFrame(
+        {"title": ["a<|SEP|>"], "keywords": [["<|EOS|>", "b"]], "text": ["c<|PAD|>d<|BOS|>"]}
+    )
+    safe, count = neutralise_frame(frame, tiny_tokenizer)
+    assert count == 4
+    assert safe["keywords"][0] == ["< |EOS|>", "b"]
+    data = PostingDataset(frame, tiny_tokenizer, 128)
+    assert data.neutralised == 4
+    ids = data[0]["input_ids"]
+    assert [ids.count(i) for i in tiny_tokenizer.convert_tokens_to_ids(["<|SEP|>", "<|EOS|>"])] == [
+        2,
+        1,
+    ]
