@@ -24,7 +24,9 @@ def main() -> None:
     from jobgen import preparation, report
     from jobgen.models import load_tokenizer, locate
 
-    tokenizer = load_tokenizer(locate(config.model, config.cache_dir))
+    model = locate(config.model, config.cache_dir)
+    preparation.check_positions(config, model)
+    tokenizer = load_tokenizer(model)
     embedder = locate(config.embedder, config.cache_dir)
 
     counts = preparation.Counts(read=len(table), unusable=n_bad)

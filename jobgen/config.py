@@ -341,7 +341,7 @@ def load_config(
     problems += [
         f"{name:<16} missing; {model.model_fields[name].description}"
         for name in required
-        if raw.get(name) is None
+        if not raw.get(name)
     ]
     if check_files:
         problems += _missing_files(raw, model)

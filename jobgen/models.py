@@ -218,7 +218,7 @@ def _download(name: str, cache_dir: str | None) -> Path:
 def _load_state_dict(folder: Path, weights: str, options: dict[str, Any]) -> Any:
     """A model of the folder's architecture with the weights of a state dict."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 
     if not Path(weights).is_file():
         raise InputError(weights, "no such file; expected a pytorch_model.bin or a model folder")
@@ -232,4 +232,5 @@ def _load_state_dict(folder: Path, weights: str, options: dict[str, Any]) -> Any
     if embedding is None:
         raise InputError(weights, f"holds no embeddings of a {config.model_type} model")
     config.vocab_size = embedding.shape[0]
-    return AutoModelForCausalLM.from_pretrained(None, config=config, state_dict=state, **options)
+    architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    return architecture.from_pretrained(None, config=config, state_dict=state, **options)

@@ -52,6 +52,8 @@ def test_pickled_frames_of_all_text_types(tmp_path, dtype):
 
 
 class Evil:
+    """Its pickle runs a command when it is loaded."""
+
     def __reduce__(self):
         return subprocess.call, (["touch", "harmed"],)
 

@@ -1,0 +1,244 @@
+"""Training through the Trainer and the real DeepSpeed engine, in this process and under its launcher."""
+
+import json
+import math
+
+import pytest
+import torch
+from conftest import ORIGINAL, ROOT, needs_original, postings, run_script
+from safetensors.torch import load_file
+
+from jobgen.config import TrainConfig
+
+ZERO_2 = str(ROOT / "DS_configs/zero2_any_device.json")
+
+
+@pytest.fixture
+def train(tiny_model, tables, tmp_path):
+    """Run cli_training.py on the tiny model; further arguments as on the command line."""
+
+    def run(name, *arguments, launcher=(), ds_config=ZERO_2, **values):
+        config = {
+            "train": str(tables[0]),
+            "test": str(tables[1]),
+            "output_dir": str(tmp_path / name),
+            "model": str(tiny_model),
+            "ds_config": ds_config,
+            "max_len": 128,
+            "epochs": 3,
+            "lr": 1e-3,
+            "micro_batch_size": 2,
+            "logging_steps": 1,
+        } | values
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(config))
+        return run_script(*launcher, "cli_training.py", "-cfg", str(path), *arguments)
+
+    return run
+
+
+def weights(run_dir) -> dict[str, torch.Tensor]:
+    return load_file(run_dir / "trained_model" / "model.safetensors")
+
+
+def metrics(run_dir) -> list[dict]:
+    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
+    whole = train("whole", launcher=("deepspeed",), save_steps=5, save_total_limit=None)
+    assert whole.returncode == 0, whole.stderr[-3000:]
+    run = tmp_path / "whole"
+    assert sorted(path.name for path in run.iterdir()) == [
+        *("checkpoints", "config.json", "loss.png", "metrics.jsonl", "run.json"),
+        *("tensorboard", "trained_model"),
+    ]
+    assert list((run / "tensorboard").rglob("events.*"))
+    lines = metrics(run)
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, 22))
+    held_out = [line["eval_nats_per_byte"] for line in lines if "eval_nats_per_byte" in line]
+    assert held_out[-1] < held_out[0]
+    record = json.loads((run / "run.json").read_text())
+    assert record["rows"]["train"] == {"kept": 14, "dropped_too_long": 0}
+    assert record["deepspeed"]["zero_optimization"]["stage"] == 2
+
+    # Stopped in the middle of the second epoch and resumed: the same weights, bit for bit, so the
+    # same rows in the same order with the same keywords.
+    assert (
+        train("half", save_steps=5, max_steps=10, lr_schedule="constant_with_warmup").returncode
+        == 0
+    )
+    full = train("full", save_steps=5, max_steps=21, lr_schedule="constant_with_warmup")
+    assert full.returncode == 0, full.stderr[-3000:]
+    resumed = train(
+        *("half", "--resume"), save_steps=5, max_steps=21, lr_schedule="constant_with_warmup"
+    )
+    assert resumed.returncode == 0, resumed.stderr[-3000:]
+    assert_same(weights(tmp_path / "half"), weights(tmp_path / "full"))
+
+    again = train("half")
+    assert again.returncode == 2
+    assert "holds an earlier run; go on with --resume" in again.stderr
+    fresh = train("half", "--overwrite", max_steps=2)
+    assert fresh.returncode == 0
+    assert max(line["step"] for line in metrics(tmp_path / "half")) == 2
+
+
+def test_resume_without_a_checkpoint(train):
+    run = train("new", "--resume")
+    assert run.returncode == 2
+    assert "holds no checkpoint to resume from" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_dry_run_writes_nothing(train, tmp_path):
+    run = train("dry", "--dry-run", epochs=3)
+    assert run.returncode == 0, run.stderr
+    assert not (tmp_path / "dry").exists()
+    assert "optimizer steps            │ 21" in run.stdout
+    assert run.stdout.count("<|BOS|>") == 3
+    assert "row 3" in run.stdout
+
+
+def test_max_len_beyond_the_positions(train, tmp_path):
+    run = train("long", max_len=129)
+    assert run.returncode == 2
+    assert "max_len: 129 given" in run.stderr
+    assert "has 128 positions" in run.stderr
+    assert not (tmp_path / "long").exists()
+
+
+def test_export_loads_without_our_code(train, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    assert train("x", max_steps=2, unfreeze_last_n=1).returncode == 0
+    folder = tmp_path / "x" / "trained_model"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert model.get_input_embeddings().num_embeddings == len(tokenizer)
+    assert GenerationConfig.from_pretrained(folder).eos_token_id == tokenizer.eos_token_id
+    assert tokenizer.eos_token == "<|EOS|>"
+    card = (folder / "README.md").read_text()
+    assert "fine-tuned on 14 job postings" in card
+    record = json.loads((folder / "training.json").read_text())
+    assert record["configuration"]["unfreeze_last_n"] == 1
+    assert record["held_out"]["after"]["eval_nats_per_byte"] > 0
+
+
+def test_frozen_blocks_stay_as_they_were(tiny_model, train, tmp_path):
+    assert train("frozen", max_steps=2, unfreeze_last_n=1).returncode == 0
+    before, after = load_file(tiny_model / "model.safetensors"), weights(tmp_path / "frozen")
+    same = {name for name in after if name in before and torch.equal(before[name], after[name])}
+    assert {name for name in after if ".h.0." in name} <= same
+    assert not {name for name in after if ".h.1." in name and name.endswith("weight")} & same
+
+
+def test_without_deepspeed_the_result_is_the_same(train, tmp_path):
+    assert train("with", max_steps=4).returncode == 0
+    assert train("without", max_steps=4, ds_config=None).returncode == 0
+    first, second = weights(tmp_path / "with"), weights(tmp_path / "without")
+    assert all(torch.allclose(first[name], second[name], atol=1e-5) for name in first)
+
+
+def test_two_processes_share_the_work(train, tmp_path):
+    """Half the batch on each of two processes: the losses of one process with the whole batch."""
+    two = ("deepspeed", "--num_accelerators", "2")
+    run = train("two", launcher=two, micro_batch_size=1, max_steps=4, lr=1e-4)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count("Training /") == 1
+    shapes = {name: tensor.numel() for name, tensor in weights(tmp_path / "two").items()}
+    assert min(shapes.values()) > 0
+    assert len([line for line in metrics(tmp_path / "two") if "loss" in line]) == 4
+
+
+def test_evaluation_is_exact(tiny_model, tmp_path):
+    from utils import NLP_model
+
+    nlp = NLP_model(TrainConfig(model=str(tiny_model), max_len=128, output_dir=str(tmp_path)))
+    frame = postings(7)
+    figures = nlp.evaluate(frame)
+    nats = tokens = 0
+    data = nlp.test_set(frame)
+    for row in (data[i] for i in range(7)):
+        ids, labels = (torch.tensor([row[name]]) for name in ("input_ids", "labels"))
+        with torch.no_grad():
+            loss = nlp.model(input_ids=ids, labels=labels).loss
+        n = sum(label != -100 for label in row["labels"])
+        nats, tokens = nats + float(loss) * n, tokens + n
+    n_bytes = sum(len(text.encode()) for text in frame["text"])
+    assert figures["eval_nats_per_byte"] == pytest.approx(nats / n_bytes, rel=1e-5)
+    assert figures["eval_loss"] == pytest.approx(nats / tokens, rel=1e-5)
+    assert figures["eval_perplexity"] == pytest.approx(math.exp(nats / tokens), rel=1e-4)
+
+
+def test_nlp_model_in_one_process(tiny_model, tmp_path, monkeypatch):
+    """Evaluate, train under DeepSpeed, evaluate, generate, save, load: as in a notebook."""
+    from utils import NLP_model
+
+    for name in ("MASTER_ADDR", "MASTER_PORT", "RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    config = {"model": str(tiny_model), "ds_config": ZERO_2, "max_len": 128, "max_steps": 6}
+    nlp = NLP_model(config | {"output_dir": str(tmp_path / "run"), "lr": 1e-3, "epochs": 1})
+    frame = postings(12)
+    before = nlp.evaluate(frame)["eval_nats_per_byte"]
+    assert nlp.unfreeze_last_n(1) > 0
+    after = nlp.train(frame, frame)["eval_nats_per_byte"]
+    assert after < before
+    assert nlp.evaluate(frame.head(6))["eval_nats_per_byte"] > 0
+    settings = {"max_length": 60, "num_return_sequences": 2, "seed": 3}
+    written = nlp.generate(["Cook"], [["soup"]], **settings)
+    assert written.columns.tolist() == ["title", "keywords", "text", "finished"]
+    assert len(written) == 2
+    nlp.save(str(tmp_path / "saved"))
+    loaded = NLP_model.load(str(tmp_path / "saved"))
+    assert loaded.generate(["Cook"], [["soup"]], **settings).equals(written)
+    assert loaded.evaluate(frame)["eval_nats_per_byte"] == pytest.approx(after, rel=1e-5)
+
+
+@needs_original
+def test_the_originals_pickle_trains(train, tmp_path):
+    source = str(ORIGINAL / "input_data/test_128_500.pkl")
+    run = train("original", train=source, test=source, max_steps=1, eval_rows=2, max_len=128)
+    # Its postings have at least 128 words: none fits, and that is said.
+    assert run.returncode == 2
+    assert "none of the 454 rows fits into 128 tokens" in run.stderr
+
+
+@pytest.mark.slow
+@needs_original
+def test_the_originals_files_train(tiny_model, tmp_path):
+    """Its train JSON, DeepSpeed JSON (ZeRO-3, offload) and pickle, on the CPU; compiles cpu_adam."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from jobgen.models import load_tokenizer
+
+    folder = tmp_path / "gpt2-tiny"
+    load_tokenizer(tiny_model).save_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=len(tokenizer), n_positions=4096, n_embd=16, n_layer=2, n_head=2)
+    ).save_pretrained(folder)
+    pickle = str(ORIGINAL / "input_data/test_128_500.pkl")
+    overrides = {
+        "train": pickle,
+        "test": pickle,
+        "model": str(folder),
+        "ds_config": str(ORIGINAL / "DS_configs/ds3_config_cpu.json"),
+        "unfreeze_last_n": 2,
+        "max_len": 3000,
+        "max_steps": 2,
+        "eval_rows": 2,
+        "output_dir": str(tmp_path / "run"),
+    }
+    arguments = [part for item in overrides.items() for part in ("--set", "{}={}".format(*item))]
+    config = ORIGINAL / "train_configs/train_cfg_gpt2-l.json"
+    run = run_script("deepspeed", "cli_training.py", "-cfg", str(config), *arguments)
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-3000:]
+    saved = weights(tmp_path / "run")
+    assert min(tensor.numel() for tensor in saved.values()) > 0
+    assert saved["transformer.wte.weight"].shape[0] == len(tokenizer)
