@@ -1,4 +1,4 @@
-"""Training through the Trainer and the real DeepSpeed engine, in this process and under its launcher."""
+"""Training through the Trainer and the real DeepSpeed engine, also under its launcher."""
 
 import json
 import math
@@ -69,15 +69,11 @@ def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
 
     # Stopped in the middle of the second epoch and resumed: the same weights, bit for bit, so the
     # same rows in the same order with the same keywords.
-    assert (
-        train("half", save_steps=5, max_steps=10, lr_schedule="constant_with_warmup").returncode
-        == 0
-    )
-    full = train("full", save_steps=5, max_steps=21, lr_schedule="constant_with_warmup")
+    steady = {"save_steps": 5, "lr_schedule": "constant_with_warmup"}
+    assert train("half", max_steps=10, **steady).returncode == 0
+    full = train("full", max_steps=21, **steady)
     assert full.returncode == 0, full.stderr[-3000:]
-    resumed = train(
-        *("half", "--resume"), save_steps=5, max_steps=21, lr_schedule="constant_with_warmup"
-    )
+    resumed = train("half", "--resume", max_steps=21, **steady)
     assert resumed.returncode == 0, resumed.stderr[-3000:]
     assert_same(weights(tmp_path / "half"), weights(tmp_path / "full"))
 
@@ -212,7 +208,7 @@ def test_the_originals_pickle_trains(train, tmp_path):
 @pytest.mark.slow
 @needs_original
 def test_the_originals_files_train(tiny_model, tmp_path):
-    """Its train JSON, DeepSpeed JSON (ZeRO-3, offload) and pickle, on the CPU; compiles cpu_adam."""
+    """Its train JSON, DeepSpeed JSON (ZeRO-3, offload) and pickle; compiles cpu_adam."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     from jobgen.models import load_tokenizer
