@@ -18,7 +18,8 @@ _ITEM_TAGS = re.compile(r"(?i)<\s*li\b[^<>]*>")
 _ANY_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>|<!--.*?-->", re.DOTALL)
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
 _BULLET = re.compile(r"(?m)^[ \t]*[•·▪●◦‣⁃∙*–—-][ \t]+(?=\S)")
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]|[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 # A heading such as `Key Responsibilities:Design` or a sentence end such as `right.Key`. The word
 # before must end in three small letters, so that `e.g.`, `Jane.Doe@...` and `3.Go` stay whole; what
 # follows is a capitalised word before a blank, which `dask.DataFrames` is not.
@@ -33,14 +34,23 @@ _GLUED_WORD = re.compile(
 )
 
 
+def remove_control_characters(text: str) -> str:
+    """Drop what no one can see and some programs stumble over; tab and line feed stay.
+
+    >>> remove_control_characters("a" + chr(0) + chr(13) + "b")
+    'ab'
+    """
+    return _CONTROL.sub("", text)
+
+
 def fix_encoding(text: str) -> tuple[str, int]:
     """Repair mojibake, curly leftovers of wrong encodings and invisible characters (ftfy).
 
     >>> fix_encoding("weâ€™re hiring")
     ("we're hiring", 1)
     """
-    fixed = ftfy.fix_text(text, unescape_html=False)
-    fixed, invisible = _INVISIBLE.subn("", fixed)
+    fixed = ftfy.fix_text(text, unescape_html=False)  # also turns CR and CRLF into LF
+    fixed, invisible = _INVISIBLE.subn("", remove_control_characters(fixed))
     return fixed, max(invisible, int(fixed != text))
 
 

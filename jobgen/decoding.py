@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
+from jobgen.cleaning import remove_control_characters
 from jobgen.cli import say
 from jobgen.config import GenerateConfig
 from jobgen.dataset import encode
@@ -114,7 +115,8 @@ def _complete(
     for row in output[:, width:].tolist():
         finished = tokenizer.eos_token_id in row
         row = row[: row.index(tokenizer.eos_token_id)] if finished else row
-        texts.append((tokenizer.decode(row, skip_special_tokens=True).strip(), finished))
+        text = tokenizer.decode(row, skip_special_tokens=True)
+        texts.append((remove_control_characters(text).strip(), finished))
     return texts
 
 

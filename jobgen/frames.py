@@ -219,7 +219,7 @@ def append_postings(path: Path, postings: list[Posting], seed: int, model: str) 
         model: that wrote them.
     """
     rows = io.StringIO(newline="")
-    writer = csv.writer(rows, lineterminator="\n")
+    writer = csv.writer(rows, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for posting in postings:
         covered = covered_keywords(posting.text, posting.keywords)
         missing = [word for word, found in zip(posting.keywords, covered, strict=True) if not found]

@@ -72,7 +72,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         keep_freed_memory()
     run = Path(config.output_dir)
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(run / "tensorboard")
-    return TrainingArguments(
+    values = dict(
         output_dir=str(run / "checkpoints"),
         deepspeed=deepspeed,
         use_cpu=not torch.cuda.is_available(),
@@ -103,6 +103,15 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         remove_unused_columns=False,
         label_names=["labels"],
     )
+    try:
+        return TrainingArguments(**values)
+    except torch.distributed.DistNetworkError:
+        port = os.environ["MASTER_PORT"]
+        raise InputError(
+            "launcher",
+            f"port {port} cannot be used, another training may be running; choose one with"
+            " deepspeed --master_port N cli_training.py ...",
+        ) from None
 
 
 def evaluation_arguments(config: TrainConfig) -> TrainingArguments:

@@ -1,6 +1,7 @@
 """Small real parts for the tests: a GPT-2 of two layers, its tokenizer, tables of postings."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,14 @@ def run_script(*command: str, **options) -> subprocess.CompletedProcess:
     return subprocess.run(
         command, cwd=options.pop("cwd", ROOT), capture_output=True, text=True, **options
     )
+
+
+def launcher(*options: str) -> tuple[str, ...]:
+    """DeepSpeed's launcher of this environment, on a port that nothing else uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    return (str(Path(sys.executable).parent / "deepspeed"), "--master_port", port, *options)
 
 
 def postings(n: int) -> pd.DataFrame:

@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 def test_rows_are_appended_whole(tmp_path):
     path = tmp_path / "p.csv"
-    text = 'We need Python,\nand "C++".'
+    text = 'We need Python,\nand "C++".\rNow'
     append_postings(path, [Posting("Dev", ["python", "C", "C++"], text, True)], 7, "m")
     append_postings(path, [Posting("Cook", [], "Soup", False)], 8, "m")
     check_postings_file(path)

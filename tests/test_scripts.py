@@ -10,7 +10,7 @@ import time
 
 import pandas as pd
 import pytest
-from conftest import ROOT, postings, run_script
+from conftest import ROOT, launcher, postings, run_script
 
 from jobgen.frames import read_prepared
 
@@ -81,10 +81,10 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
         "save_steps": 3,
     }
     (tmp_path / "train.json").write_text(json.dumps(config))
-    command = ("deepspeed", "cli_training.py", "-cfg", str(tmp_path / "train.json"))
-    run = run_script(*command)
+    command = ("cli_training.py", "-cfg", str(tmp_path / "train.json"))
+    run = run_script(*launcher(), *command)
     assert run.returncode == 0, run.stderr[-3000:]
-    run = run_script(*command, "--resume", "--set", "max_steps=5")
+    run = run_script(*launcher(), *command, "--resume", "--set", "max_steps=5")
     assert run.returncode == 0, run.stderr[-3000:]
     assert "checkpoint-5" in {path.name for path in (run_dir / "checkpoints").iterdir()}
     card = (run_dir / "trained_model" / "README.md").read_text()
@@ -158,7 +158,7 @@ def test_training_on_what_cannot_be_read(tmp_path):
     )
     path.write_text("{}")
     assert_refused(run_script("cli_training.py", "-cfg", str(path)), "train            missing")
-    run = run_script("deepspeed", "cli_training.py", "-cfg", str(path))
+    run = run_script(*launcher(), "cli_training.py", "-cfg", str(path))
     assert_refused(run, "train            missing")
 
 

@@ -2,10 +2,11 @@
 
 import json
 import math
+import socket
 
 import pytest
 import torch
-from conftest import ORIGINAL, ROOT, needs_original, postings, run_script
+from conftest import ORIGINAL, ROOT, launcher, needs_original, postings, run_script
 from safetensors.torch import load_file
 
 from jobgen.config import TrainConfig
@@ -51,7 +52,7 @@ def assert_same(first, second):
 
 
 def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
-    whole = train("whole", launcher=("deepspeed",), save_steps=5, save_total_limit=None)
+    whole = train("whole", launcher=launcher(), save_steps=5, save_total_limit=None)
     assert whole.returncode == 0, whole.stderr[-3000:]
     run = tmp_path / "whole"
     assert sorted(path.name for path in run.iterdir()) == [
@@ -83,6 +84,17 @@ def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
     fresh = train("half", "--overwrite", max_steps=2)
     assert fresh.returncode == 0
     assert max(line["step"] for line in metrics(tmp_path / "half")) == 2
+
+
+def test_a_port_in_use(train):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        run = train("busy", launcher=(*launcher()[:1], "--master_port", port))
+    assert run.returncode == 2
+    assert f"port {port} cannot be used" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_resume_without_a_checkpoint(train):
@@ -143,7 +155,7 @@ def test_without_deepspeed_the_result_is_the_same(train, tmp_path):
 
 def test_two_processes_share_the_work(train, tmp_path):
     """Half the batch on each of two processes: the losses of one process with the whole batch."""
-    two = ("deepspeed", "--num_accelerators", "2")
+    two = launcher("--num_accelerators", "2")
     run = train("two", launcher=two, micro_batch_size=1, max_steps=4, lr=1e-4)
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.count("Training /") == 1
@@ -233,7 +245,7 @@ def test_the_originals_files_train(tiny_model, tmp_path):
     }
     arguments = [part for item in overrides.items() for part in ("--set", "{}={}".format(*item))]
     config = ORIGINAL / "train_configs/train_cfg_gpt2-l.json"
-    run = run_script("deepspeed", "cli_training.py", "-cfg", str(config), *arguments)
+    run = run_script(*launcher(), "cli_training.py", "-cfg", str(config), *arguments)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-3000:]
     saved = weights(tmp_path / "run")
     assert min(tensor.numel() for tensor in saved.values()) > 0
