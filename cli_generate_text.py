@@ -11,7 +11,8 @@ from pathlib import Path
 from jobgen.cli import parse_arguments, read_config, run, say
 from jobgen.config import GenerateConfig, Prompt
 from jobgen.errors import InputError
-from jobgen.frames import append_postings, check_postings_file, check_writable
+from jobgen.frames import check_writable
+from jobgen.postings import append_postings, check_postings_file
 
 
 def main() -> None:

@@ -187,4 +187,4 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             self.trainer.save_model(folder)  # gathers what ZeRO has partitioned
         else:
             self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)

@@ -5,7 +5,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from jobgen.config import Config, Model, field_type, load_config
+from jobgen.config import Config
+from jobgen.config_file import Model, field_type, load_config
 from jobgen.errors import InputError
 
 

@@ -11,8 +11,8 @@ from jobgen.cli import say
 from jobgen.config import GenerateConfig
 from jobgen.dataset import encode
 from jobgen.errors import InputError
-from jobgen.frames import Posting
 from jobgen.models import special_tokens
+from jobgen.postings import Posting
 from jobgen.prompts import neutralise, render_prompt
 
 

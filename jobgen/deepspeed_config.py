@@ -50,14 +50,16 @@ def check_deepspeed_file(content: Any) -> list[str]:
     return problems
 
 
-def compiled_op(content: dict[str, Any], on_gpu: bool) -> str | None:
-    """Name of the DeepSpeed operation that this file needs compiled at first use, if any."""
+def compiled_ops(content: dict[str, Any], on_gpu: bool) -> list[str]:
+    """Names of the C++ operations that DeepSpeed compiles at first use with this file."""
     zero = content.get("zero_optimization", {})
     offloads = zero.get("offload_optimizer", {}).get("device", "none") != "none"
     optimizer = content.get("optimizer", {})
-    uses_adam = optimizer.get("type", "").lower() in ("adam", "adamw")
-    if optimizer.get("params", {}).get("torch_adam") and not offloads:
-        return None
-    if offloads or (uses_adam and not on_gpu):
-        return "cpu_adam"
-    return "fused_adam" if uses_adam else None
+    torch_adam = optimizer.get("params", {}).get("torch_adam", False)
+    adam = optimizer.get("type", "").lower() in ("adam", "adamw") and not torch_adam
+    ops = [] if on_gpu else ["deepspeed_shm_comm"]
+    if offloads or (adam and not on_gpu):
+        ops.append("cpu_adam")
+    elif adam:
+        ops.append("fused_adam")
+    return ops

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jobgen.cli import is_main_process
-from jobgen.config import TrainConfig, read_json
+from jobgen.config import TrainConfig
+from jobgen.config_file import read_json
 from jobgen.dataset import PostingDataset
 from jobgen.frames import write_json, write_whole
 

@@ -1,97 +1,18 @@
-"""Read and write tables of postings, without running what a pickle may carry."""
+"""Read and write tables of postings."""
 
-import csv
 import io
 import json
 import os
-import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
-from filelock import FileLock
-from pandas.compat import pickle_compat
 
 from jobgen.errors import InputError
-from jobgen.metrics import covered_keywords
+from jobgen.pickles import load_pickle
 
 FORMATS = ".csv, .tsv, .jsonl, .parquet, .pkl"
-
-# What pickles of DataFrames are made of, besides plain containers, in pandas 1 to 3. A pickle may
-# name any callable of any module; all others are refused before they are imported.
-_ADMITTED = {
-    "builtins": {"slice", "set", "frozenset", "bytearray", "complex", "range"},
-    "collections": {"OrderedDict"},
-    "datetime": {"date", "datetime", "time", "timedelta", "timezone"},
-    "_codecs": {"encode"},
-    "copyreg": {"_reconstructor"},
-    "numpy": {"ndarray", "dtype"},
-    "numpy._core.multiarray": {"_reconstruct", "scalar"},
-    "numpy.core.multiarray": {"_reconstruct", "scalar"},
-    "numpy._core.numeric": {"_frombuffer"},
-    "numpy.core.numeric": {"_frombuffer"},
-    "pandas.core.frame": {"DataFrame"},
-    "pandas.core.series": {"Series"},
-    "pandas": {
-        "DataFrame",
-        "Series",
-        "Index",
-        "RangeIndex",
-        "CategoricalIndex",
-        "NA",
-        "Categorical",
-        "CategoricalDtype",
-        "StringDtype",
-        "Int64Dtype",
-    },
-    "pandas.core.internals.managers": {"BlockManager", "SingleBlockManager"},
-    "pandas.core.internals.blocks": {"new_block"},
-    "pandas._libs.internals": {"_unpickle_block", "BlockPlacement", "BlockManager"},
-    "pandas._libs.arrays": {"__pyx_unpickle_NDArrayBacked"},
-    "pandas.core.indexes.base": {"Index", "_new_Index"},
-    "pandas.core.indexes.range": {"RangeIndex"},
-    "pandas.core.indexes.numeric": {"Int64Index", "Float64Index", "UInt64Index"},
-    "pandas.core.arrays.string_": {"StringDtype", "StringArray"},
-    "pandas.core.arrays.string_arrow": {"ArrowStringArray", "ArrowStringArrayNumpySemantics"},
-    "pandas.core.dtypes.dtypes": {"CategoricalDtype"},
-    "pandas.core.arrays.categorical": {"Categorical"},
-    "pandas.arrays": {
-        "ArrowStringArray",
-        "StringArray",
-        "Categorical",
-        "DatetimeArray",
-        "IntegerArray",
-    },
-    "pyarrow.lib": {"chunked_array", "_restore_array", "type_for_alias", "py_buffer"},
-}
-
-
-class _DataUnpickler(pickle_compat.Unpickler):
-    """Unpickler that admits the classes of DataFrames and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name not in _ADMITTED.get(module, ()):
-            raise pickle.UnpicklingError(f"holds {module}.{name}")
-        return super().find_class(module, name)
-
-
-def load_pickle(path: str) -> Any:
-    """Load a pickle of DataFrames and plain containers.
-
-    Raises:
-        InputError: it holds anything else (named, never run), or is no whole pickle.
-    """
-    with open(path, "rb") as file:
-        content = file.read()
-    try:
-        return _DataUnpickler(io.BytesIO(content)).load()
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            path, f"refused: {error}; only DataFrames and plain containers are loaded"
-        ) from None
-    except Exception as error:  # a damaged pickle can fail in any way
-        raise InputError(path, f"not a whole pickle ({type(error).__name__}: {error})") from None
 
 
 def read_table(path: str, encoding: str = "utf-8") -> pd.DataFrame:
@@ -180,61 +101,6 @@ def read_prepared(path: str) -> pd.DataFrame:
     frame, _ = select_columns(table, path, {"title": "title", "text": "text"}, "stop")
     frame.insert(1, "keywords", keywords.map(list))
     return frame
-
-
-class Posting(NamedTuple):
-    """A posting that was written."""
-
-    title: str
-    keywords: list[str]
-    text: str
-    finished: bool  # ended by itself, within the length limit
-
-
-# The columns of generated postings.
-POSTING_COLUMNS = ["title", "keywords", "text", "seed", "model", "finished", "covered", "missing"]
-
-
-def check_postings_file(path: Path) -> None:
-    """Refuse to append to a file that holds something else."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        header = next(csv.reader(file), [])
-    if header != POSTING_COLUMNS:
-        raise InputError(
-            str(path),
-            f"exists with other columns ({', '.join(header)[:80]}); expected"
-            f" {', '.join(POSTING_COLUMNS)}; choose another output_name",
-        )
-
-
-def append_postings(path: Path, postings: list[Posting], seed: int, model: str) -> None:
-    """Append whole rows to a CSV, in one write, with a header if the file is new.
-
-    Args:
-        path: the CSV.
-        postings: rows; `covered` and `missing` are worked out here.
-        seed: of the sampling.
-        model: that wrote them.
-    """
-    rows = io.StringIO(newline="")
-    writer = csv.writer(rows, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for posting in postings:
-        covered = covered_keywords(posting.text, posting.keywords)
-        missing = [word for word, found in zip(posting.keywords, covered, strict=True) if not found]
-        writer.writerow(
-            [posting.title, ", ".join(posting.keywords), posting.text, seed, model]
-            + [posting.finished, sum(covered), ", ".join(missing)]
-        )
-    try:
-        with FileLock(path.with_name(f".{path.name}.lock")), path.open("ab") as file:
-            header = ",".join(POSTING_COLUMNS) + "\n" if file.tell() == 0 else ""
-            file.write((header + rows.getvalue()).encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise InputError(str(path), f"cannot be written: {error.strerror}") from None
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from jobgen import config
-from jobgen.config import Config, field_type
+from jobgen.config import Config
+from jobgen.config_file import field_type
 
 README = Path(__file__).parent.parent / "README.md"
 _TABLE = re.compile(r"<!-- options (\w+) -->\n.*?<!-- end options -->", re.DOTALL)

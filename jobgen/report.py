@@ -12,8 +12,8 @@ from rich.table import Table
 from jobgen.cli import is_main_process
 from jobgen.config import TrainConfig
 from jobgen.dataset import PostingDataset
-from jobgen.frames import Posting
 from jobgen.metrics import covered_keywords
+from jobgen.postings import Posting
 from jobgen.preparation import Counts
 
 

@@ -5,6 +5,7 @@ import ctypes
 import json
 import math
 import os
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 
-from jobgen.cli import is_main_process, say
-from jobgen.config import TrainConfig, read_json
+from jobgen.cli import say
+from jobgen.config import TrainConfig
+from jobgen.config_file import read_json
 from jobgen.dataset import IGNORED, PostingDataset, SimilarLengthSampler
-from jobgen.deepspeed_config import compiled_op
+from jobgen.deepspeed_config import compiled_ops
 from jobgen.errors import InputError
 
 
@@ -67,7 +69,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         set_single_process_environment()
         deepspeed = read_json(config.ds_config)
         _check_precision(config, deepspeed, precision)
-        _announce_compilation(compiled_op(deepspeed, torch.cuda.is_available()))
+        _announce_compilation(compiled_ops(deepspeed, torch.cuda.is_available()))
     if not torch.cuda.is_available():
         keep_freed_memory()
     run = Path(config.output_dir)
@@ -259,11 +261,24 @@ def _check_precision(config: TrainConfig, deepspeed: dict[str, Any], precision: 
             )
 
 
-def _announce_compilation(op: str | None) -> None:
-    """Say that DeepSpeed is about to compile: it does so in silence, for about two minutes."""
-    if op is None or not is_main_process():
-        return
-    from torch.utils.cpp_extension import _get_build_directory
+def _announce_compilation(ops: list[str]) -> None:
+    """Say that DeepSpeed is about to compile, which takes a minute or two and is silent.
 
-    if not (Path(_get_build_directory(op, verbose=False)) / f"{op}.so").is_file():
-        say(f"DeepSpeed compiles {op} at its first use; this takes about two minutes, once ...")
+    Raises:
+        InputError: there is no C++ compiler.
+    """
+    from torch.utils.cpp_extension import _get_build_directory, get_cxx_compiler
+
+    for op in ops:
+        folder = Path(_get_build_directory(op, verbose=False))
+        if (folder / f"{op}.so").is_file():
+            continue
+        if shutil.which(get_cxx_compiler()) is None:
+            raise InputError(
+                "C++ compiler",
+                f"DeepSpeed compiles {op}, and {get_cxx_compiler()} is not installed; install g++,"
+                " or train without DeepSpeed: --set ds_config=null",
+            )
+        say(f"DeepSpeed compiles {op} at its first use; this takes a minute or two, once ...")
+        if (folder / "lock").exists():
+            say(f"  another process seems to be at it; if there is none, delete {folder / 'lock'}")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import ORIGINAL, ROOT, needs_original, run_script
 
-from jobgen.config import GenerateConfig, PrepareConfig, TrainConfig, load_config, read_json
-from jobgen.deepspeed_config import TOP_LEVEL_KEYS, check_deepspeed_file, compiled_op
+from jobgen.config import GenerateConfig, PrepareConfig, TrainConfig
+from jobgen.config_file import load_config, read_json
+from jobgen.deepspeed_config import TOP_LEVEL_KEYS, check_deepspeed_file, compiled_ops
 from jobgen.errors import InputError
 from jobgen.readme import README, filled
 
@@ -176,18 +177,19 @@ def test_stage_3_without_gathered_weights(write):
 
 
 @pytest.mark.parametrize(
-    ("content", "on_gpu", "op"),
+    ("content", "on_gpu", "ops"),
     [
-        ({}, False, None),
-        ({"optimizer": {"type": "AdamW"}}, False, "cpu_adam"),
-        ({"optimizer": {"type": "AdamW"}}, True, "fused_adam"),
-        ({"optimizer": {"type": "AdamW", "params": {"torch_adam": True}}}, False, None),
-        ({"zero_optimization": {"offload_optimizer": {"device": "cpu"}}}, True, "cpu_adam"),
-        ({"zero_optimization": {"offload_optimizer": {"device": "none"}}}, True, None),
+        ({}, False, ["deepspeed_shm_comm"]),
+        ({}, True, []),
+        ({"optimizer": {"type": "AdamW"}}, False, ["deepspeed_shm_comm", "cpu_adam"]),
+        ({"optimizer": {"type": "AdamW"}}, True, ["fused_adam"]),
+        ({"optimizer": {"type": "AdamW", "params": {"torch_adam": True}}}, True, []),
+        ({"zero_optimization": {"offload_optimizer": {"device": "cpu"}}}, True, ["cpu_adam"]),
+        ({"zero_optimization": {"offload_optimizer": {"device": "none"}}}, True, []),
     ],
 )
-def test_which_operation_deepspeed_compiles(content, on_gpu, op):
-    assert compiled_op(content, on_gpu) == op
+def test_what_deepspeed_compiles(content, on_gpu, ops):
+    assert compiled_ops(content, on_gpu) == ops
 
 
 def test_overrides_replace_values(write):

@@ -10,16 +10,13 @@ from conftest import ORIGINAL, needs_original, postings
 
 from jobgen.errors import InputError
 from jobgen.frames import (
-    POSTING_COLUMNS,
-    Posting,
-    append_postings,
-    check_postings_file,
     check_writable,
     read_prepared,
     read_table,
     select_columns,
     write_whole,
 )
+from jobgen.postings import POSTING_COLUMNS, Posting, append_postings, check_postings_file
 
 TABLE = pd.DataFrame({"title": ["Cook", "Nurse"], "text": ["Cook soup,\nplease", 'Say "ah" ü']})
 COLUMNS = {"title": "title", "text": "text"}

@@ -1,0 +1,203 @@
+"""Read a JSON configuration into its pydantic model; report every problem of the file at once.
+
+Neither this module nor `config` imports torch, so that a typing error costs less than a second.
+"""
+
+import difflib
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from jobgen.config import Config, Prompt
+from jobgen.deepspeed_config import check_deepspeed_file
+from jobgen.errors import InputError
+
+Model = TypeVar("Model", bound=Config)
+
+
+def load_config(
+    path: str,
+    model: type[Model],
+    overrides: list[str] | None = None,
+    required: tuple[str, ...] = (),
+    check_files: bool = True,
+) -> tuple[Model, list[str]]:
+    """Read a JSON file into its pydantic model.
+
+    Args:
+        path: the JSON file.
+        model: PrepareConfig, TrainConfig or GenerateConfig.
+        overrides: `key=value` texts that replace values of the file.
+        required: fields that this caller cannot do without although the model has a default.
+        check_files: also report files named in the configuration that are missing.
+
+    Returns:
+        The configuration, and notes on keys that have no effect.
+
+    Raises:
+        InputError: with all problems of the file.
+    """
+    raw = read_json(path)
+    if not isinstance(raw, dict):
+        raise InputError(path, f"expected a JSON object {{...}}, got {type(raw).__name__}")
+    raw = {key: value for key, value in raw.items() if not key.startswith("__")}
+    raw = model.from_original(raw)
+    raw, problems = _rename(raw, model)
+    raw, notes = _drop_ignored(raw, model)
+    for override in overrides or []:
+        key, equals, text = override.partition("=")
+        key = model.renamed.get(key, key)
+        if not equals:
+            problems.append(f"--set {override}: expected key=value")
+        else:
+            raw[key] = _parse_value(text)
+    raw = {key: _plain_value(value, model.model_fields.get(key)) for key, value in raw.items()}
+    try:
+        config = model.model_validate(raw)
+    except ValidationError as error:
+        problems += [_describe(entry, model, raw) for entry in error.errors()]
+    problems += [
+        f"{name:<16} missing; {model.model_fields[name].description}"
+        for name in required
+        if not raw.get(name)
+    ]
+    if check_files:
+        problems += _missing_files(raw, model)
+    if problems:
+        raise InputError(path, problems)
+    return config, notes
+
+
+def read_json(path: str) -> Any:
+    """Parse a JSON file; errors name the line and column."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(path, f"no such file{_nearby(Path(path))}") from None
+    except IsADirectoryError:
+        raise InputError(path, "is a folder, expected a JSON file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(path, f"invalid JSON at {where}: {error.msg}") from None
+
+
+def field_type(info: FieldInfo) -> str:
+    """What a field accepts, in words: `number > 0`, `text or null`, `text | all`."""
+    words = _type_words(info.annotation)
+    limits = []
+    for limit in info.metadata:
+        for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<=")):
+            if hasattr(limit, name):
+                limits.append(f"{sign} {getattr(limit, name):g}")
+    return f"{words} {' and '.join(limits)}".strip()
+
+
+def _type_words(annotation: Any) -> str:
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return _type_words(typing.get_args(annotation)[0])
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_type_words(part) for part in typing.get_args(annotation))
+    if origin is Literal:
+        return " | ".join(str(part) for part in typing.get_args(annotation))
+    if origin is list:
+        return f"list of {_type_words(typing.get_args(annotation)[0])}"
+    plain = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+    plain |= {types.NoneType: "null", Prompt: "{title, keywords}"}
+    return plain[annotation]
+
+
+def _rename(raw: dict[str, Any], model: type[Config]) -> tuple[dict[str, Any], list[str]]:
+    renamed, problems = {}, []
+    for key, value in raw.items():
+        new = model.renamed.get(key, key)
+        if new != key and new in raw:
+            problems.append(f"{key:<16} given together with {new}, which means the same")
+        renamed[new] = value
+    return renamed, problems
+
+
+def _drop_ignored(raw: dict[str, Any], model: type[Config]) -> tuple[dict[str, Any], list[str]]:
+    notes = [f"{key} has no effect: {why}" for key, why in model.ignored.items() if key in raw]
+    return {key: value for key, value in raw.items() if key not in model.ignored}, notes
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _plain_value(value: Any, info: FieldInfo | None) -> Any:
+    """Undo the original's spelling: "none" for null, and numbers in quotation marks."""
+    if not isinstance(value, str) or info is None:
+        return value
+    if value.strip().lower() in ("none", "null") and "null" in _type_words(info.annotation):
+        return None
+    if "number" not in _type_words(info.annotation):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return int(number) if number.is_integer() else number
+
+
+def _describe(error: Any, model: type[Config], raw: dict[str, Any]) -> str:
+    """One line for one pydantic error: the field, what was given, what is accepted."""
+    path = error["loc"]
+    if not path:  # of a check between two fields
+        return error["msg"].removeprefix("Value error, ")
+    name = ".".join(str(part) for part in path if part not in ("str", "list[str]"))
+    if error["type"] == "extra_forbidden":
+        known = [*model.model_fields, *model.renamed] if len(path) == 1 else ["title", "keywords"]
+        return f"{name:<16} unknown key{_suggestion(str(path[-1]), known)}"
+    field = model.model_fields[path[0]]
+    if error["type"] == "missing":
+        return f"{name:<16} missing; {field.description}"
+    given = f"{name} = {json.dumps(error['input'], ensure_ascii=False, default=str)}"
+    accepted = field_type(field) if len(path) == 1 else error["msg"]
+    return f"{given:<16} expected {accepted} ({field.description})"
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f'; did you mean "{close[0]}"?' if close else f"; known: {', '.join(sorted(known))}"
+
+
+def _missing_files(raw: dict[str, Any], model: type[Config]) -> list[str]:
+    problems = []
+    for name in model.input_files:
+        value = raw.get(name)
+        if not isinstance(value, str):
+            continue
+        if not Path(value).is_file():
+            problems.append(f"{name} = {json.dumps(value)}  no such file{_nearby(Path(value))}")
+        elif name == "ds_config":
+            problems += [f"{value}: {line}" for line in check_deepspeed_file(read_json(value))]
+    return problems
+
+
+def _nearby(path: Path) -> str:
+    """What is there instead of a missing file, for its message."""
+    if not path.parent.is_dir():
+        return f"; the folder {path.parent} does not exist"
+    names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix == path.suffix)
+    if not names:
+        return f"; {path.parent} holds no {path.suffix or 'such'} file"
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
+    if close:
+        return f'; did you mean "{path.parent / close[0]}"?'
+    return f"; {path.parent} holds {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"

@@ -1,0 +1,84 @@
+"""Load pickles of tables without running what a pickle may carry."""
+
+import io
+import pickle
+from typing import Any
+
+from pandas.compat import pickle_compat
+
+from jobgen.errors import InputError
+
+# What pickles of DataFrames are made of, besides plain containers, in pandas 1 to 3. A pickle may
+# name any callable of any module; all others are refused before they are imported.
+_ADMITTED = {
+    "builtins": {"slice", "set", "frozenset", "bytearray", "complex", "range"},
+    "collections": {"OrderedDict"},
+    "datetime": {"date", "datetime", "time", "timedelta", "timezone"},
+    "_codecs": {"encode"},
+    "copyreg": {"_reconstructor"},
+    "numpy": {"ndarray", "dtype"},
+    "numpy._core.multiarray": {"_reconstruct", "scalar"},
+    "numpy.core.multiarray": {"_reconstruct", "scalar"},
+    "numpy._core.numeric": {"_frombuffer"},
+    "numpy.core.numeric": {"_frombuffer"},
+    "pandas.core.frame": {"DataFrame"},
+    "pandas.core.series": {"Series"},
+    "pandas": {
+        "DataFrame",
+        "Series",
+        "Index",
+        "RangeIndex",
+        "CategoricalIndex",
+        "NA",
+        "Categorical",
+        "CategoricalDtype",
+        "StringDtype",
+        "Int64Dtype",
+    },
+    "pandas.core.internals.managers": {"BlockManager", "SingleBlockManager"},
+    "pandas.core.internals.blocks": {"new_block"},
+    "pandas._libs.internals": {"_unpickle_block", "BlockPlacement", "BlockManager"},
+    "pandas._libs.arrays": {"__pyx_unpickle_NDArrayBacked"},
+    "pandas.core.indexes.base": {"Index", "_new_Index"},
+    "pandas.core.indexes.range": {"RangeIndex"},
+    "pandas.core.indexes.numeric": {"Int64Index", "Float64Index", "UInt64Index"},
+    "pandas.core.arrays.string_": {"StringDtype", "StringArray"},
+    "pandas.core.arrays.string_arrow": {"ArrowStringArray", "ArrowStringArrayNumpySemantics"},
+    "pandas.core.dtypes.dtypes": {"CategoricalDtype"},
+    "pandas.core.arrays.categorical": {"Categorical"},
+    "pandas.arrays": {
+        "ArrowStringArray",
+        "StringArray",
+        "Categorical",
+        "DatetimeArray",
+        "IntegerArray",
+    },
+    "pyarrow.lib": {"chunked_array", "_restore_array", "type_for_alias", "py_buffer"},
+}
+
+
+class _DataUnpickler(pickle_compat.Unpickler):
+    """Unpickler that admits the classes of DataFrames and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name not in _ADMITTED.get(module, ()):
+            raise pickle.UnpicklingError(f"holds {module}.{name}")
+        return super().find_class(module, name)
+
+
+def load_pickle(path: str) -> Any:
+    """Load a pickle of DataFrames and plain containers.
+
+    Raises:
+        InputError: it holds anything else (named, never run), or is no whole pickle.
+    """
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        return _DataUnpickler(io.BytesIO(content)).load()
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            path, f"refused: {error}; only DataFrames and plain containers are loaded"
+        ) from None
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise InputError(path, f"not a whole pickle ({type(error).__name__}: {error})") from None
