@@ -21,6 +21,8 @@ def main() -> None:
     to_terminal = arguments.title is not None
     config = read_config(arguments, GenerateConfig, required=() if to_terminal else ("prompts",))
     csv_path = Path(config.output_dir) / f"{config.output_name}.csv"
+    if arguments.keywords and not to_terminal:
+        raise InputError("--keywords", "belongs to --title, which is not given")
     if to_terminal:
         config.prompts = [_prompt(arguments)]
     else:

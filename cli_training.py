@@ -22,7 +22,8 @@ def main() -> None:
     train_frame = read_prepared(config.train)
     test_frame = read_prepared(config.test) if config.test else None
     run_dir = Path(config.output_dir)
-    if (run_dir / "checkpoints").exists() and not (arguments.resume or arguments.overwrite):
+    chosen = arguments.resume or arguments.overwrite or arguments.dry_run
+    if (run_dir / "checkpoints").exists() and not chosen:
         raise InputError(
             config.output_dir,
             "holds an earlier run; go on with --resume, start over with --overwrite, or choose"
@@ -30,7 +31,7 @@ def main() -> None:
         )
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import export, report
+    from jobgen import export, report, training
     from utils import NLP_model
 
     nlp = NLP_model(config)
@@ -38,8 +39,10 @@ def main() -> None:
     test_set = nlp.test_set(test_frame) if config.test else None
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     report.print_training(config, training_set, test_set, processes)
+    training.deepspeed_settings(config)
     if arguments.dry_run:
         return
+    nlp.load_weights()  # before an old run is cleared, in case they cannot be loaded
     check_writable(config.output_dir)
     export.start_run_folder(config, training_set, test_set, fresh=not arguments.resume)
     figures = nlp.train(train_frame, test_frame, resume=arguments.resume)
@@ -53,8 +56,9 @@ def main() -> None:
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    parser.add_argument("--overwrite", action="store_true", help="start over in this folder")
+    old_run = parser.add_mutually_exclusive_group()
+    old_run.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    old_run.add_argument("--overwrite", action="store_true", help="start over in this folder")
     parser.add_argument("--dry-run", action="store_true", help="check and show all; do not train")
     parser.add_argument("--local_rank", type=int, help="given by the launcher")
 

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from jobgen.config import GenerateConfig, TrainConfig
+from jobgen.config_file import parse_config
 from jobgen.dataset import PostingDataset
 from jobgen.errors import InputError
-from jobgen.models import load_model, load_tokenizer, locate, positions
+from jobgen.models import layers, load_model, load_tokenizer, locate, positions
 from jobgen.models import unfreeze_last_n as unfreeze_blocks
 
 
@@ -17,23 +18,26 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
     """A causal language model that learns postings and writes them.
 
     Args:
-        config: the training configuration, as a `TrainConfig` or a dict of its fields.
+        config: the training configuration, as a `TrainConfig` or the content of a train JSON.
 
     Attributes:
         tokenizer: the model's tokenizer with the added special tokens.
         model: the `PreTrainedModel`; its weights load at the first use.
 
     Raises:
-        InputError: the model cannot be found, or `max_len` is beyond its positions.
+        InputError: a field is wrong, the model or its weights cannot be found, or it has fewer
+            positions than `max_len` or fewer blocks than `unfreeze_last_n`.
 
     Example:
-        >>> nlp = NLP_model({"model": "gpt2-large", "ds_config": "DS_configs/zero2_12gb.json"})
+        >>> nlp = NLP_model({"model": "gpt2-large", "output_dir": "runs/my_run"})
         ... nlp.train(train_frame, test_frame)
         ... nlp.generate(["Data Engineer"], [["Python", "Spark"]])  # doctest: +SKIP
     """
 
     def __init__(self, config: TrainConfig | dict[str, Any]):
-        self.config = config if isinstance(config, TrainConfig) else TrainConfig(**config)
+        if isinstance(config, dict):
+            config, _ = parse_config(config, TrainConfig, "NLP_model")
+        self.config = config
         weights = self.config.model_preload
         preload_folder = weights if weights and Path(weights).is_dir() else None
         self._weights = None if preload_folder else weights
@@ -43,6 +47,16 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             raise InputError(
                 "max_len",
                 f"{self.config.max_len} given, but {self.config.model} has {self.limit} positions",
+            )
+        n_blocks = layers(self._folder)
+        if (self.config.unfreeze_last_n or 0) > n_blocks:
+            raise InputError(
+                "unfreeze_last_n",
+                f"{self.config.unfreeze_last_n} given, but the model has {n_blocks} blocks",
+            )
+        if self._weights and not Path(self._weights).is_file():
+            raise InputError(
+                self._weights, "no such file; expected a pytorch_model.bin or a model folder"
             )
         self.tokenizer = load_tokenizer(self._folder)
         self.trainer = None
@@ -61,9 +75,13 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         Raises:
             InputError: the model was never fine-tuned on postings.
         """
-        if weights is None or Path(weights).is_dir():
-            load_tokenizer(locate(weights or folder, cache_dir), fine_tuned=True)
-        return cls(TrainConfig(model=folder, model_preload=weights, cache_dir=cache_dir, max_len=8))
+        base = locate(weights if weights and Path(weights).is_dir() else folder, cache_dir)
+        if not (weights and Path(weights).is_file()):
+            load_tokenizer(base, fine_tuned=True)
+        fits = min(TrainConfig().max_len, positions(base) or TrainConfig().max_len)
+        return cls(
+            TrainConfig(model=folder, model_preload=weights, cache_dir=cache_dir, max_len=fits)
+        )
 
     @cached_property
     def arguments(self) -> Any:
@@ -81,7 +99,14 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         if self.config.ds_config:
             _ = self.arguments  # before the weights: ZeRO-3 partitions them while they load
         set_seed(self.config.seed)  # of the embeddings of the added tokens
-        return load_model(self._folder, self.tokenizer, self._weights, dtype=torch.float32)
+        model = load_model(self._folder, self.tokenizer, self._weights, dtype=torch.float32)
+        if self.config.unfreeze_last_n is not None:
+            unfreeze_blocks(model, self.config.unfreeze_last_n)
+        return model
+
+    def load_weights(self) -> None:
+        """Load the weights now instead of at their first use."""
+        _ = self.model
 
     def unfreeze_last_n(self, n: int) -> int:
         """Train the last n blocks, final norm and embeddings; returns how many parameters."""
@@ -127,8 +152,6 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         checkpoint = last_checkpoint(run) if resume else None
         train_set = self.training_set(train_frame)
         test_set = None if test_frame is None else self.test_set(test_frame)
-        if self.config.unfreeze_last_n is not None:
-            self.unfreeze_last_n(self.config.unfreeze_last_n)
         self.trainer = PostingTrainer(
             self.model, self.arguments, self.tokenizer, train_set, test_set, run
         )

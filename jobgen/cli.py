@@ -1,7 +1,9 @@
 """What the command lines of all scripts share: arguments, help, messages, exit status."""
 
 import argparse
+import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -43,7 +45,7 @@ def options_text(model: type[Config]) -> str:
     """Every option of a configuration file: name, type, default, meaning."""
     lines = ["options of the configuration file:"]
     for name, info in model.model_fields.items():
-        default = "required" if info.is_required() else f"default {info.default!r}"
+        default = "required" if info.is_required() else f"default {json.dumps(info.default)}"
         lines.append(f"  {name} ({field_type(info)}; {default})\n      {info.description}")
     return "\n".join(lines)
 
@@ -69,6 +71,8 @@ def say(message: str) -> None:
 
 def run(main: Callable[[], None]) -> None:
     """Run a script's main: status 0, 2 for bad input, 1 for an interruption or failure."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         main()
     except InputError as error:
@@ -78,3 +82,10 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt as interruption:
         print(f"\ninterrupted. {interruption}".rstrip(), file=sys.stderr, flush=True)
         sys.exit(1)
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    """End by KeyboardInterrupt, once: a launcher answers Ctrl-C with SIGTERM on top of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -76,7 +76,7 @@ class PrepareConfig(Config):
     bad_rows: Literal["stop", "drop"] = Field(
         "stop",
         description="what happens to rows without a title or text, or with NUL characters: stop and"
-        " name them, or drop and count them",
+        " name them, or drop and count them (a NUL in a CSV or TSV always stops)",
     )
     output_dir: str = Field("input_data", description="folder for the two tables and the manifest")
     model: str = Field(
@@ -278,7 +278,7 @@ class GenerateConfig(Config):
             raw.setdefault("beyond_positions", "lower")
             workdir = raw.pop("workdir", "") or ""
             for key in ("model_path", "output_fld", "cache_dir"):
-                if isinstance(raw.get(key), str):
+                if isinstance(raw.get(key), str) and raw[key].lower() != "none":
                     raw[key] = str(Path(workdir) / raw[key])
         if isinstance(raw.get("prompts"), dict):
             raw["prompts"] = list(raw["prompts"].values())

@@ -45,6 +45,18 @@ def load_config(
     raw = read_json(path)
     if not isinstance(raw, dict):
         raise InputError(path, f"expected a JSON object {{...}}, got {type(raw).__name__}")
+    return parse_config(raw, model, path, overrides, required, check_files)
+
+
+def parse_config(
+    raw: dict[str, Any],
+    model: type[Model],
+    where: str,
+    overrides: list[str] | None = None,
+    required: tuple[str, ...] = (),
+    check_files: bool = True,
+) -> tuple[Model, list[str]]:
+    """`load_config` for the content of a file; `where` names it in messages."""
     raw = {key: value for key, value in raw.items() if not key.startswith("__")}
     raw = model.from_original(raw)
     raw, problems = _rename(raw, model)
@@ -69,7 +81,7 @@ def load_config(
     if check_files:
         problems += _missing_files(raw, model)
     if problems:
-        raise InputError(path, problems)
+        raise InputError(where, problems)
     return config, notes
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
@@ -87,7 +88,8 @@ def write_postings(
         rows += [(title, keywords, ids)] * config.num_return_sequences
     model.eval()
     for start in range(0, len(rows), config.batch_size):
-        torch.manual_seed((config.seed + start) % 2**63)
+        state = np.random.SeedSequence([config.seed, start]).generate_state(1, np.uint64)
+        torch.manual_seed(int(state[0]) >> 1)
         batch = rows[start : start + config.batch_size]
         texts = _complete(model, tokenizer, [ids for *_, ids in batch], config)
         yield [

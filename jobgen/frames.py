@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jobgen.errors import InputError
@@ -19,7 +20,7 @@ def read_table(path: str, encoding: str = "utf-8") -> pd.DataFrame:
     """Read a table by the ending of its name.
 
     Returns:
-        The columns as they are; cells of text formats are `str`, empty ones `NaN`.
+        The columns as they are; cells of text formats are `str`, also empty ones.
 
     Raises:
         InputError: missing, unknown format, wrong encoding, damaged, or without a row.
@@ -128,7 +129,7 @@ def check_writable(folder: str) -> None:
     try:
         probe.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have been faster
     except OSError as error:
         raise InputError(folder, f"cannot be written: {error.strerror}") from None
 
@@ -193,4 +194,6 @@ def _frame_of_containers(path: str, content: Any) -> pd.DataFrame:
 
 
 def _is_list_of_texts(cell: Any) -> bool:
-    return isinstance(cell, list | tuple) and all(isinstance(word, str) for word in cell)
+    # Parquet gives lists back as arrays.
+    is_list = isinstance(cell, list | tuple | np.ndarray)
+    return is_list and all(isinstance(word, str) for word in cell)

@@ -54,6 +54,12 @@ def positions(folder: Path) -> int | None:
     return next((config[key] for key in _POSITION_KEYS if isinstance(config.get(key), int)), None)
 
 
+def layers(folder: Path) -> int:
+    """Number of transformer blocks of the model, from its config.json."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return next(config[key] for key in _LAYER_KEYS if key in config)
+
+
 def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Any:
     """The model's own tokenizer with the special tokens of our sequence added.
 
@@ -119,12 +125,9 @@ def blocks(model: Any) -> Any:
     """The transformer blocks of any causal LM, a `ModuleList` in order."""
     from torch.nn import ModuleList
 
-    layers = next(getattr(model.config, key) for key in _LAYER_KEYS if hasattr(model.config, key))
-    return next(
-        module
-        for module in model.base_model.modules()
-        if isinstance(module, ModuleList) and len(module) == layers
-    )
+    n = next(getattr(model.config, key) for key in _LAYER_KEYS if hasattr(model.config, key))
+    modules = model.base_model.modules()
+    return next(part for part in modules if isinstance(part, ModuleList) and len(part) == n)
 
 
 def unfreeze_last_n(model: Any, n: int) -> int:
@@ -138,13 +141,13 @@ def unfreeze_last_n(model: Any, n: int) -> int:
     Raises:
         InputError: the model has fewer blocks.
     """
-    layers = blocks(model)
-    if n > len(layers):
-        raise InputError("unfreeze_last_n", f"{n} given, but the model has {len(layers)} blocks")
+    stack = blocks(model)
+    if n > len(stack):
+        raise InputError("unfreeze_last_n", f"{n} given, but the model has {len(stack)} blocks")
     model.requires_grad_(False)
     # The final norm: the only module beside the embeddings and the blocks that has weights.
-    outside = [module for module in model.base_model.children() if module is not layers]
-    for module in [*outside, *layers[len(layers) - n :], model.get_output_embeddings()]:
+    outside = [module for module in model.base_model.children() if module is not stack]
+    for module in [*outside, *stack[len(stack) - n :], model.get_output_embeddings()]:
         module.requires_grad_(True)
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
@@ -220,8 +223,6 @@ def _load_state_dict(folder: Path, weights: str, options: dict[str, Any]) -> Any
     import torch
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 
-    if not Path(weights).is_file():
-        raise InputError(weights, "no such file; expected a pytorch_model.bin or a model folder")
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:

@@ -1,5 +1,6 @@
 """Fill the README's tables of options from the configuration models: `python -m jobgen.readme`."""
 
+import json
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def options_table(model: type[Config]) -> str:
     """Markdown table of a configuration's fields: name, type, default, meaning."""
     lines = ["| option | accepted | default | meaning |", "|---|---|---|---|"]
     for name, info in model.model_fields.items():
-        default = "required" if info.is_required() else f"`{info.default!r}`"
+        default = "required" if info.is_required() else f"`{json.dumps(info.default)}`"
         accepted = field_type(info).replace("|", "\\|")
         lines.append(f"| `{name}` | {accepted} | {default} | {info.description} |")
     return "\n".join(lines)

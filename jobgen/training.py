@@ -22,6 +22,7 @@ from jobgen.config_file import read_json
 from jobgen.dataset import IGNORED, PostingDataset, SimilarLengthSampler
 from jobgen.deepspeed_config import compiled_ops
 from jobgen.errors import InputError
+from jobgen.frames import write_whole
 
 
 def set_single_process_environment() -> None:
@@ -57,6 +58,28 @@ def half_precision() -> str | None:
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
 
 
+def deepspeed_settings(config: TrainConfig) -> dict[str, Any] | None:
+    """The content of the DeepSpeed JSON, None without one.
+
+    Raises:
+        InputError: it demands a precision in which this machine does not train.
+    """
+    if not config.ds_config:
+        return None
+    content = read_json(config.ds_config)
+    precision = half_precision() if config.half_precision else None
+    for name in ("fp16", "bf16"):
+        if content.get(name, {}).get("enabled") is True and precision != name:
+            raise InputError(
+                config.ds_config,
+                f'{name}.enabled is true, but this machine trains in {precision or "fp32"}; "auto"'
+                " takes what the machine has",
+            )
+    if "scheduler" in content:
+        say(f"note: {config.ds_config}: its scheduler takes the place of lr_schedule")
+    return content
+
+
 def training_arguments(config: TrainConfig) -> TrainingArguments:
     """Translate the train JSON, and hand over the DeepSpeed JSON it names.
 
@@ -64,11 +87,9 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     ZeRO stage needs.
     """
     precision = half_precision() if config.half_precision else None
-    deepspeed = None
-    if config.ds_config:
+    deepspeed = deepspeed_settings(config)
+    if deepspeed:
         set_single_process_environment()
-        deepspeed = read_json(config.ds_config)
-        _check_precision(config, deepspeed, precision)
         _announce_compilation(compiled_ops(deepspeed, torch.cuda.is_available()))
     if not torch.cuda.is_available():
         keep_freed_memory()
@@ -243,22 +264,19 @@ class _RunLog(TrainerCallback):
     def __init__(self, run_dir: Path):
         self.path = run_dir / "metrics.jsonl"
 
+    def on_train_begin(self, args, state, control, **kwargs):
+        """After a resume, forget what an interrupted run logged beyond its checkpoint."""
+        if state.is_world_process_zero and state.global_step and self.path.is_file():
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            write_whole(self.path, lambda place: place.write_text("".join(kept), encoding="utf-8"))
+
     def on_log(self, args, state, control, logs=None, **kwargs):
         if state.is_world_process_zero:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             line = {"step": state.global_step, "epoch": state.epoch, "time": time.time(), **logs}
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
-
-
-def _check_precision(config: TrainConfig, deepspeed: dict[str, Any], precision: str | None) -> None:
-    for name in ("fp16", "bf16"):
-        if deepspeed.get(name, {}).get("enabled") is True and precision != name:
-            raise InputError(
-                config.ds_config,
-                f'{name}.enabled is true, but this machine trains in {precision or "fp32"}; "auto"'
-                " takes what the machine has",
-            )
 
 
 def _announce_compilation(ops: list[str]) -> None:
