@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from jobgen.cli import is_main_process
 from jobgen.config import GenerateConfig, TrainConfig
 from jobgen.config_file import parse_config
 from jobgen.dataset import PostingDataset
@@ -206,8 +207,10 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
     def save(self, folder: str) -> None:
         """Write a plain Hugging Face model folder: safetensors, tokenizer, generation settings."""
-        if self.trainer is not None:
-            self.trainer.save_model(folder)  # gathers what ZeRO has partitioned
-        else:
+        from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+
+        if self.trainer is not None and is_deepspeed_zero3_enabled():
+            self.trainer.save_model(folder)  # gathers the partitioned weights
+        elif is_main_process():
             self.model.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)

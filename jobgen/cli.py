@@ -71,6 +71,8 @@ def say(message: str) -> None:
 
 def run(main: Callable[[], None]) -> None:
     """Run a script's main: status 0, 2 for bad input, 1 for an interruption or failure."""
+    # Its warnings explain our deliberate choices, such as batches without an attention mask.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.state import AcceleratorState
 from torch.nn.functional import cross_entropy
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 
@@ -110,7 +111,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         per_device_train_batch_size=config.micro_batch_size,
         per_device_eval_batch_size=config.micro_batch_size,
         gradient_accumulation_steps=config.gradient_accumulation_steps,
-        gradient_checkpointing=config.gradient_checkpointing,
+        activation_checkpointing=config.gradient_checkpointing,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         eval_strategy="steps" if config.eval_steps else "epoch",
@@ -126,6 +127,8 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         remove_unused_columns=False,
         label_names=["labels"],
     )
+    # Set by an earlier training of this process, it would bring DeepSpeed into this one too.
+    os.environ.pop("ACCELERATE_USE_DEEPSPEED", None)
     try:
         return TrainingArguments(**values)
     except torch.distributed.DistNetworkError:
@@ -171,6 +174,9 @@ class PostingTrainer(Trainer):
     ):
         if test_dataset is None:
             arguments.eval_strategy, arguments.eval_on_start = "no", False
+        # A global state and a variable remember whether this process's last Trainer had an engine.
+        AcceleratorState._reset_state()
+        os.environ["ACCELERATE_USE_DEEPSPEED"] = str(bool(arguments.deepspeed)).lower()
         super().__init__(
             model=model,
             args=arguments,

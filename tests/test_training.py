@@ -150,7 +150,8 @@ def test_without_deepspeed_the_result_is_the_same(train, tmp_path):
     assert train("with", max_steps=4).returncode == 0
     assert train("without", max_steps=4, ds_config=None).returncode == 0
     first, second = weights(tmp_path / "with"), weights(tmp_path / "without")
-    assert all(torch.allclose(first[name], second[name], atol=1e-5) for name in first)
+    distance = max(float((first[name] - second[name]).abs().max()) for name in first)
+    assert distance < 1e-5
 
 
 def test_two_processes_share_the_work(train, tmp_path):
@@ -196,6 +197,7 @@ def test_nlp_model_in_one_process(tiny_model, tmp_path, monkeypatch):
     before = nlp.evaluate(frame)["eval_nats_per_byte"]
     assert nlp.unfreeze_last_n(1) > 0
     after = nlp.train(frame, frame)["eval_nats_per_byte"]
+    assert nlp.trainer.is_deepspeed_enabled
     assert after < before
     assert nlp.evaluate(frame.head(6))["eval_nats_per_byte"] > 0
     settings = {"max_length": 60, "num_return_sequences": 2, "seed": 3}
