@@ -30,6 +30,7 @@ def main() -> None:
     embedder = locate(config.embedder, config.cache_dir)
 
     counts = preparation.Counts(read=len(table), unusable=n_bad)
+    rows = preparation.refuse_empty(rows, config, counts)
     cleaned = preparation.clean(rows, tokenizer, counts)
     short_enough = preparation.drop_far_too_long(cleaned, tokenizer, config, counts)
     keyworded = preparation.add_keywords(short_enough, embedder, config)

@@ -74,7 +74,7 @@ def drop_far_too_long(
     n_tokens = count_tokens(rows.assign(keywords=[[]] * len(rows)), tokenizer)
     fits = [n <= config.max_tokens for n in n_tokens]
     counts.too_long = len(fits) - sum(fits)
-    return rows[fits].reset_index(drop=True)
+    return refuse_empty(rows[fits], config, counts)
 
 
 def add_keywords(rows: pd.DataFrame, embedder: Path, config: PrepareConfig) -> pd.DataFrame:
@@ -92,23 +92,28 @@ def add_keywords(rows: pd.DataFrame, embedder: Path, config: PrepareConfig) -> p
 def filter_by_length(
     rows: pd.DataFrame, tokenizer: Any, config: PrepareConfig, counts: Counts
 ) -> pd.DataFrame:
-    """Keep rows of min_tokens to max_tokens, counted over the whole rendered sequence.
-
-    Raises:
-        InputError: no row is left; the message counts the reasons.
-    """
+    """Keep rows of min_tokens to max_tokens, counted over the whole rendered sequence."""
     rows = rows.assign(n_tokens=count_tokens(rows, tokenizer))
     counts.too_short = int((rows["n_tokens"] < config.min_tokens).sum())
     counts.too_long += int((rows["n_tokens"] > config.max_tokens).sum())
     kept = rows[rows["n_tokens"].between(config.min_tokens, config.max_tokens)]
-    if kept.empty:
+    return refuse_empty(kept, config, counts)
+
+
+def refuse_empty(rows: pd.DataFrame, config: PrepareConfig, counts: Counts) -> pd.DataFrame:
+    """The rows, numbered anew.
+
+    Raises:
+        InputError: there are none; the message counts the reasons.
+    """
+    if rows.empty:
         reasons = ", ".join(f"{n} {reason}" for reason, n in counts.dropped().items() if n)
         raise InputError(
             config.source,
             f"every one of the {counts.read} rows was dropped: {reasons}; kept are"
             f" {config.min_tokens} to {config.max_tokens} tokens",
         )
-    return kept.reset_index(drop=True)
+    return rows.reset_index(drop=True)
 
 
 def split(rows: pd.DataFrame, config: PrepareConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
