@@ -158,7 +158,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         )
         with resume_hint(run):
             self.trainer.train(resume_from_checkpoint=checkpoint)
-        return self.trainer.evaluate() if test_set else {}
+        return self.trainer.final_figures() if test_set else {}
 
     def evaluate(self, frame: pd.DataFrame) -> dict[str, float]:
         """Held-out figures of a frame.

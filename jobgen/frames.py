@@ -124,12 +124,12 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def check_writable(folder: str) -> None:
-    """Make the folder, or say at once that it cannot be written."""
-    probe = Path(folder) / ".writable"
+    """Say at once that a folder cannot be written; it is not made yet."""
+    there = next(part for part in (Path(folder), *Path(folder).absolute().parents) if part.exists())
+    probe = there / f".writable-{os.getpid()}"
     try:
-        probe.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink(missing_ok=True)  # another process may have been faster
+        probe.unlink()
     except OSError as error:
         raise InputError(folder, f"cannot be written: {error.strerror}") from None
 

@@ -58,6 +58,7 @@ def append_postings(path: Path, postings: list[Posting], seed: int, model: str) 
             + [posting.finished, sum(covered), ", ".join(missing)]
         )
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")), path.open("ab") as file:
             header = ",".join(POSTING_COLUMNS) + "\n" if file.tell() == 0 else ""
             file.write((header + rows.getvalue()).encode("utf-8"))

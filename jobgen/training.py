@@ -206,6 +206,13 @@ class PostingTrainer(Trainer):
         output.metrics["eval_loss"] = output.metrics["eval_nats_per_token"]
         return output
 
+    def final_figures(self) -> dict[str, float]:
+        """Held-out figures after the last step, measured anew only if it was not evaluated."""
+        for line in reversed(self.state.log_history):
+            if "eval_loss" in line and line["step"] == self.state.global_step:
+                return {name: value for name, value in line.items() if name.startswith("eval_")}
+        return self.evaluate()
+
 
 @torch.no_grad()
 def nats_per_row(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
