@@ -10,12 +10,19 @@ from collections.abc import Callable
 
 import ftfy
 
+_BUTTON = r"show (?:more|less)"
 _SITE_LINES = re.compile(
-    r"(?im)^[ \t]*show (?:more|less)[ \t]*$|(?<=[.!?\s])show (?:more|less)\s*\Z"
+    rf"(?im)^[ \t]*{_BUTTON}(?:\s+{_BUTTON})*[ \t]*$|(?<=[.!?\s]){_BUTTON}(?:\s+{_BUTTON})*\s*\Z"
 )
 _BLOCK_TAGS = re.compile(r"(?i)<\s*(?:br|/?p|/?div|/?ul|/?ol|/?h[1-6]|/?tr|/?table)\b[^<>]*>")
 _ITEM_TAGS = re.compile(r"(?i)<\s*li\b[^<>]*>")
-_ANY_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>|<!--.*?-->", re.DOTALL)
+# Tags by name, so that `<5 years`, `List<String>` and `<GPA of 3.0` stay.
+_ANY_TAG = re.compile(
+    r"(?i)</?(?:a|abbr|article|b|big|blockquote|body|button|center|code|em|font|footer|form|head|"
+    r"header|hr|html|i|iframe|img|input|label|li|link|main|meta|nav|option|pre|s|section|select|"
+    r"small|span|strike|strong|sub|sup|svg|tbody|td|th|thead|time|title|u)(?:\s[^<>]*)?/?>"
+    r"|(?s:<(script|style)\b.*?</\1\s*>)|(?s:<!--.*?-->)"
+)
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
 _BULLET = re.compile(r"(?m)^[ \t]*[•·▪●◦‣⁃∙*–—-][ \t]+(?=\S)")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
@@ -62,7 +69,9 @@ def remove_html(text: str) -> tuple[str, int]:
     >>> remove_html("<p>R&amp;D</p><ul><li>C++</li></ul>")
     ('\nR&D\n\n\n• C++\n', 7)
     """
-    text, entities = _ENTITY.subn(lambda match: html.unescape(match[0]), text)
+    entities = 0
+    while (decoded := _ENTITY.sub(lambda match: html.unescape(match[0]), text)) != text:
+        text, entities = decoded, entities + len(_ENTITY.findall(text))
     text, items = _ITEM_TAGS.subn("\n• ", text)
     text, blocks = _BLOCK_TAGS.subn("\n", text)
     text, tags = _ANY_TAG.subn("", text)
@@ -73,7 +82,7 @@ def remove_site_lines(text: str) -> tuple[str, int]:
     r"""Drop the `Show more` and `Show less` buttons of job sites.
 
     >>> remove_site_lines("Apply now.\nShow more\nShow less")
-    ('Apply now.\n\n', 2)
+    ('Apply now.\n', 1)
     """
     return _SITE_LINES.subn("", text)
 

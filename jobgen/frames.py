@@ -1,5 +1,6 @@
 """Read and write tables of postings."""
 
+import csv
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import pandas as pd
 from jobgen.errors import InputError
 from jobgen.pickles import load_pickle
 
+_BAD_ROWS_ADVICE = "mend them, or leave them out: cli_prepare_data.py --set bad_rows=drop"
 FORMATS = ".csv, .tsv, .jsonl, .parquet, .pkl"
 
 
@@ -42,6 +44,9 @@ def read_table(path: str, encoding: str = "utf-8") -> pd.DataFrame:
         table = _frame_of_containers(path, table)
     if table.empty:
         raise InputError(path, "the table is empty")
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise InputError(path, f'column "{twice[0]}" stands there twice')
     return table
 
 
@@ -69,14 +74,19 @@ def select_columns(
     for name in columns:
         missing = frame[name].map(lambda cell: not isinstance(cell, str) or not cell.strip())
         nul = frame[name].map(lambda cell: isinstance(cell, str) and "\0" in cell)
-        bad |= missing | nul
-        for rows, fault in ((missing, f"no {name}"), (nul, f"NUL characters in the {name}")):
+        broken = frame[name].map(lambda cell: isinstance(cell, str) and not _is_unicode(cell))
+        bad |= missing | nul | broken
+        for rows, fault in (
+            (missing, f"no {name}"),
+            (nul, f"NUL characters in the {name}"),
+            (broken, f"half characters (lone surrogates) in the {name}"),
+        ):
             if rows.any():
                 numbers = (frame.index[rows] + 1).tolist()
                 shown = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
                 problems.append(f"{len(numbers)} rows with {fault}: row {shown}")
     if problems and bad_rows == "stop":
-        raise InputError(path, [*problems, "mend them, or leave them out with --set bad_rows=drop"])
+        raise InputError(path, [*problems, _BAD_ROWS_ADVICE])
     return frame[~bad].reset_index(drop=True), int(bad.sum())
 
 
@@ -140,10 +150,20 @@ def _read_separated(path: str, separator: str, encoding: str) -> pd.DataFrame:
         # The parser would end the cell there and lose its rest.
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(path, f"NUL character in line {line}; is it UTF-16? set encoding=utf-16")
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        return pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(path, str(error).strip()) from None
+        header, *rows = [row for row in reader if row] or [[]]
+    except csv.Error as error:
+        raise InputError(path, f"line {reader.line_num}: {error}") from None
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(header):
+            raise InputError(
+                path,
+                f"row {number} has {len(row)} cells, the header {len(header)}; cells with"
+                f" {'commas' if separator == ',' else 'tabs'} need quotation marks",
+            )
+    return pd.DataFrame(rows, columns=header, dtype=object)
 
 
 def _read_json_lines(path: str, encoding: str) -> pd.DataFrame:
@@ -158,7 +178,7 @@ def _read_json_lines(path: str, encoding: str) -> pd.DataFrame:
             if not isinstance(row, dict):
                 raise InputError(path, f"line {number}: expected an object {{...}}")
             rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, dtype=object)
 
 
 def _decode(path: str, encoding: str) -> str:
@@ -172,7 +192,8 @@ def _decode(path: str, encoding: str) -> str:
         line = content.count(b"\n", 0, start) + 1
         raise InputError(
             path,
-            f"not {encoding} at line {line}, byte {start}; name its encoding with --set encoding=",
+            f"not {encoding} at line {line}, byte {start}; cli_prepare_data.py reads others:"
+            " --set encoding=..."
         ) from None
 
 
@@ -191,6 +212,10 @@ def _frame_of_containers(path: str, content: Any) -> pd.DataFrame:
         raise InputError(
             path, f"holds a {type(content).__name__} that is no table of rows and columns"
         ) from None
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _is_list_of_texts(cell: Any) -> bool:

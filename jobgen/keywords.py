@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+from tqdm import tqdm
 
 # C++, .NET, C#, CI/CD, Node.js, well-known and R&D are one word each.
 _WORD = re.compile(r"\.?\w[\w+#]*(?:[./&'’-]\w[\w+#]*)*")
@@ -75,14 +76,20 @@ def extract_keywords(
     phrase_vectors = embed(list(row_of))
     text_vectors = embed(texts)
     keywords = []
-    for phrases, text_vector in zip(candidates, text_vectors, strict=True):
+    rows = zip(candidates, text_vectors, strict=True)
+    for phrases, text_vector in tqdm(rows, desc="keywords", unit=" postings", total=len(texts)):
         if not phrases:
             keywords.append([])
             continue
         vectors = phrase_vectors[[row_of[phrase.lower()] for phrase in phrases]]
-        # Twice as many as wanted, because phrases inside others are dropped below.
-        ranked = mmr(text_vector[None], vectors, phrases, top_n=2 * top_n, diversity=diversity)
-        keywords.append(_without_contained([phrase for phrase, _ in ranked])[:top_n])
+        chosen, n = [], top_n
+        # MMR is greedy: asked for more, it keeps what it chose. Phrases inside others are dropped,
+        # so more are asked for until enough are left.
+        while len(chosen) < top_n and n <= len(phrases) + top_n:
+            ranked = mmr(text_vector[None], vectors, phrases, top_n=n, diversity=diversity)
+            chosen = _without_contained([phrase for phrase, _ in ranked])
+            n += max(1, top_n - len(chosen))
+        keywords.append(chosen[:top_n])
     return keywords
 
 

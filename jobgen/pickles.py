@@ -11,49 +11,45 @@ from jobgen.errors import InputError
 # What pickles of DataFrames are made of, besides plain containers, in pandas 1 to 3. A pickle may
 # name any callable of any module; all others are refused before they are imported.
 _ADMITTED = {
-    "builtins": {"slice", "set", "frozenset", "bytearray", "complex", "range"},
-    "collections": {"OrderedDict"},
-    "datetime": {"date", "datetime", "time", "timedelta", "timezone"},
-    "_codecs": {"encode"},
-    "copyreg": {"_reconstructor"},
-    "numpy": {"ndarray", "dtype"},
-    "numpy._core.multiarray": {"_reconstruct", "scalar"},
-    "numpy.core.multiarray": {"_reconstruct", "scalar"},
-    "numpy._core.numeric": {"_frombuffer"},
-    "numpy.core.numeric": {"_frombuffer"},
-    "pandas.core.frame": {"DataFrame"},
-    "pandas.core.series": {"Series"},
-    "pandas": {
-        "DataFrame",
-        "Series",
-        "Index",
-        "RangeIndex",
-        "CategoricalIndex",
-        "NA",
-        "Categorical",
-        "CategoricalDtype",
-        "StringDtype",
-        "Int64Dtype",
-    },
-    "pandas.core.internals.managers": {"BlockManager", "SingleBlockManager"},
-    "pandas.core.internals.blocks": {"new_block"},
-    "pandas._libs.internals": {"_unpickle_block", "BlockPlacement", "BlockManager"},
-    "pandas._libs.arrays": {"__pyx_unpickle_NDArrayBacked"},
-    "pandas.core.indexes.base": {"Index", "_new_Index"},
-    "pandas.core.indexes.range": {"RangeIndex"},
-    "pandas.core.indexes.numeric": {"Int64Index", "Float64Index", "UInt64Index"},
-    "pandas.core.arrays.string_": {"StringDtype", "StringArray"},
-    "pandas.core.arrays.string_arrow": {"ArrowStringArray", "ArrowStringArrayNumpySemantics"},
-    "pandas.core.dtypes.dtypes": {"CategoricalDtype"},
-    "pandas.core.arrays.categorical": {"Categorical"},
-    "pandas.arrays": {
-        "ArrowStringArray",
-        "StringArray",
-        "Categorical",
-        "DatetimeArray",
-        "IntegerArray",
-    },
-    "pyarrow.lib": {"chunked_array", "_restore_array", "type_for_alias", "py_buffer"},
+    module: set(names.split())
+    for module, names in {
+        "builtins": "slice set frozenset bytearray complex range",
+        "collections": "OrderedDict",
+        "datetime": "date datetime time timedelta timezone",
+        "_codecs": "encode",
+        "copyreg": "_reconstructor",
+        "numpy": "ndarray dtype",
+        "numpy._core.multiarray": "_reconstruct scalar",
+        "numpy.core.multiarray": "_reconstruct scalar",
+        "numpy._core.numeric": "_frombuffer",
+        "numpy.core.numeric": "_frombuffer",
+        "pandas": "DataFrame Series Index RangeIndex MultiIndex CategoricalIndex DatetimeIndex"
+        " TimedeltaIndex NA"
+        " Categorical CategoricalDtype StringDtype BooleanDtype Int8Dtype Int16Dtype Int32Dtype"
+        " Int64Dtype UInt8Dtype UInt16Dtype UInt32Dtype UInt64Dtype Float32Dtype Float64Dtype"
+        " DatetimeTZDtype",
+        "pandas.arrays": "ArrowStringArray StringArray Categorical DatetimeArray TimedeltaArray"
+        " BooleanArray IntegerArray FloatingArray",
+        "pandas.core.frame": "DataFrame",
+        "pandas.core.series": "Series",
+        "pandas.core.internals.managers": "BlockManager SingleBlockManager",
+        "pandas.core.internals.blocks": "new_block",
+        "pandas.core.indexes.base": "Index _new_Index",
+        "pandas.core.indexes.range": "RangeIndex",
+        "pandas.core.indexes.numeric": "Int64Index Float64Index UInt64Index",
+        "pandas.core.indexes.datetimes": "DatetimeIndex _new_DatetimeIndex",
+        "pandas.core.indexes.timedeltas": "_new_TimedeltaIndex",
+        "pandas.core.arrays.string_": "StringDtype StringArray",
+        "pandas.core.arrays.string_arrow": "ArrowStringArray ArrowStringArrayNumpySemantics",
+        "pandas.core.arrays.categorical": "Categorical",
+        "pandas.core.dtypes.dtypes": "CategoricalDtype DatetimeTZDtype",
+        "pandas._libs.internals": "_unpickle_block BlockPlacement BlockManager",
+        "pandas._libs.arrays": "__pyx_unpickle_NDArrayBacked",
+        "pandas._libs.tslibs.timestamps": "_unpickle_timestamp",
+        "pandas._libs.tslibs.timedeltas": "_timedelta_unpickle",
+        "pandas._libs.tslibs.nattype": "_nat_unpickle",
+        "pyarrow.lib": "chunked_array _restore_array type_for_alias py_buffer",
+    }.items()
 }
 
 

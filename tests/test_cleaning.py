@@ -16,6 +16,8 @@ from jobgen.cleaning import RULES, clean_text, clean_title
         "e.g. Spark 3.4.1, i.e. the latest; Ph.D. or M.S.",
         "• a list\n• of two\n\nand an end",
         "part-time - or not",
+        "Earn a <GPA of 3.0 and >2 years, List<String>, <Company Name>",
+        "They show more than others show less of.",
         "Wir suchen Köchinnen für Zürich; 日本語も歓迎",
     ],
 )
@@ -41,6 +43,10 @@ def test_clean_text_stays_as_it_is(text):
         ("a\r\nb  c\t d ", "a\nb c d"),
         ("The end.\nShow more\nShow less", "The end."),
         ("The end. Show less", "The end."),
+        ("The end.\nShow more Show less", "The end."),
+        ("R&amp;amp;D", "R&D"),
+        ("&unknown; stays", "&unknown; stays"),
+        ("<style>p {a: b}</style>text", "text"),
         ("- one\n* two\n· three", "• one\n• two\n• three"),
     ],
 )
@@ -48,8 +54,11 @@ def test_artifacts_go(dirty, clean):
     assert clean_text(dirty)[0] == clean
 
 
-def test_cleaning_twice_changes_nothing_more():
-    dirty = "<p>weâ€™re&nbsp;hiring</p>\n\n\n\n* skillsYou bring"
+@pytest.mark.parametrize(
+    "dirty",
+    ["<p>weâ€™re&nbsp;hiring</p>\n\n\n\n* skillsYou bring", "R&amp;amp;D &amp;lt;br&amp;gt;"],
+)
+def test_cleaning_twice_changes_nothing_more(dirty):
     once, _ = clean_text(dirty)
     assert clean_text(once)[0] == once
 

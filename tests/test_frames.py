@@ -48,6 +48,24 @@ def test_pickled_frames_of_all_text_types(tmp_path, dtype):
     assert read_table(path)["title"].tolist() == ["Cook", "Nurse"]
 
 
+def test_pickled_frames_with_other_columns(tmp_path):
+    """Columns that are not used may hold anything that a DataFrame commonly holds."""
+    path = str(tmp_path / "t.pkl")
+    day = pd.Timestamp("2021-03-04")
+    other = {
+        "day": pd.to_datetime(["2021-01-01", None]),
+        "zone": pd.to_datetime(["2021-01-01", "2021-01-02"]).tz_localize("UTC"),
+        "span": pd.to_timedelta([1, 2], unit="h"),
+        "yes": pd.array([True, None], dtype="boolean"),
+        "part": pd.array([0.5, None], dtype="Float64"),
+        "mixed": pd.Series([day, pd.NaT], dtype=object),
+    }
+    TABLE.assign(**other).to_pickle(path)
+    assert read_table(path)["title"].tolist() == ["Cook", "Nurse"]
+    TABLE.set_index(pd.to_datetime(["2021-01-01", "2021-01-02"])).to_pickle(path)
+    assert read_table(path)["title"].tolist() == ["Cook", "Nurse"]
+
+
 class Evil:
     """Its pickle runs a command when it is loaded."""
 
@@ -87,9 +105,11 @@ def test_a_damaged_pickle(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv", b"", "No columns"),
+        ("t.csv", b"", "the table is empty"),
         ("t.csv", b"title,text\n", "the table is empty"),
-        ("t.csv", b'title,text\na,"b\n', "EOF inside string"),
+        ("t.csv", b'title,text\na,"b\n', "line 2: unexpected end of data"),
+        ("t.csv", b"title,text\nCook,We need a cook, now\n", "row 1 has 3 cells, the header 2"),
+        ("t.csv", b"title,text,text\na,b,c\n", 'column "text" stands there twice'),
         ("t.csv", b"title,text\na,b\0c\n", "NUL character in line 2"),
         ("t.csv", "title,text\nKöchin,x\n".encode("cp1252"), "not utf-8 at line 2, byte 12"),
         ("t.jsonl", b'{"title": "a"}\n{"title" 1}\n', "line 2, column 10"),
@@ -124,15 +144,19 @@ def test_absent_columns_name_those_found():
 
 
 def test_bad_rows_are_named_or_dropped():
-    table = pd.DataFrame({"title": ["a", "", None, "d"], "text": ["x", "y", "z", "nul \0"]})
+    table = pd.DataFrame(
+        {"title": ["a", "", None, "d", "e"], "text": ["x", "y", "z", "nul \0", "half \ud800"]},
+        dtype=object,
+    )
     with pytest.raises(InputError) as error:
         select_columns(table, "t.csv", COLUMNS, "stop")
-    assert error.value.problems[:2] == [
+    assert error.value.problems[:3] == [
         "2 rows with no title: row 2, 3",
         "1 rows with NUL characters in the text: row 4",
+        "1 rows with half characters (lone surrogates) in the text: row 5",
     ]
     frame, dropped = select_columns(table, "t.csv", COLUMNS, "drop")
-    assert (frame["title"].tolist(), dropped) == (["a"], 3)
+    assert (frame["title"].tolist(), dropped) == (["a"], 4)
 
 
 def test_text_such_as_NA_is_text(tmp_path):  # noqa: N802
