@@ -1,22 +1,19 @@
 # make demo   from the sample table to newly written postings
-# make test   all tests but the slow ones; make test-slow runs those
+# make test   all tests
 # make lint   ruff
 
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-slow lint format
+.PHONY: demo test lint format
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
 	./demo.sh
 
 test: $(VENV)/installed-test
-	pytest -m "not slow"
-
-test-slow: $(VENV)/installed-test
-	pytest -m slow
+	pytest
 
 lint: $(VENV)/installed-test
 	ruff check .

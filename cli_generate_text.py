@@ -24,7 +24,7 @@ def main() -> None:
     if arguments.keywords and not to_terminal:
         raise InputError("--keywords", "belongs to --title, which is not given")
     if to_terminal:
-        config.prompts = [_prompt(arguments)]
+        config.prompts, config.num_return_sequences = [_prompt(arguments)], 1
     else:
         check_writable(config.output_dir)
         check_postings_file(csv_path)
@@ -45,6 +45,7 @@ def main() -> None:
         say(f"note: {neutralised} special-token strings in the prompts were neutralised")
     nlp.model.to(device)
 
+    weights = config.model_preload or config.model
     total, written = len(prompts) * config.num_return_sequences, 0
     batches = write_postings(nlp.model, nlp.tokenizer, prompts, config)
     try:
@@ -54,7 +55,7 @@ def main() -> None:
                     for posting in postings:
                         print_posting(posting)
                 else:
-                    append_postings(csv_path, postings, config.seed, config.model)
+                    append_postings(csv_path, postings, config.seed, weights)
                 written += len(postings)
                 progress.update(len(postings))
     except KeyboardInterrupt:
@@ -71,7 +72,11 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 def _prompt(arguments: argparse.Namespace) -> Prompt:
     if not arguments.title.strip():
         raise InputError("--title", "is empty; expected a job title")
-    return Prompt(title=arguments.title, keywords=arguments.keywords)
+    # Bytes of the command line that are no UTF-8 come as half characters.
+    title, keywords = (
+        part.encode("utf-8", "replace").decode() for part in (arguments.title, arguments.keywords)
+    )
+    return Prompt(title=title, keywords=keywords)
 
 
 if __name__ == "__main__":

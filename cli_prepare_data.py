@@ -22,10 +22,10 @@ def main() -> None:
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen import preparation, report
-    from jobgen.models import load_tokenizer, locate
+    from jobgen.models import check_positions, load_tokenizer, locate, positions
 
-    model = locate(config.model, config.cache_dir)
-    preparation.check_positions(config, model)
+    model = locate(config.model, config.cache_dir, weights=False)
+    check_positions("max_tokens", config.max_tokens, positions(model), config.model)
     tokenizer = load_tokenizer(model)
     embedder = locate(config.embedder, config.cache_dir)
 

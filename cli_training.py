@@ -11,7 +11,6 @@ from pathlib import Path
 
 from jobgen.cli import is_main_process, parse_arguments, read_config, run, say
 from jobgen.config import TrainConfig
-from jobgen.errors import InputError
 from jobgen.frames import check_writable, read_prepared
 
 
@@ -22,13 +21,7 @@ def main() -> None:
     train_frame = read_prepared(config.train)
     test_frame = read_prepared(config.test) if config.test else None
     run_dir = Path(config.output_dir)
-    chosen = arguments.resume or arguments.overwrite or arguments.dry_run
-    if (run_dir / "checkpoints").exists() and not chosen:
-        raise InputError(
-            config.output_dir,
-            "holds an earlier run; go on with --resume, start over with --overwrite, or choose"
-            " another folder with --set output_dir=...",
-        )
+    check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen import export, report, training
@@ -42,8 +35,10 @@ def main() -> None:
     training.deepspeed_settings(config)
     if arguments.dry_run:
         return
+    export.check_run_folder(run_dir, arguments.resume, arguments.overwrite)
+    if arguments.resume:
+        training.last_checkpoint(run_dir)
     nlp.load_weights()  # before an old run is cleared, in case they cannot be loaded
-    check_writable(config.output_dir)
     export.start_run_folder(config, training_set, test_set, fresh=not arguments.resume)
     figures = nlp.train(train_frame, test_frame, resume=arguments.resume)
     nlp.save(str(run_dir / "trained_model"))

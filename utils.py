@@ -11,7 +11,7 @@ from jobgen.config import GenerateConfig, TrainConfig
 from jobgen.config_file import parse_config
 from jobgen.dataset import PostingDataset
 from jobgen.errors import InputError
-from jobgen.models import layers, load_model, load_tokenizer, locate, positions
+from jobgen.models import check_positions, load_model, load_tokenizer, locate, positions
 from jobgen.models import unfreeze_last_n as unfreeze_blocks
 
 
@@ -27,7 +27,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
     Raises:
         InputError: a field is wrong, the model or its weights cannot be found, or it has fewer
-            positions than `max_len` or fewer blocks than `unfreeze_last_n`.
+            positions than `max_len`.
 
     Example:
         >>> nlp = NLP_model({"model": "gpt2-large", "output_dir": "runs/my_run"})
@@ -42,19 +42,10 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         weights = self.config.model_preload
         preload_folder = weights if weights and Path(weights).is_dir() else None
         self._weights = None if preload_folder else weights
-        self._folder = locate(preload_folder or self.config.model, self.config.cache_dir)
+        self._name = preload_folder or self.config.model
+        self._folder = locate(self._name, self.config.cache_dir, weights=False)
         self.limit = positions(self._folder)
-        if self.limit and self.config.max_len > self.limit:
-            raise InputError(
-                "max_len",
-                f"{self.config.max_len} given, but {self.config.model} has {self.limit} positions",
-            )
-        n_blocks = layers(self._folder)
-        if (self.config.unfreeze_last_n or 0) > n_blocks:
-            raise InputError(
-                "unfreeze_last_n",
-                f"{self.config.unfreeze_last_n} given, but the model has {n_blocks} blocks",
-            )
+        check_positions("max_len", self.config.max_len, self.limit, self._name)
         if self._weights and not Path(self._weights).is_file():
             raise InputError(
                 self._weights, "no such file; expected a pytorch_model.bin or a model folder"
@@ -76,8 +67,9 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         Raises:
             InputError: the model was never fine-tuned on postings.
         """
-        base = locate(weights if weights and Path(weights).is_dir() else folder, cache_dir)
-        if not (weights and Path(weights).is_file()):
+        is_file = weights is not None and Path(weights).is_file()
+        base = locate(folder if is_file else weights or folder, cache_dir, weights=False)
+        if not is_file:
             load_tokenizer(base, fine_tuned=True)
         fits = min(TrainConfig().max_len, positions(base) or TrainConfig().max_len)
         return cls(
@@ -100,7 +92,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         if self.config.ds_config:
             _ = self.arguments  # before the weights: ZeRO-3 partitions them while they load
         set_seed(self.config.seed)  # of the embeddings of the added tokens
-        model = load_model(self._folder, self.tokenizer, self._weights, dtype=torch.float32)
+        folder = locate(self._name, self.config.cache_dir)
+        model = load_model(folder, self.tokenizer, self._weights, dtype=torch.float32)
         if self.config.unfreeze_last_n is not None:
             unfreeze_blocks(model, self.config.unfreeze_last_n)
         return model
@@ -196,7 +189,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             write_postings,
         )
 
-        config = GenerateConfig(model=self.config.model, **settings)
+        settings = settings | {"model": self.config.model}
+        config, _ = parse_config(settings, GenerateConfig, "NLP_model.generate")
         config = fit_to_positions(config, self.limit)
         pairs = list(zip(titles, keywords, strict=True))
         prompts, _ = neutralise_prompts(pairs, self.tokenizer)

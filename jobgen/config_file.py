@@ -57,8 +57,7 @@ def parse_config(
     check_files: bool = True,
 ) -> tuple[Model, list[str]]:
     """`load_config` for the content of a file; `where` names it in messages."""
-    raw = {key: value for key, value in raw.items() if not key.startswith("__")}
-    raw = model.from_original(raw)
+    raw = model.from_original(_without_comments(raw))
     raw, problems = _rename(raw, model)
     raw, notes = _drop_ignored(raw, model)
     for override in overrides or []:
@@ -67,7 +66,9 @@ def parse_config(
         if not equals:
             problems.append(f"--set {override}: expected key=value")
         else:
-            raw[key] = _parse_value(text)
+            info = model.model_fields.get(key)
+            is_text = info is not None and _type_words(info.annotation) == "text"
+            raw[key] = text if is_text else _parse_value(text)
     raw = {key: _plain_value(value, model.model_fields.get(key)) for key, value in raw.items()}
     try:
         config = model.model_validate(raw)
@@ -78,6 +79,7 @@ def parse_config(
         for name in required
         if not raw.get(name)
     ]
+    problems += _disordered(raw, model)
     if check_files:
         problems += _missing_files(raw, model)
     if problems:
@@ -111,7 +113,7 @@ def field_type(info: FieldInfo) -> str:
     for limit in info.metadata:
         for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<=")):
             if hasattr(limit, name):
-                limits.append(f"{sign} {getattr(limit, name):g}")
+                limits.append(f"{sign} {getattr(limit, name)}")
     return f"{words} {' and '.join(limits)}".strip()
 
 
@@ -140,6 +142,25 @@ def _rename(raw: dict[str, Any], model: type[Config]) -> tuple[dict[str, Any], l
     return renamed, problems
 
 
+def _without_comments(content: Any) -> Any:
+    """Leave out keys that start with two underscores, at every depth."""
+    if isinstance(content, dict):
+        plain = {key: value for key, value in content.items() if not key.startswith("__")}
+        return {key: _without_comments(value) for key, value in plain.items()}
+    if isinstance(content, list):
+        return [_without_comments(entry) for entry in content]
+    return content
+
+
+def _disordered(raw: dict[str, Any], model: type[Config]) -> list[str]:
+    problems = []
+    for low, high in model.ordered:
+        first, second = (raw.get(key, model.model_fields[key].default) for key in (low, high))
+        if all(isinstance(value, int | float) for value in (first, second)) and first > second:
+            problems.append(f"{low} = {first} is above {high} = {second}")
+    return problems
+
+
 def _drop_ignored(raw: dict[str, Any], model: type[Config]) -> tuple[dict[str, Any], list[str]]:
     notes = [f"{key} has no effect: {why}" for key, why in model.ignored.items() if key in raw]
     return {key: value for key, value in raw.items() if key not in model.ignored}, notes
@@ -154,6 +175,8 @@ def _parse_value(text: str) -> Any:
 
 def _plain_value(value: Any, info: FieldInfo | None) -> Any:
     """Undo the original's spelling: "none" for null, and numbers in quotation marks."""
+    if info is not None and isinstance(value, bool) and "true" not in _type_words(info.annotation):
+        return json.dumps(value)  # True would pass for the number 1
     if not isinstance(value, str) or info is None:
         return value
     if value.strip().lower() in ("none", "null") and "null" in _type_words(info.annotation):
@@ -170,8 +193,6 @@ def _plain_value(value: Any, info: FieldInfo | None) -> Any:
 def _describe(error: Any, model: type[Config], raw: dict[str, Any]) -> str:
     """One line for one pydantic error: the field, what was given, what is accepted."""
     path = error["loc"]
-    if not path:  # of a check between two fields
-        return error["msg"].removeprefix("Value error, ")
     name = ".".join(str(part) for part in path if part not in ("str", "list[str]"))
     if error["type"] == "extra_forbidden":
         known = [*model.model_fields, *model.renamed] if len(path) == 1 else ["title", "keywords"]
@@ -191,14 +212,18 @@ def _suggestion(name: str, known: list[str]) -> str:
 
 def _missing_files(raw: dict[str, Any], model: type[Config]) -> list[str]:
     problems = []
-    for name in model.input_files:
+    for name in (*model.input_files, *model.input_paths):
         value = raw.get(name)
         if not isinstance(value, str):
             continue
-        if not Path(value).is_file():
-            problems.append(f"{name} = {json.dumps(value)}  no such file{_nearby(Path(value))}")
+        path = Path(value)
+        if not (path.is_file() or (name in model.input_paths and path.is_dir())):
+            problems.append(f"{name} = {json.dumps(value)}  no such file{_nearby(path)}")
         elif name == "ds_config":
-            problems += [f"{value}: {line}" for line in check_deepspeed_file(read_json(value))]
+            try:
+                problems += [f"{value}: {line}" for line in check_deepspeed_file(read_json(value))]
+            except InputError as error:
+                problems.append(str(error))
     return problems
 
 

@@ -5,7 +5,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
+from tqdm import tqdm
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from jobgen.cleaning import remove_control_characters
 from jobgen.cli import say
@@ -21,10 +30,7 @@ def pick_device(wanted: str) -> str:
     """Resolve "auto", and check that a GPU that was asked for is there."""
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise InputError("device", f'"{wanted}": expected auto, cpu, cuda or cuda:N') from None
+    device = torch.device(wanted)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError("device", f'"{wanted}": this machine has no such GPU; use "auto"')
     return wanted
@@ -98,6 +104,39 @@ def write_postings(
         ]
 
 
+class _ShortestLength(LogitsProcessor):
+    """Holds the end token back until a row has its shortest length, padding not counted."""
+
+    def __init__(self, padding: torch.Tensor, shortest: int, eos_token_id: int):
+        self.padding, self.shortest, self.eos_token_id = padding, shortest, eos_token_id  # (B,)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        too_short = input_ids.shape[1] - self.padding < self.shortest  # (B,)
+        scores[too_short, self.eos_token_id] = -torch.inf
+        return scores
+
+
+class _LongestLength(StoppingCriteria):
+    """Ends a row that has its longest length, padding not counted; moves the progress bar."""
+
+    def __init__(self, padding: torch.Tensor, longest: int, progress: tqdm):
+        self.padding, self.longest, self.progress = padding, longest, progress  # (B,)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs) -> torch.Tensor:
+        self.progress.update()
+        return input_ids.shape[1] - self.padding >= self.longest  # (B,)
+
+
+class _TextOnly(LogitsProcessor):
+    """A processor that does not see the prompt: repeating a keyword is what is wanted."""
+
+    def __init__(self, processor: LogitsProcessor, width: int):
+        self.processor, self.width = processor, width
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        return self.processor(input_ids[:, self.width :], scores)
+
+
 @torch.no_grad()
 def _complete(
     model: Any, tokenizer: Any, prompts: list[list[int]], config: GenerateConfig
@@ -105,25 +144,38 @@ def _complete(
     """Continue each prompt until its end token; text and whether the end token came."""
     padded = tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(model.device)
     width = padded["input_ids"].shape[1]  # (B, width), padding on the left
-    # Everything behind the prompt's tokens is text, whatever it says. The penalty leaves the
-    # prompt out, or it would work against the keywords.
-    penalty = RepetitionPenaltyLogitsProcessor(config.repetition_penalty, width)
-    output = model.generate(
-        **padded,
-        generation_config=_generation_config(tokenizer, config, width, model.config.vocab_size),
-        logits_processor=LogitsProcessorList([penalty]),
-    )
+    lengths = padded["attention_mask"].sum(dim=1)  # (B,)
+    eos_token_id, most = tokenizer.eos_token_id, config.max_length - int(lengths.min())
+    processors = [
+        _TextOnly(RepetitionPenaltyLogitsProcessor(config.repetition_penalty), width),
+        _ShortestLength(width - lengths, config.min_length, eos_token_id),
+    ]
+    if config.no_repeat_ngram_size:
+        processors.append(
+            _TextOnly(NoRepeatNGramLogitsProcessor(config.no_repeat_ngram_size), width)
+        )
+    with tqdm(total=most, desc="batch", unit=" tokens", leave=False) as progress:
+        output = model.generate(
+            **padded,
+            generation_config=_generation_config(tokenizer, config, most, model.config.vocab_size),
+            logits_processor=LogitsProcessorList(processors),
+            stopping_criteria=StoppingCriteriaList(
+                [_LongestLength(width - lengths, config.max_length, progress)]
+            ),
+        )
     texts = []
-    for row in output[:, width:].tolist():
-        finished = tokenizer.eos_token_id in row
-        row = row[: row.index(tokenizer.eos_token_id)] if finished else row
+    # Everything behind the prompt's tokens is text, whatever it says.
+    for row, length in zip(output[:, width:].tolist(), lengths.tolist(), strict=True):
+        row = row[: config.max_length - length]
+        finished = eos_token_id in row
+        row = row[: row.index(eos_token_id)] if finished else row
         text = tokenizer.decode(row, skip_special_tokens=True)
         texts.append((remove_control_characters(text).strip(), finished))
     return texts
 
 
 def _generation_config(
-    tokenizer: Any, config: GenerateConfig, width: int, vocab_size: int
+    tokenizer: Any, config: GenerateConfig, max_new_tokens: int, vocab_size: int
 ) -> GenerationConfig:
     special = set(tokenizer.all_special_ids) | set(range(len(tokenizer), vocab_size))
     sampling = (
@@ -132,10 +184,8 @@ def _generation_config(
         else {}
     )
     return GenerationConfig(
-        max_new_tokens=config.max_length - width,
-        min_new_tokens=max(0, config.min_length - width),
+        max_new_tokens=max_new_tokens,
         do_sample=config.do_sample,
-        no_repeat_ngram_size=config.no_repeat_ngram_size or 0,
         suppress_tokens=sorted(special - {tokenizer.eos_token_id}),
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

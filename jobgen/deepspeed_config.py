@@ -1,6 +1,7 @@
 """DeepSpeed's JSON: what may stand in it, and what is filled in before the engine reads it."""
 
 import difflib
+import json
 from typing import Any
 
 # DeepSpeed 0.19.8 ignores a top-level key that it does not know, so that a typing error goes
@@ -21,6 +22,14 @@ TOP_LEVEL_KEYS = frozenset(
     datastates_ckpt
     """.split()
 )
+OBJECTS = {
+    "optimizer",
+    "scheduler",
+    "fp16",
+    "bf16",
+    "zero_optimization",
+    "activation_checkpointing",
+}
 ZERO_3_GATHER = (
     "stage3_gather_16bit_weights_on_model_save",
     "stage3_gather_fp16_weights_on_model_save",
@@ -30,8 +39,8 @@ ZERO_3_GATHER = (
 def check_deepspeed_file(content: Any) -> list[str]:
     """Problems of a DeepSpeed JSON, one line each; none when it can be used.
 
-    Only what DeepSpeed itself would pass over in silence is checked: top-level keys, and ZeRO-3
-    without gathered weights, which saves a model of empty tensors.
+    DeepSpeed passes over unknown top-level keys in silence, and over ZeRO-3 without gathered
+    weights, which saves a model of empty tensors. The rest is checked as far as we read it.
     """
     if not isinstance(content, dict):
         return [f"expected a JSON object {{...}}, got {type(content).__name__}"]
@@ -40,10 +49,18 @@ def check_deepspeed_file(content: Any) -> list[str]:
         close = difflib.get_close_matches(key, TOP_LEVEL_KEYS, n=1)
         hint = f'; did you mean "{close[0]}"?' if close else "; DeepSpeed has no such top-level key"
         problems.append(f"{key:<16} unknown key{hint}")
+    for key in OBJECTS & content.keys():
+        if not isinstance(content[key], dict):
+            problems.append(f"{key:<16} expected an object {{...}}, got {json.dumps(content[key])}")
+    if problems:
+        return problems
     zero = content.get("zero_optimization", {})
-    if not isinstance(zero, dict):
-        problems.append('zero_optimization  expected an object such as {"stage": 2}')
-    elif zero.get("stage") == 3 and not any(zero.get(key) for key in ZERO_3_GATHER):
+    if zero.get("stage", 0) not in (0, 1, 2, 3):
+        problems.append(f"zero_optimization.stage = {json.dumps(zero['stage'])} expected 0 to 3")
+    for device in ("offload_optimizer", "offload_param"):
+        if not isinstance(zero.get(device, {}), dict):
+            problems.append(f'zero_optimization.{device} expected an object {{"device": "cpu"}}')
+    if zero.get("stage") == 3 and not any(zero.get(key) for key in ZERO_3_GATHER):
         problems.append(
             f'zero_optimization  stage 3 needs "{ZERO_3_GATHER[0]}": true to save its weights'
         )

@@ -9,8 +9,10 @@ from typing import Any
 from jobgen.cli import is_main_process
 from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
-from jobgen.dataset import PostingDataset
+from jobgen.dataset import EVALUATION_KEYWORDS, PostingDataset
+from jobgen.errors import InputError
 from jobgen.frames import write_json, write_whole
+from jobgen.prompts import EOS, render_prompt
 
 VERSIONED = ("torch", "transformers", "accelerate", "deepspeed", "tokenizers", "numpy")
 # All that a run writes into its folder; starting over removes these and nothing else.
@@ -26,17 +28,38 @@ base_model: {base_model}
 
 `{base_model}`, fine-tuned on {train_rows} job postings.{source}
 
-Give it `<|BOS|>` title `<|SEP|>` keywords joined by `, ` `<|SEP|>`; it writes the posting and ends
-with `<|EOS|>`. It repeats the faults and prejudices of the postings that it has seen: read what it
+Give it `{prompt}`; it writes the posting and ends with `{end}`. It repeats the faults and prejudices of the postings that it has seen: read what it
 writes before you publish it.
 
-| held out, {test_rows} postings, given title and 8 keywords | before | after |
+| held out, {test_rows} postings, given title and {n_keywords} keywords | before | after |
 |---|---|---|
 | nats per byte of text | {before_bytes} | {after_bytes} |
 | perplexity per token | {before_perplexity} | {after_perplexity} |
 
 `training.json` beside this file holds the configuration, the data manifest and the versions.
 """
+
+
+def check_run_folder(run: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse to mix a training with what the folder holds already.
+
+    Raises:
+        InputError: it holds a run and neither flag is given, or it holds files of the same names
+            that are no run's.
+    """
+    found = [name for name in (*RUN_FILES, *RUN_FOLDERS) if (run / name).exists()]
+    if not found or resume:
+        return
+    if not (run / "run.json").is_file():
+        raise InputError(
+            str(run), f"is no run folder but holds {', '.join(found)}; choose another output_dir"
+        )
+    if not overwrite:
+        raise InputError(
+            str(run),
+            "holds an earlier run; go on with --resume, start over with --overwrite, or choose"
+            " another folder with --set output_dir=...",
+        )
 
 
 def start_run_folder(
@@ -79,6 +102,9 @@ def describe_model(config: TrainConfig, run: Path, figures: dict[str, float]) ->
     if manifest:
         source = f" Source: {manifest['source']}, SHA-256 {manifest['source_sha256']}."
     card = CARD.format(
+        prompt=render_prompt("title", ["keyword", "keyword"]),
+        end=EOS,
+        n_keywords=EVALUATION_KEYWORDS,
         base_model=config.model,
         train_rows=record["rows"]["train"]["kept"],
         test_rows=record["rows"].get("test", {}).get("kept", 0),
@@ -97,7 +123,9 @@ def data_manifest(train: str | None) -> dict[str, Any] | None:
     if train is None:
         return None
     path = Path(train)
-    manifest = path.with_name(path.stem.replace("train", "manifest", 1) + ".json")
+    if not path.stem.startswith("train_"):
+        return None
+    manifest = path.with_name(f"manifest_{path.stem.removeprefix('train_')}.json")
     return json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else None
 
 

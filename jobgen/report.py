@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jobgen.cli import is_main_process
 from jobgen.config import TrainConfig
@@ -69,7 +70,7 @@ def print_training(
 def print_posting(posting: Posting) -> None:
     """Show one posting with the keywords that it mentions and those that it does not."""
     console = Console()
-    console.rule(posting.title)
+    console.rule(Text(posting.title))
     console.print(posting.text, markup=False, highlight=False)
     console.rule()
     covered = covered_keywords(posting.text, posting.keywords)

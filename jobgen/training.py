@@ -190,7 +190,10 @@ class PostingTrainer(Trainer):
         )
 
     def _get_train_sampler(self, train_dataset: PostingDataset | None = None) -> Any:
-        return SimilarLengthSampler(self.train_dataset, self.args.per_device_train_batch_size)
+        # Rows of one optimizer step are of similar length, however many processes share them.
+        args = self.args
+        step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+        return SimilarLengthSampler(self.train_dataset, step)
 
     def _held_out_figures(self, prediction: EvalPrediction) -> dict[str, float]:
         nats, tokens = prediction.predictions.sum(axis=0)
@@ -278,10 +281,10 @@ class _RunLog(TrainerCallback):
         self.path = run_dir / "metrics.jsonl"
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """After a resume, forget what an interrupted run logged beyond its checkpoint."""
-        if state.is_world_process_zero and state.global_step and self.path.is_file():
+        """Forget what an earlier run logged, after a resume only what is beyond its checkpoint."""
+        if state.is_world_process_zero and self.path.is_file():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            kept = [line for line in lines if 0 < json.loads(line)["step"] <= state.global_step]
             write_whole(self.path, lambda place: place.write_text("".join(kept), encoding="utf-8"))
 
     def on_log(self, args, state, control, logs=None, **kwargs):

@@ -106,7 +106,7 @@ def test_original_values_mean_what_they_meant():
     large = load(ORIGINAL / "train_configs/train_cfg_gpt2-l.json", TrainConfig)
     assert large.model_preload is None
     path = ORIGINAL / "generate_configs/gpt2-xl_txt_gen_cfg.json"
-    config, notes = load_config(str(path), GenerateConfig)
+    config, notes = load_config(str(path), GenerateConfig, check_files=False)
     assert (config.top_k, config.top_p, config.num_return_sequences) == (None, 0.95, 5)
     assert config.prompts[3].keyword_list()[-1] == "working with real-world text corpora"
     assert config.beyond_positions == "lower"

@@ -211,7 +211,7 @@ def test_nlp_model_in_one_process(tiny_model, tmp_path, monkeypatch):
 
 
 @needs_original
-def test_the_originals_pickle_trains(train, tmp_path):
+def test_rows_of_the_originals_pickle_that_do_not_fit(train, tmp_path):
     source = str(ORIGINAL / "input_data/test_128_500.pkl")
     run = train("original", train=source, test=source, max_steps=1, eval_rows=2, max_len=128)
     # Its postings have at least 128 words: none fits, and that is said.
@@ -219,7 +219,6 @@ def test_the_originals_pickle_trains(train, tmp_path):
     assert "none of the 454 rows fits into 128 tokens" in run.stderr
 
 
-@pytest.mark.slow
 @needs_original
 def test_the_originals_files_train(tiny_model, tmp_path):
     """Its train JSON, DeepSpeed JSON (ZeRO-3, offload) and pickle; compiles cpu_adam."""
