@@ -172,7 +172,7 @@ class TrainConfig(Config):
     max_steps: OptionalCount = Field(
         None,
         ge=1,
-        description="stop after so many optimizer steps; null or negative: after the epochs",
+        description="stop after so many optimizer steps; null: after the epochs",
     )
     lr: float = Field(1e-4, gt=0, description="learning rate at its peak")
     lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(

@@ -146,6 +146,10 @@ def _complete(
     width = padded["input_ids"].shape[1]  # (B, width), padding on the left
     lengths = padded["attention_mask"].sum(dim=1)  # (B,)
     eos_token_id, most = tokenizer.eos_token_id, config.max_length - int(lengths.min())
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if limit:
+        # A full row goes on counting positions while shorter ones are written.
+        most = min(most, limit - int(lengths.max()))
     processors = [
         _TextOnly(RepetitionPenaltyLogitsProcessor(config.repetition_penalty), width),
         _ShortestLength(width - lengths, config.min_length, eos_token_id),

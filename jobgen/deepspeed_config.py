@@ -22,14 +22,7 @@ TOP_LEVEL_KEYS = frozenset(
     datastates_ckpt
     """.split()
 )
-OBJECTS = {
-    "optimizer",
-    "scheduler",
-    "fp16",
-    "bf16",
-    "zero_optimization",
-    "activation_checkpointing",
-}
+OBJECTS = {"optimizer", "scheduler", "fp16", "bf16", "zero_optimization"}
 ZERO_3_GATHER = (
     "stage3_gather_16bit_weights_on_model_save",
     "stage3_gather_fp16_weights_on_model_save",

@@ -28,8 +28,9 @@ base_model: {base_model}
 
 `{base_model}`, fine-tuned on {train_rows} job postings.{source}
 
-Give it `{prompt}`; it writes the posting and ends with `{end}`. It repeats the faults and prejudices of the postings that it has seen: read what it
-writes before you publish it.
+Give it `{prompt}`; it writes the posting and ends with `{end}`.
+It repeats the faults and prejudices of the postings that it has seen: read what it writes before
+you publish it.
 
 | held out, {test_rows} postings, given title and {n_keywords} keywords | before | after |
 |---|---|---|

@@ -239,3 +239,56 @@ def test_readme_tables_are_up_to_date():
     text = README.read_text(encoding="utf-8")
     assert text.count("<!-- options ") == 3
     assert filled(text) == text, "run: python -m jobgen.readme"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"fp16": True}, "fp16             expected an object"),
+        ({"optimizer": "AdamW"}, "optimizer        expected an object"),
+        ({"zero_optimization": {"stage": 7}}, "zero_optimization.stage = 7 expected 0 to 3"),
+        ({"zero_optimization": {"offload_param": "cpu"}}, "offload_param expected an object"),
+        ([], "expected a JSON object"),
+    ],
+)
+def test_deepspeed_files_of_another_shape(write, content, message):
+    bad = write(content, "ds.json")
+    assert message in problems(write({"ds_config": str(bad)}), TrainConfig)[0]
+
+
+def test_a_broken_deepspeed_file_does_not_hide_the_rest(write):
+    bad = write("{", "ds.json")
+    text = "\n".join(problems(write({"ds_config": str(bad), "epocs": 1}), TrainConfig))
+    assert "invalid JSON at line 1" in text
+    assert "epocs" in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("lr", True),
+        ("epochs", float("inf")),
+        ("seed", 2**32),
+        ("max_steps", 0),
+        ("report_to", ["tensorbord"]),
+        ("model_preload", "nowhere.bin"),
+        ("keywords_min", 50),
+    ],
+)
+def test_values_that_would_fail_later(write, key, value):
+    lines = problems(write({key: value, "epocs": 1}), TrainConfig)
+    assert len(lines) == 2
+    assert any(line.startswith(key) for line in lines)
+
+
+def test_text_options_take_numbers_as_text(write):
+    path = write({"model": "m"})
+    assert load(path, GenerateConfig, overrides=["output_name=2024"]).output_name == "2024"
+
+
+def test_comments_at_any_depth(write):
+    prompt = {"title": "Cook", "keywords": "", "__why": "a"}
+    path = write({"config": {"model_name_hf": "m", "__why": "b"}, "prompts": {"0": prompt}})
+    assert load(path, GenerateConfig).prompts[0].title == "Cook"
+    blank = write({"model": "m", "prompts": [{"title": " "}]})
+    assert "prompts.0.title" in problems(blank, GenerateConfig)[0]

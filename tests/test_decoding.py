@@ -60,13 +60,64 @@ def test_a_title_repeated_in_the_text_loses_nothing(model, tiny_tokenizer, monke
     assert rows[0].finished
 
 
-def test_lengths(model, tiny_tokenizer):
-    for row in write(model, tiny_tokenizer, max_length=40, min_length=40):
-        assert not row.finished
-    # Nothing but the end token is likely: it must wait for min_length, and then end the text.
-    rows = write(model, tiny_tokenizer, temperature=5.0, num_return_sequences=8, max_length=127)
-    special = ("<|BOS|>", "<|SEP|>", "<|PAD|>", "<|UNK|>")
-    assert not any(token in row.text for row in rows for token in special)
+def test_each_row_has_its_own_limits(model, tiny_tokenizer, monkeypatch):
+    """Padding of batch mates is not counted, and the end token waits for min_length."""
+    from jobgen.dataset import encode
+    from jobgen.prompts import render_prompt
+
+    written = []
+    generate = model.generate
+
+    def recorded(input_ids, **settings):
+        output = generate(input_ids=input_ids, **settings)
+        written.append(output[:, input_ids.shape[1] :])
+        return output
+
+    monkeypatch.setattr(model, "generate", recorded)
+    # Only the end token is left at once, or it never comes.
+    always = {"repetition_penalty": 1.0, "temperature": 0.01, "top_k": 1}
+    with torch.no_grad():
+        bias = torch.zeros(len(tiny_tokenizer))
+        bias[tiny_tokenizer.eos_token_id] = 1e4
+    head = model.lm_head.forward
+    monkeypatch.setattr(model.lm_head, "forward", lambda states: head(states) + bias)
+    rows = write(model, tiny_tokenizer, min_length=50, max_length=100, **always)
+    lengths = [len(encode(tiny_tokenizer, [render_prompt(*prompt)])[0]) for prompt in PROMPTS]
+    assert len(set(lengths)) == 3
+    ends = (written[0] == tiny_tokenizer.eos_token_id).int().argmax(dim=1).tolist()
+    assert [length + end for length, end in zip(lengths, ends, strict=True)] == [50, 50, 50]
+    assert all(row.finished for row in rows)
+    bias.neg_()
+    rows = write(model, tiny_tokenizer, max_length=70, **always)
+    pads = (written[1] != tiny_tokenizer.pad_token_id).sum(dim=1).tolist()
+    assert [length + n for length, n in zip(lengths, pads, strict=True)] == [70, 70, 70]
+    assert not any(row.finished for row in rows)
+
+
+def test_a_batch_that_fills_all_positions(model, tiny_tokenizer):
+    rows = write(model, tiny_tokenizer, max_length=128, num_return_sequences=3)
+    assert len(rows) == 9
+
+
+def test_special_tokens_are_never_written(model, tiny_tokenizer, monkeypatch):
+    decode = tiny_tokenizer.decode
+    monkeypatch.setattr(tiny_tokenizer, "decode", lambda ids, **_: decode(ids))
+    rows = write(model, tiny_tokenizer, temperature=5.0, num_return_sequences=8, max_length=100)
+    assert not any("<|" in row.text for row in rows)
+
+
+def test_penalties_do_not_work_against_the_keywords(model, tiny_tokenizer):
+    """A keyword of many tokens can be written, though the prompt holds the same n-gram."""
+    from transformers import NoRepeatNGramLogitsProcessor
+
+    from jobgen.decoding import _TextOnly
+
+    prompt, text = [5, 6, 7, 8], [9, 5, 6, 7]
+    processor = _TextOnly(NoRepeatNGramLogitsProcessor(4), len(prompt))
+    scores = processor(torch.tensor([prompt + text]), torch.zeros(1, 20))
+    assert scores[0, 8] == 0
+    again = processor(torch.tensor([prompt + text + [8, 5, 6, 7]]), torch.zeros(1, 20))
+    assert again[0, 8] == -torch.inf
 
 
 def test_a_prompt_without_room_is_named_before_anything_is_written(model, tiny_tokenizer):
@@ -93,7 +144,6 @@ def test_special_tokens_in_prompts_are_counted(tiny_tokenizer):
 
 def test_devices():
     assert pick_device("cpu") == "cpu"
-    with pytest.raises(InputError, match="expected auto, cpu, cuda"):
-        pick_device("gpu7")
+    assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(InputError, match="no such GPU"):
         pick_device("cuda:99")

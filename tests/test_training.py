@@ -3,6 +3,7 @@
 import json
 import math
 import socket
+from pathlib import Path
 
 import pytest
 import torch
@@ -97,10 +98,11 @@ def test_a_port_in_use(train):
     assert "Traceback" not in run.stderr
 
 
-def test_resume_without_a_checkpoint(train):
+def test_resume_without_a_checkpoint(train, tmp_path):
     run = train("new", "--resume")
     assert run.returncode == 2
     assert "holds no checkpoint to resume from" in run.stderr
+    assert not (tmp_path / "new").exists()
     assert "Traceback" not in run.stderr
 
 
@@ -154,15 +156,37 @@ def test_without_deepspeed_the_result_is_the_same(train, tmp_path):
     assert distance < 1e-5
 
 
-def test_two_processes_share_the_work(train, tmp_path):
+@pytest.mark.parametrize("stage", [2, 3])
+def test_two_processes_do_the_work_of_one(train, tmp_path, stage):
     """Half the batch on each of two processes: the losses of one process with the whole batch."""
+    zero = {"stage": stage}
+    if stage == 3:
+        zero["stage3_gather_16bit_weights_on_model_save"] = True
+    content = json.loads(Path(ZERO_2).read_text()) | {"zero_optimization": zero}
+    (tmp_path / "ds.json").write_text(json.dumps(content))
+    settings = {"max_steps": 4, "lr": 1e-3, "ds_config": str(tmp_path / "ds.json")}
     two = launcher("--num_accelerators", "2")
-    run = train("two", launcher=two, micro_batch_size=1, max_steps=4, lr=1e-4)
+    run = train("two", launcher=two, micro_batch_size=1, **settings)
     assert run.returncode == 0, run.stderr[-3000:]
-    assert run.stdout.count("Training /") == 1
-    shapes = {name: tensor.numel() for name, tensor in weights(tmp_path / "two").items()}
-    assert min(shapes.values()) > 0
-    assert len([line for line in metrics(tmp_path / "two") if "loss" in line]) == 4
+    assert run.stdout.count("postings a step") == 1
+    assert train("one", micro_batch_size=2, **settings).returncode == 0
+    losses = [
+        [line["loss"] for line in metrics(tmp_path / name) if "loss" in line]
+        for name in ("one", "two")
+    ]
+    assert len(losses[0]) == 4
+    assert losses[1] == pytest.approx(losses[0], abs=1e-4)
+    held_out = [metrics(tmp_path / name)[-1]["eval_loss"] for name in ("one", "two")]
+    assert held_out[1] == pytest.approx(held_out[0], abs=1e-4)
+    assert min(tensor.numel() for tensor in weights(tmp_path / "two").values()) > 0
+
+
+def test_a_folder_that_is_no_run_is_left_alone(train, tmp_path, tiny_model):
+    before = {path.name: path.read_bytes() for path in tiny_model.iterdir()}
+    run = train("x", "--overwrite", output_dir=str(tiny_model))
+    assert run.returncode == 2
+    assert "is no run folder but holds config.json" in run.stderr
+    assert {path.name: path.read_bytes() for path in tiny_model.iterdir()} == before
 
 
 def test_evaluation_is_exact(tiny_model, tmp_path):
