@@ -181,7 +181,9 @@ def _complete(
 def _generation_config(
     tokenizer: Any, config: GenerateConfig, max_new_tokens: int, vocab_size: int
 ) -> GenerationConfig:
-    special = set(tokenizer.all_special_ids) | set(range(len(tokenizer), vocab_size))
+    # Also those of the base model, such as a chat model's turns, and rows of padded embeddings.
+    special = set(tokenizer.convert_tokens_to_ids(special_tokens(tokenizer)))
+    special |= set(range(len(tokenizer), vocab_size))
     sampling = (
         {"temperature": config.temperature, "top_k": config.top_k or 0, "top_p": config.top_p}
         if config.do_sample

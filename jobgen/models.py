@@ -23,7 +23,9 @@ from jobgen.prompts import SEP, SPECIAL_TOKENS
 
 # Configuration keys that hold the number of positions, by architecture.
 _POSITION_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
-# Where a layer of attention is counted as a block: the decoder's ModuleList has this many entries.
+# One of these is the tokenizer.
+_VOCABULARY_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt")
+# The decoder's ModuleList has as many entries as one of these says.
 _LAYER_KEYS = ("num_hidden_layers", "n_layer", "num_layers")
 
 
@@ -83,6 +85,11 @@ def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Any:
     """
     from transformers import AutoTokenizer
 
+    if not any((folder / name).is_file() for name in _VOCABULARY_FILES):
+        # transformers would make an empty tokenizer without a word.
+        raise InputError(
+            str(folder), f"holds no tokenizer; expected one of {', '.join(_VOCABULARY_FILES)}"
+        )
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError) as error:

@@ -158,5 +158,5 @@ def test_the_offline_default_is_converted_once(tmp_path, capsys):
 
 def test_a_folder_with_a_configuration_alone(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(InputError, match="its tokenizer cannot be loaded"):
+    with pytest.raises(InputError, match="holds no tokenizer; expected one of"):
         load_tokenizer(locate(str(tmp_path)))
