@@ -234,6 +234,7 @@ def _download(name: str, cache_dir: str | None, weights: bool) -> Path:
     if not weights:
         others += ["*.safetensors", "*.bin"]
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    say(f"looking for {name} on the hub ...")  # without a network its client tries for 20 seconds
     try:
         files = list_repo_files(name)
         if any(file.endswith(".safetensors") for file in files):
