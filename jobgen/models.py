@@ -227,6 +227,12 @@ def _convert_gguf(source: Path, target: Path) -> Path:
 
 def _download(name: str, cache_dir: str | None, weights: bool) -> Path:
     """Fetch a model of the hub; `.bin` files only where it has no safetensors."""
+    if name.count("/") > 1 or name.startswith((".", "/", "~")):
+        raise InputError(
+            name,
+            "no such folder (cli_training.py writes model folders), and no id of the hub looks like"
+            f' this; offline, use "{OFFLINE_MODEL}"',
+        )
     from huggingface_hub import list_repo_files, snapshot_download
 
     others = ["*.h5", "*.msgpack", "*.ot", "*.onnx", "*.tflite", "onnx/*"]

@@ -130,6 +130,12 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     # Set by an earlier training of this process, it would bring DeepSpeed into this one too.
     os.environ.pop("ACCELERATE_USE_DEEPSPEED", None)
     try:
+        if deepspeed:
+            from deepspeed import init_distributed
+
+            # On a CPU accelerate starts torch's process group alone, and ZeRO-3 would partition for
+            # one process.
+            init_distributed(verbose=False)
         return TrainingArguments(**values)
     except torch.distributed.DistNetworkError:
         port = os.environ["MASTER_PORT"]
