@@ -27,13 +27,11 @@ from jobgen.frames import write_whole
 
 
 def set_single_process_environment() -> None:
-    """Give torch.distributed what a launcher would, for one process without one (Jupyter)."""
-    if "RANK" in os.environ:
-        return
+    """Give torch.distributed what a launcher would, where it is absent: one process (Jupyter)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    alone = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        free_port = probe.getsockname()[1]
+    alone = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
     alone |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
     for name, value in alone.items():
         os.environ.setdefault(name, value)
