@@ -41,7 +41,7 @@ def keep_freed_memory() -> None:
     """Let glibc reuse large blocks instead of returning them to the system after each operation.
 
     On a CPU the logits and their gradients are blocks of hundreds of megabytes; mapping and zeroing
-    their pages anew took a third of each step. Does nothing without glibc. See mallopt(3).
+    their pages anew took about a quarter of each step. Does nothing without glibc. See mallopt(3).
     """
     trim_threshold, mmap_max = -1, -4
     with contextlib.suppress(OSError, AttributeError):
