@@ -40,7 +40,7 @@ def main() -> None:
         training.last_checkpoint(run_dir)
     nlp.load_weights()  # before an old run is cleared, in case they cannot be loaded
     export.start_run_folder(config, training_set, test_set, fresh=not arguments.resume)
-    figures = nlp.train(train_frame, test_frame, resume=arguments.resume)
+    figures = nlp.train(training_set, test_set, resume=arguments.resume)
     nlp.save(str(run_dir / "trained_model"))
     export.describe_model(config, run_dir, figures)
     if is_main_process():

@@ -125,15 +125,15 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
     def train(
         self,
-        train_frame: pd.DataFrame,
-        test_frame: pd.DataFrame | None = None,
+        train_frame: pd.DataFrame | PostingDataset,
+        test_frame: pd.DataFrame | PostingDataset | None = None,
         resume: bool = False,
     ) -> dict[str, float]:
         """Fine-tune, with evaluation, checkpoints and logs in the run folder.
 
         Args:
-            train_frame: columns title, keywords (lists), text.
-            test_frame: the same, held out; None to train without evaluation.
+            train_frame: columns title, keywords (lists), text; or what `training_set` made of it.
+            test_frame: the same, held out, or its `test_set`; None to train without evaluation.
             resume: go on from the newest checkpoint of the run folder.
 
         Returns:
@@ -144,8 +144,11 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
         run = Path(self.config.output_dir)
         checkpoint = last_checkpoint(run) if resume else None
-        train_set = self.training_set(train_frame)
-        test_set = None if test_frame is None else self.test_set(test_frame)
+        train_set, test_set = train_frame, test_frame
+        if isinstance(train_frame, pd.DataFrame):
+            train_set = self.training_set(train_frame)
+        if isinstance(test_frame, pd.DataFrame):
+            test_set = self.test_set(test_frame)
         self.trainer = PostingTrainer(
             self.model, self.arguments, self.tokenizer, train_set, test_set, run
         )
@@ -164,7 +167,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
         test_set = self.test_set(frame)
         if self.trainer is not None:
-            return self.trainer.evaluate(test_set)
+            self.trainer.eval_dataset = test_set  # its bytes are what the figures are divided by
+            return self.trainer.evaluate()
         arguments = evaluation_arguments(self.config)
         run = Path(self.config.output_dir)
         return PostingTrainer(self.model, arguments, self.tokenizer, None, test_set, run).evaluate()

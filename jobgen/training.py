@@ -288,7 +288,8 @@ class _RunLog(TrainerCallback):
         """Forget what an earlier run logged, after a resume only what is beyond its checkpoint."""
         if state.is_world_process_zero and self.path.is_file():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if 0 < json.loads(line)["step"] <= state.global_step]
+            resumed = state.global_step  # 0 at a fresh start
+            kept = [line for line in lines if resumed and json.loads(line)["step"] <= resumed]
             write_whole(self.path, lambda place: place.write_text("".join(kept), encoding="utf-8"))
 
     def on_log(self, args, state, control, logs=None, **kwargs):

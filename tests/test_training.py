@@ -79,6 +79,13 @@ def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
     resumed = train("half", "--resume", max_steps=21, **steady)
     assert resumed.returncode == 0, resumed.stderr[-3000:]
     assert_same(weights(tmp_path / "half"), weights(tmp_path / "full"))
+    # The log too: the figure before training is kept, and no step stands there twice.
+    half, full = (metrics(tmp_path / name) for name in ("half", "full"))
+    assert half[0]["step"] == 0
+    assert half[0]["eval_loss"] == full[0]["eval_loss"]
+    assert [line["step"] for line in half if "loss" in line] == list(range(1, 22))
+    record = json.loads((tmp_path / "half" / "trained_model" / "training.json").read_text())
+    assert record["held_out"]["before"]["step"] == 0
 
     again = train("half")
     assert again.returncode == 2
@@ -232,7 +239,7 @@ def test_nlp_model_in_one_process(tiny_model, tmp_path, monkeypatch):
     after = nlp.train(frame, frame)["eval_nats_per_byte"]
     assert nlp.trainer.is_deepspeed_enabled
     assert after < before
-    assert nlp.evaluate(frame.head(6))["eval_nats_per_byte"] > 0
+    part = nlp.evaluate(frame.head(6))["eval_nats_per_byte"]
     settings = {"max_length": 60, "num_return_sequences": 2, "seed": 3}
     written = nlp.generate(["Cook"], [["soup"]], **settings)
     assert written.columns.tolist() == ["title", "keywords", "text", "finished"]
@@ -241,6 +248,8 @@ def test_nlp_model_in_one_process(tiny_model, tmp_path, monkeypatch):
     loaded = NLP_model.load(str(tmp_path / "saved"))
     assert loaded.generate(["Cook"], [["soup"]], **settings).equals(written)
     assert loaded.evaluate(frame)["eval_nats_per_byte"] == pytest.approx(after, rel=1e-5)
+    alone = loaded.evaluate(frame.head(6))["eval_nats_per_byte"]
+    assert part == pytest.approx(alone, rel=1e-5)
 
 
 @needs_original
