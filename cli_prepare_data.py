@@ -4,48 +4,69 @@ python cli_prepare_data.py -cfg prepare_configs/sample.json
 python cli_prepare_data.py -cfg prepare_configs/sample.json --set source=my_postings.csv
 """
 
+import argparse
+from functools import partial
 from pathlib import Path
 
 from jobgen.cli import parse_arguments, read_config, run, say
 from jobgen.config import PrepareConfig
-from jobgen.frames import check_writable, read_table, select_columns, write_json, write_whole
+from jobgen.frames import check_readable, check_writable, hash_file, write_json, write_whole
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that are no matter of the configuration."""
+    parser.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        help="what does the work: processes of this machine, or a Ray cluster (requirements-ray)",
+    )
 
 
 def main() -> None:
-    """Read, clean, filter, extract keywords, filter by length, split, write."""
-    arguments = parse_arguments(__doc__, PrepareConfig)
+    """Read, clean, find copies, extract keywords, filter by length, split, write."""
+    arguments = parse_arguments(__doc__, PrepareConfig, add_flags)
     config = read_config(arguments, PrepareConfig)
-    columns = {"title": config.title_column, "text": config.text_column}
-    table = read_table(config.source, config.encoding)
-    rows, n_bad = select_columns(table, config.source, columns, config.bad_rows)
+    check_readable(config.source, config.encoding, config.columns())
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen import preparation, report
-    from jobgen.models import check_positions, load_tokenizer, locate, positions
+    from jobgen.models import check_positions, locate, positions
+    from jobgen.work import close_work, for_each_chunk, open_work
 
     model = locate(config.model, config.cache_dir, weights=False)
     check_positions("max_tokens", config.max_tokens, positions(model), config.model)
-    tokenizer = load_tokenizer(model)
     embedder = locate(config.embedder, config.cache_dir)
 
-    counts = preparation.Counts(read=len(table), unusable=n_bad)
-    rows = preparation.refuse_empty(rows, config, counts)
-    cleaned = preparation.clean(rows, tokenizer, counts)
-    short_enough = preparation.drop_far_too_long(cleaned, tokenizer, config, counts)
-    keyworded = preparation.add_keywords(short_enough, embedder, config)
-    kept = preparation.filter_by_length(keyworded, tokenizer, config, counts)
-    train, test = preparation.split(kept, config)
+    folder, name = Path(config.output_dir), f"{config.min_tokens}_{config.max_tokens}"
+    source_sha256 = hash_file(config.source)
+    work, lock = open_work(
+        folder / f".prepare_{name}", config.decides() | {"source_sha256": source_sha256}
+    )
+    job = preparation.Job(config, model, embedder, work)
 
-    name = f"{config.min_tokens}_{config.max_tokens}"
-    folder = Path(config.output_dir)
-    for part, frame in (("train", train), ("test", test)):
+    def each(stage: str, function, label: str) -> None:
+        left = [chunk for chunk in work.chunks("source") if chunk not in set(work.chunks(stage))]
+        for_each_chunk(partial(function, job), left, label, arguments.engine, config.workers)
+
+    preparation.split_source(config, work)
+    each("clean", preparation.clean_chunk, "cleaning")
+    preparation.refuse_none(config, work)
+    preparation.group(config, work)
+    each("sample", preparation.embed_sample_chunk, "embedding a sample")
+    preparation.study(config, work)
+    each("keywords", preparation.add_keywords_chunk, "keywords")
+    prepared = preparation.finish(config, work, source_sha256)
+
+    for part, frame in (("train", prepared.train), ("test", prepared.test)):
         write_whole(folder / f"{part}_{name}.pkl", frame.to_pickle)
-    manifest = preparation.manifest(config, counts, train, test)
-    write_json(folder / f"manifest_{name}.json", manifest)
-    report.print_preparation(counts, kept["n_tokens"])
+    write_json(folder / f"manifest_{name}.json", prepared.manifest)
+    close_work(work, lock)
+    report.print_preparation(prepared)
     for part in ("train", "test"):
-        say(f"{part}: {manifest['rows_out'][part]} rows in {folder / f'{part}_{name}.pkl'}")
+        rows = prepared.manifest["rows_out"][part]
+        say(f"{part}: {rows} rows in {folder / f'{part}_{name}.pkl'}")
 
 
 if __name__ == "__main__":

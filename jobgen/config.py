@@ -62,7 +62,11 @@ class PrepareConfig(Config):
         "save_folder": "output_dir",
     }
     input_files = ("source",)
-    ordered = (("min_tokens", "max_tokens"),)
+    ordered = (
+        ("min_tokens", "max_tokens"),
+        ("ngram_min", "ngram_max"),
+        ("related_similarity", "copy_similarity"),
+    )
 
     source: str = Field(
         description="table of postings: .csv, .tsv, .jsonl, .parquet or .pkl (a DataFrame, or plain"
@@ -75,6 +79,32 @@ class PrepareConfig(Config):
         "stop",
         description="what happens to rows without a title or text, or with NUL characters: stop and"
         " name them, or drop and count them (a NUL in a CSV or TSV always stops)",
+    )
+    personal_data: Literal["replace", "remove", "keep"] = Field(
+        "replace",
+        description="e-mail addresses, phone numbers, links and names of contacts: replaced by"
+        " [e-mail], [phone], [link], [name]; removed with their sentence; or kept",
+    )
+    duplicates: Literal["keep_one", "keep_together"] = Field(
+        "keep_one",
+        description="copies of a posting: the first one is kept, or all of them on one side of the"
+        " split",
+    )
+    copy_similarity: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        description="postings are copies from this Jaccard similarity of their two-word sequences"
+        " (MinHash)",
+    )
+    related_similarity: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="postings from this similarity go to one side of the split",
+    )
+    group_by: str | None = Field(
+        None, description="column, a company say, whose rows of one value go to one side"
     )
     output_dir: str = Field("input_data", description="folder for the two tables and the manifest")
     model: str = Field(
@@ -89,6 +119,7 @@ class PrepareConfig(Config):
         700, ge=1, description="longest row kept, in tokens of the whole rendered sequence"
     )
     keywords: int = Field(16, ge=1, le=100, description="keywords extracted per posting")
+    ngram_min: int = Field(1, ge=1, le=5, description="fewest words in one keyword")
     ngram_max: int = Field(3, ge=1, le=5, description="most words in one keyword")
     diversity: float = Field(
         0.5,
@@ -101,6 +132,29 @@ class PrepareConfig(Config):
         description="sentence-transformers model (hub id, folder or pip:package) that compares"
         " phrases with the text",
     )
+    embedder_tokens: int = Field(
+        256,
+        ge=8,
+        description="tokens of a posting that the embedder reads; fewer are faster, and the"
+        " keywords fit the posting less",
+    )
+    embedder_precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where the hardware computes it, else float32"
+    )
+    embedding_cache: bool = Field(
+        True, description="keep embeddings on disk, so that a second run starts at the selection"
+    )
+    corpus_rows: int = Field(
+        4000, ge=1, description="postings in which phrases are counted; a larger table is sampled"
+    )
+    chunk_rows: int = Field(
+        128,
+        ge=1,
+        description="postings handled at a time; bounds the memory, and what an interruption costs",
+    )
+    workers: int | None = Field(
+        None, ge=1, description="processes that work at the same time; null: one a core"
+    )
     test_share: float = Field(
         0.2, gt=0, lt=1, description="share of the rows held out for the test"
     )
@@ -108,6 +162,16 @@ class PrepareConfig(Config):
     cache_dir: str | None = Field(
         None, description="folder for downloaded and converted models; null: the user's cache"
     )
+
+    def columns(self) -> dict[str, str]:
+        """Columns of the source that are read: our name -> the table's."""
+        columns = {"title": self.title_column, "text": self.text_column}
+        return columns if self.group_by is None else columns | {"group": self.group_by}
+
+    def decides(self) -> dict[str, Any]:
+        """The fields that the prepared rows depend on."""
+        indifferent = {"workers", "output_dir", "cache_dir", "embedding_cache"}
+        return self.model_dump(exclude=indifferent)
 
     @classmethod
     def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:

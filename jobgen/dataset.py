@@ -1,4 +1,4 @@
-"""Prepared rows -> what the model trains on: length filter, split, Dataset, batches."""
+"""Prepared rows -> what the model trains on: length filter, Dataset, batches."""
 
 from collections.abc import Iterator
 
@@ -47,22 +47,6 @@ def count_tokens(frame: pd.DataFrame, tokenizer) -> list[int]:
     completions = [render_completion(text) for text in frame["text"]]
     pairs = zip(encode(tokenizer, prompts), encode(tokenizer, completions), strict=True)
     return [len(prompt) + len(completion) for prompt, completion in pairs]
-
-
-def split_rows(
-    frame: pd.DataFrame, test_share: float, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split by seed into train and test, at least one row each, in random order.
-
-    Raises:
-        InputError: there are fewer than two rows.
-    """
-    if len(frame) < 2:
-        raise InputError("table", f"{len(frame)} row left after filtering; a split needs two")
-    order = np.random.default_rng(seed).permutation(len(frame))
-    n_test = min(max(1, round(test_share * len(frame))), len(frame) - 1)
-    test, train = order[:n_test], order[n_test:]
-    return frame.iloc[train].reset_index(drop=True), frame.iloc[test].reset_index(drop=True)
 
 
 class PostingDataset(Dataset):

@@ -1,15 +1,17 @@
 """Read and write tables of postings."""
 
+import codecs
 import csv
-import io
+import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 
 from jobgen.errors import InputError
 from jobgen.pickles import load_pickle
@@ -19,7 +21,7 @@ FORMATS = ".csv, .tsv, .jsonl, .parquet, .pkl"
 
 
 def read_table(path: str, encoding: str = "utf-8") -> pd.DataFrame:
-    """Read a table by the ending of its name.
+    """Read a whole table by the ending of its name.
 
     Returns:
         The columns as they are; cells of text formats are `str`, also empty ones.
@@ -27,27 +29,53 @@ def read_table(path: str, encoding: str = "utf-8") -> pd.DataFrame:
     Raises:
         InputError: missing, unknown format, wrong encoding, damaged, or without a row.
     """
-    readers: dict[str, Callable[[], Any]] = {
-        ".csv": lambda: _read_separated(path, ",", encoding),
-        ".tsv": lambda: _read_separated(path, "\t", encoding),
-        ".jsonl": lambda: _read_json_lines(path, encoding),
-        ".parquet": lambda: _read_parquet(path),
-        ".pkl": lambda: load_pickle(path),
+    chunks = list(read_chunks(path, encoding))
+    return chunks[0] if len(chunks) == 1 else pd.concat(chunks, ignore_index=True)
+
+
+def read_chunks(path: str, encoding: str = "utf-8", rows: int = 10_000) -> Iterator[pd.DataFrame]:
+    """Read a table in pieces of so many rows; only a pickle is read whole.
+
+    Raises:
+        InputError: as `read_table`, as soon as the piece with the fault is reached.
+    """
+    readers: dict[str, Callable[[], Iterator[pd.DataFrame]]] = {
+        ".csv": lambda: _read_separated(path, ",", encoding, rows),
+        ".tsv": lambda: _read_separated(path, "\t", encoding, rows),
+        ".jsonl": lambda: _read_json_lines(path, encoding, rows),
+        ".parquet": lambda: _read_parquet(path, rows),
+        ".pkl": lambda: _read_pickle(path, rows),
     }
     suffix = Path(path).suffix.lower()
     if suffix not in readers:
         raise InputError(path, f'unknown format "{suffix}", expected {FORMATS}')
     if not Path(path).is_file():
         raise InputError(path, "no such file")
-    table = readers[suffix]()
-    if not isinstance(table, pd.DataFrame):
-        table = _frame_of_containers(path, table)
-    if table.empty:
+    is_empty = True
+    for chunk in readers[suffix]():
+        is_empty &= chunk.empty
+        twice = chunk.columns[chunk.columns.duplicated()]
+        if len(twice):
+            raise InputError(path, f'column "{twice[0]}" stands there twice')
+        if not chunk.empty:
+            yield chunk
+    if is_empty:
         raise InputError(path, "the table is empty")
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise InputError(path, f'column "{twice[0]}" stands there twice')
-    return table
+
+
+def check_readable(path: str, encoding: str, columns: dict[str, str]) -> None:
+    """Say at once what is wrong with the start of a table: its format, its columns.
+
+    Raises:
+        InputError: as `read_chunks` and `rename_columns`.
+    """
+    rename_columns(next(read_chunks(path, encoding, rows=100)), path, columns)
+
+
+def hash_file(path: str) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def select_columns(
@@ -64,30 +92,55 @@ def select_columns(
     Returns:
         A frame with our column names, rows numbered anew, and the number of rows dropped.
     """
+    frame = rename_columns(table, path, columns)
+    faults = find_faults(frame)
+    if bad_rows == "stop":
+        refuse_faults(path, faults)
+    bad = {row for rows in faults.values() for row in rows}
+    return frame.drop(index=list(bad)).reset_index(drop=True), len(bad)
+
+
+def rename_columns(table: pd.DataFrame, path: str, columns: dict[str, str]) -> pd.DataFrame:
+    """The columns named, under our names, rows numbered anew.
+
+    Raises:
+        InputError: a column is absent.
+    """
     absent = [name for name in columns.values() if name not in table]
     if absent:
         known = ", ".join(map(str, table.columns))
         raise InputError(path, [f'no column "{name}"; its columns are: {known}' for name in absent])
     frame = pd.DataFrame({ours: table[theirs].astype(object) for ours, theirs in columns.items()})
-    frame = frame.reset_index(drop=True)
-    problems, bad = [], pd.Series(False, index=frame.index)
-    for name in columns:
-        missing = frame[name].map(lambda cell: not isinstance(cell, str) or not cell.strip())
-        nul = frame[name].map(lambda cell: isinstance(cell, str) and "\0" in cell)
-        broken = frame[name].map(lambda cell: isinstance(cell, str) and not _is_unicode(cell))
-        bad |= missing | nul | broken
-        for rows, fault in (
-            (missing, f"no {name}"),
-            (nul, f"NUL characters in the {name}"),
-            (broken, f"half characters (lone surrogates) in the {name}"),
-        ):
-            if rows.any():
-                numbers = (frame.index[rows] + 1).tolist()
-                shown = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
-                problems.append(f"{len(numbers)} rows with {fault}: row {shown}")
-    if problems and bad_rows == "stop":
+    return frame.reset_index(drop=True)
+
+
+def find_faults(frame: pd.DataFrame) -> dict[str, list[int]]:
+    """What makes a title or text unusable -> the rows with that fault."""
+    faults: dict[str, list[int]] = {}
+    for name in ("title", "text"):
+        for row, cell in zip(frame.index, frame[name], strict=True):
+            if not isinstance(cell, str) or not cell.strip():
+                faults.setdefault(f"no {name}", []).append(row)
+            elif "\0" in cell:
+                faults.setdefault(f"NUL characters in the {name}", []).append(row)
+            elif not _is_unicode(cell):
+                fault = f"half characters (lone surrogates) in the {name}"
+                faults.setdefault(fault, []).append(row)
+    return faults
+
+
+def refuse_faults(path: str, faults: dict[str, list[int]]) -> None:
+    """Name the rows that cannot be used, counted from 1.
+
+    Raises:
+        InputError: there are some.
+    """
+    problems = []
+    for fault, rows in faults.items():
+        shown = ", ".join(str(row + 1) for row in rows[:10]) + (", ..." if len(rows) > 10 else "")
+        problems.append(f"{len(rows)} rows with {fault}: row {shown}")
+    if problems:
         raise InputError(path, [*problems, _BAD_ROWS_ADVICE])
-    return frame[~bad].reset_index(drop=True), int(bad.sum())
 
 
 def read_prepared(path: str) -> pd.DataFrame:
@@ -144,31 +197,47 @@ def check_writable(folder: str) -> None:
         raise InputError(folder, f"cannot be written: {error.strerror}") from None
 
 
-def _read_separated(path: str, separator: str, encoding: str) -> pd.DataFrame:
-    text = _decode(path, encoding)
-    if "\0" in text:
-        # The parser would end the cell there and lose its rest.
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError(path, f"NUL character in line {line}; is it UTF-16? set encoding=utf-16")
+def _read_separated(path: str, separator: str, encoding: str, rows: int) -> Iterator[pd.DataFrame]:
     csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    lines = _lines(path, encoding, newline="")
+    reader = csv.reader(_without_nul(path, lines), delimiter=separator, strict=True)
+    header: list[str] = []
+    cells: list[list[str]] = []
+    number = 0
     try:
-        header, *rows = [row for row in reader if row] or [[]]
+        for row in filter(None, reader):
+            if not header:
+                header = row
+                continue
+            number += 1
+            if len(row) != len(header):
+                raise InputError(
+                    path,
+                    f"row {number} has {len(row)} cells, the header {len(header)}; cells with"
+                    f" {'commas' if separator == ',' else 'tabs'} need quotation marks",
+                )
+            cells.append(row)
+            if len(cells) == rows:
+                yield pd.DataFrame(cells, columns=header, dtype=object)
+                cells = []
     except csv.Error as error:
         raise InputError(path, f"line {reader.line_num}: {error}") from None
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(header):
+    yield pd.DataFrame(cells, columns=header, dtype=object)
+
+
+def _without_nul(path: str, lines: Iterator[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            # The parser would end the cell there and lose its rest.
             raise InputError(
-                path,
-                f"row {number} has {len(row)} cells, the header {len(header)}; cells with"
-                f" {'commas' if separator == ',' else 'tabs'} need quotation marks",
+                path, f"NUL character in line {number}; is it UTF-16? set encoding=utf-16"
             )
-    return pd.DataFrame(rows, columns=header, dtype=object)
+        yield line
 
 
-def _read_json_lines(path: str, encoding: str) -> pd.DataFrame:
-    rows = []
-    for number, line in enumerate(_decode(path, encoding).split("\n"), 1):
+def _read_json_lines(path: str, encoding: str, rows: int) -> Iterator[pd.DataFrame]:
+    objects = []
+    for number, line in enumerate(_lines(path, encoding, newline="\n"), 1):
         if line.strip():
             try:
                 row = json.loads(line)
@@ -177,31 +246,65 @@ def _read_json_lines(path: str, encoding: str) -> pd.DataFrame:
                 raise InputError(path, f"{where}: {error.msg}") from None
             if not isinstance(row, dict):
                 raise InputError(path, f"line {number}: expected an object {{...}}")
-            rows.append(row)
-    return pd.DataFrame(rows, dtype=object)
+            objects.append(row)
+            if len(objects) == rows:
+                yield pd.DataFrame(objects, dtype=object)
+                objects = []
+    yield pd.DataFrame(objects, dtype=object)
 
 
-def _decode(path: str, encoding: str) -> str:
-    content = Path(path).read_bytes()
+def _lines(path: str, encoding: str, newline: str) -> Iterator[str]:
+    """Lines of a text file, decoded as they are read."""
+    codec = "utf-8-sig" if encoding.lower() == "utf-8" else encoding
     try:
-        return content.decode("utf-8-sig" if encoding.lower() == "utf-8" else encoding)
+        with open(path, encoding=codec, newline=newline) as file:
+            yield from file
     except LookupError:
         raise InputError(path, f'unknown encoding "{encoding}", such as utf-8 or cp1252') from None
-    except UnicodeError as error:
-        start = getattr(error, "start", 0)
-        line = content.count(b"\n", 0, start) + 1
+    except UnicodeError:
         raise InputError(
             path,
-            f"not {encoding} at line {line}, byte {start}; cli_prepare_data.py reads others:"
-            " --set encoding=...",
+            f"not {encoding} at {_undecodable_place(path, codec)}; cli_prepare_data.py reads"
+            " others: --set encoding=...",
         ) from None
 
 
-def _read_parquet(path: str) -> pd.DataFrame:
+def _undecodable_place(path: str, codec: str) -> str:
+    """Where a file stops being text of an encoding."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    line, start = 1, 0
+    with open(path, "rb") as file:
+        while True:
+            pending = decoder.getstate()[0]
+            block = file.read(2**20)
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeError as error:
+                at = getattr(error, "start", 0)
+                line += (pending + block).count(b"\n", len(pending), at)
+                return f"line {line}, byte {start - len(pending) + at}"
+            if not block:
+                return f"line {line}"
+            line += block.count(b"\n")
+            start += len(block)
+
+
+def _read_parquet(path: str, rows: int) -> Iterator[pd.DataFrame]:
     try:
-        return pd.read_parquet(path)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            yield file.schema_arrow.empty_table().to_pandas()
+            for batch in file.iter_batches(batch_size=rows):
+                yield batch.to_pandas()
     except (OSError, ValueError) as error:
         raise InputError(path, f"not a Parquet file: {error}") from None
+
+
+def _read_pickle(path: str, rows: int) -> Iterator[pd.DataFrame]:
+    table = load_pickle(path)
+    if not isinstance(table, pd.DataFrame):
+        table = _frame_of_containers(path, table)
+    for start in range(0, max(len(table), 1), rows):
+        yield table.iloc[start : start + rows]
 
 
 def _frame_of_containers(path: str, content: Any) -> pd.DataFrame:

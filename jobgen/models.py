@@ -56,6 +56,11 @@ def locate(name: str, cache_dir: str | None = None, weights: bool = True) -> Pat
     return _download(name, cache_dir, weights)
 
 
+def user_cache(cache_dir: str | None) -> Path:
+    """Where conversions and embeddings are kept: the given folder, or the user's cache."""
+    return Path(cache_dir) if cache_dir else Path.home() / ".cache" / "jobgen"
+
+
 def positions(folder: Path) -> int | None:
     """Longest sequence of the model in tokens, from its config.json; None if it has no limit."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -197,7 +202,7 @@ def _locate_package(package: str, cache_dir: str | None) -> Path:
     if not gguf:
         raise InputError(f"pip:{package}", "the package holds neither config.json nor a .gguf file")
     version = importlib.metadata.version(package)
-    base = Path(cache_dir) if cache_dir else Path.home() / ".cache" / "jobgen"
+    base = user_cache(cache_dir)
     return _convert_gguf(gguf[0], base / f"{package}-{version}")
 
 

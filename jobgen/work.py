@@ -1,0 +1,183 @@
+"""A preparation's unfinished work: one file a chunk and stage, so that it can be gone on with.
+
+A file is written beside its place and moved there, so that it is whole or not there. The folder
+belongs to one source and one configuration; for others it is emptied. What it holds does not depend
+on the number of workers.
+"""
+
+import importlib.metadata
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from jobgen.errors import InputError
+from jobgen.frames import write_json, write_whole
+
+VERSIONED = (
+    *("pandas", "ftfy", "datasketch", "HanTa", "scikit-learn", "torch", "sentence-transformers"),
+    *("tokenizers", "transformers"),
+)
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that decide what comes out."""
+    return {name: importlib.metadata.version(name) for name in VERSIONED}
+
+
+@dataclass(frozen=True)
+class Work:
+    """The folder of the unfinished work.
+
+    Attributes:
+        folder: holds `STAGE-00000.parquet` and `STAGE-00000.npz` of each chunk.
+    """
+
+    folder: Path
+
+    def file(self, name: str) -> Path:
+        """A file of the whole table."""
+        return self.folder / name
+
+    def chunks(self, stage: str) -> list[int]:
+        """Numbers of the chunks of which a stage is done."""
+        return sorted(int(p.stem.rsplit("-", 1)[1]) for p in self.folder.glob(f"{stage}-*.parquet"))
+
+    def write(self, stage: str, chunk: int, frame: pd.DataFrame) -> None:
+        """Write the rows of a chunk; with them the stage is done for it."""
+        write_whole(self._path(stage, chunk, "parquet"), frame.to_parquet)
+
+    def read(self, stage: str, chunk: int) -> pd.DataFrame:
+        """Read the rows of a chunk."""
+        return pd.read_parquet(self._path(stage, chunk, "parquet"))
+
+    def write_arrays(self, stage: str, chunk: int, **arrays: np.ndarray) -> None:
+        """Write arrays of a chunk."""
+        write_arrays(self._path(stage, chunk, "npz"), **arrays)
+
+    def read_arrays(self, stage: str, chunk: int) -> dict[str, np.ndarray]:
+        """Read arrays of a chunk."""
+        return read_arrays(self._path(stage, chunk, "npz"))
+
+    def _path(self, stage: str, chunk: int, ending: str) -> Path:
+        return self.folder / f"{stage}-{chunk:05}.{ending}"
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write arrays into one file, whole."""
+
+    def write(place: Path) -> None:
+        with place.open("wb") as file:  # given a name, numpy would add an ending
+            np.savez(file, **arrays)
+
+    write_whole(path, write)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a file."""
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def open_work(folder: Path, decides: dict[str, Any]) -> tuple[Work, FileLock]:
+    """Take hold of a work folder; empty it if it is of another source or configuration.
+
+    Args:
+        folder: made if absent.
+        decides: all that the result depends on.
+
+    Returns:
+        The work and its lock, held until it is released or the process ends.
+
+    Raises:
+        InputError: another process works there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(str(folder), "another preparation is at work there") from None
+    work = Work(folder)
+    decides = json.loads(json.dumps(decides | {"versions": versions()}))
+    record = work.file("decides.json")
+    if not record.is_file() or json.loads(record.read_text(encoding="utf-8")) != decides:
+        for path in folder.iterdir():
+            if path.name != "lock":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        write_json(record, decides)
+    return work, lock
+
+
+def close_work(work: Work, lock: FileLock) -> None:
+    """Remove the folder: the work is done."""
+    lock.release()
+    shutil.rmtree(work.folder)
+
+
+def for_each_chunk(
+    function: Callable[[int], None],
+    chunks: list[int],
+    label: str,
+    engine: str,
+    workers: int | None,
+) -> None:
+    """Call a function once for each chunk, in several processes.
+
+    Args:
+        function: picklable; reads and writes files of the work folder.
+        chunks: what it is called with.
+        label: of the progress bar.
+        engine: "processes" of this machine, or "ray" for those of a Ray cluster, whose machines
+            must see the same folders.
+        workers: at the same time; None: one a core.
+    """
+    if engine == "ray":
+        _for_each_with_ray(function, chunks, label, workers)
+        return
+    n = min(workers or joblib.cpu_count(), len(chunks))
+    calls = joblib.Parallel(n_jobs=max(n, 1), return_as="generator_unordered")(
+        joblib.delayed(function)(chunk) for chunk in chunks
+    )
+    for _ in tqdm(calls, desc=label, unit=" chunks", total=len(chunks)):
+        pass
+    # Their memory is not needed while the whole table is looked at.
+    if n > 1:
+        joblib.externals.loky.get_reusable_executor().shutdown()
+
+
+def _for_each_with_ray(
+    function: Callable[[int], None], chunks: list[int], label: str, workers: int | None
+) -> None:
+    try:
+        import ray
+    except ImportError:
+        raise InputError("--engine ray", "pip install -r requirements-ray.txt") from None
+    if not chunks:
+        return
+    if not ray.is_initialized():
+        environment = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+        ray.init(num_cpus=workers, runtime_env={"env_vars": environment}, log_to_driver=False)
+    print(f"{label}: {len(chunks)} chunks with Ray", flush=True)
+    rows = ray.data.from_items([{"chunk": chunk} for chunk in chunks])
+    rows.repartition(len(chunks)).map_batches(
+        partial(_call_for_batch, function), batch_size=1
+    ).materialize()
+
+
+def _call_for_batch(function: Callable[[int], None], batch: dict) -> dict:
+    """Call the function for the chunks of a batch of Ray's."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for chunk in batch["chunk"]:
+        function(int(chunk))
+    return batch
