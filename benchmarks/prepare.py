@@ -1,6 +1,6 @@
 """Speed, memory and quality of the keywords: a KeyBERT loop, KeyBERT on a list, this project.
 
-python benchmarks/prepare.py                          # hours on 2 cores, nearly all of them KeyBERT's
+python benchmarks/prepare.py                          # on a machine that does nothing else
 python benchmarks/prepare.py --sizes 20,40            # a taste
 python benchmarks/prepare.py --resume                 # go on after an interruption
 python benchmarks/prepare.py --resume --large 100000  # a row of cli_prepare_data.py as well
@@ -77,7 +77,7 @@ def main() -> None:
                 method == "float32" and auto and auto["computes"] == "float32"
             ):
                 for size in sizes:
-                    run(method, [size], work)
+                    run(method, [size], work, is_largest=size == sizes[-1])
         if arguments.large:
             write_copies(Path(work), raw, arguments.large)
             run("large", [arguments.large], work, settings=[*LARGE_SETTINGS, *arguments.set])
@@ -141,24 +141,37 @@ def find_row(results: dict, method: str, postings: int) -> dict | None:
     return None
 
 
-def run_row(results: dict, output: Path, method: str, sizes: list[int], work: str, **more) -> None:
+def run_row(
+    results: dict,
+    output: Path,
+    method: str,
+    sizes: list[int],
+    work: str,
+    is_largest: bool = True,
+    settings: list[str] | None = None,
+) -> None:
     """Measure one method in a process of its own; write its figures as they come."""
     if all(find_row(results, method, size) for size in sizes):
         return
-    print(f"{METHODS[method]}: {sizes[-1]:,} postings", flush=True)
+    # KeyBERT has taken 11 s and, beside other processes, 128 s for the same 12 postings.
+    busy = psutil.cpu_percent(interval=1)
+    warning = f"; the cores are {busy} % busy with other work" if busy > 10 else ""
+    print(f"{METHODS[method]}: {sizes[-1]:,} postings{warning}", flush=True)
+    more = {"busy_before_percent": busy} | ({"settings": settings} if settings else {})
     rows = {size: {"method": METHODS[method], "postings": size, **more} for size in sizes}
     results["rows"] = [
         row
         for row in results["rows"]
         if row["method"] != METHODS[method] or row["postings"] not in sizes
     ]
-    job = json.dumps({"method": method, "sizes": sizes, "work": work, **more})
-    for event, peak in watch([sys.executable, __file__, "--row", job]):
+    job = {"method": method, "sizes": sizes, "work": work}
+    job |= {"is_largest": is_largest, "settings": settings}
+    for event, peak in watch([sys.executable, __file__, "--row", json.dumps(job)]):
         n, row = event["postings"], rows[event["postings"]]
         if "seconds" in event:
             row |= {"peak_memory_mb": peak, "retrieval": None}
-            row["seconds_per_posting"] = event["seconds"] / n
-            row["postings_per_second"] = n / event["seconds"]
+            row["seconds_per_posting"] = round(event["seconds"] / n, 5)
+            row["postings_per_second"] = round(n / event["seconds"], 4)
             results["rows"].append(row)
         row |= event
         save(output, results)
@@ -194,8 +207,8 @@ def tree_memory(pid: int) -> float:
     """MB of a process and its descendants, shared pages counted once (PSS)."""
     total = 0
     try:
-        process = psutil.Process(pid)
-        for process in [process, *process.children(recursive=True)]:
+        parent = psutil.Process(pid)
+        for process in [parent, *parent.children(recursive=True)]:
             used = process.memory_full_info()
             total += getattr(used, "pss", used.rss)
     except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -203,7 +216,9 @@ def tree_memory(pid: int) -> float:
     return total / 1e6
 
 
-def measure(method: str, sizes: list[int], work: str, settings: list[str] | None = None) -> None:
+def measure(
+    method: str, sizes: list[int], work: str, is_largest: bool, settings: list[str] | None
+) -> None:
     """Measure a row; figures go to the standard output."""
     postings = pd.read_parquet(Path(work, "postings.parquet"))
     if method == "large":
@@ -212,12 +227,12 @@ def measure(method: str, sizes: list[int], work: str, settings: list[str] | None
         measure_keybert(list(postings["text"]), sizes, Path(work), method == "loop")
     else:
         precision = "auto" if method == "jobgen" else method
-        measure_jobgen(postings, sizes[0], Path(work), precision)
+        measure_jobgen(postings, sizes[0], Path(work), precision, is_largest)
 
 
 def tell(postings: int, **figures) -> None:
     """Hand figures to the process that started this one."""
-    print(json.dumps({"postings": postings, **figures}, default=float), flush=True)
+    print(json.dumps({"postings": postings, **figures}), flush=True)
 
 
 def measure_keybert(texts: list[str], sizes: list[int], work: Path, is_loop: bool) -> None:
@@ -249,14 +264,22 @@ def measure_keybert(texts: list[str], sizes: list[int], work: Path, is_loop: boo
         tell(size, retrieval=ranks[:size].mean())
 
 
-def measure_jobgen(postings: pd.DataFrame, n: int, work: Path, precision: str) -> None:
-    """The preparation's keyword stage on all cores, first without cached embeddings, then with."""
+def measure_jobgen(
+    postings: pd.DataFrame, n: int, work: Path, precision: str, is_largest: bool
+) -> None:
+    """The preparation's keyword stage on all cores, without cached embeddings.
+
+    At the largest size it runs again with those of the first run and another diversity.
+    """
     with tempfile.TemporaryDirectory() as cache:
         keywords, seconds, about = keyword_stage(postings[:n], cache, precision, DIVERSITY)
         tell(n, seconds=seconds, **about)
-        again = keyword_stage(postings[:n], cache, precision, SECOND_DIVERSITY)[1]
+        again = {}
+        if is_largest:
+            seconds = keyword_stage(postings[:n], cache, precision, SECOND_DIVERSITY)[1]
+            again = {"second_run_seconds": seconds}
     ranks = reciprocal_ranks(keywords, list(postings["text"]), work)
-    tell(n, second_run_seconds=again, retrieval=ranks.mean())
+    tell(n, **again, retrieval=ranks.mean())
 
 
 def keyword_stage(

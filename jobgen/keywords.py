@@ -30,10 +30,11 @@ _CANDIDATES = 80
 # What postings of the same kind say is no news about this one: so much of the mean of its nearest
 # neighbours is taken out of its embedding. Copies of the posting itself are no neighbours.
 _NEIGHBOURS, _NEIGHBOUR_SHARE, _COPY = 30, 0.8, 0.95
-# Weights, beside 1. Higher powers of rarity and of the kind's probability find a posting again less
-# often (EXPERIMENTS.md).
-_SINGLE_WORD, _DUTY, _FILLER = 0.6, 0.85, 0.4
-_RARITY_POWER = 0.1
+# Weights: of a single plain word and a duty, beside 1 for a noun phrase; of a phrase that no other
+# posting of the sample has, which is more often a name or an accident.
+_SINGLE_WORD, _DUTY, _ONLY_HERE = 0.6, 0.85, 0.8
+# Powers of a phrase's rarity and of the probability that it is a keyword (EXPERIMENTS.md).
+_RARITY_POWER, _KIND_POWER = 0.1, 1.5
 
 
 @dataclass
@@ -61,7 +62,7 @@ def learn_kind(embed: Embed) -> LogisticRegression:
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     phrases = [phrase.lower() for phrases in examples.values() for phrase in phrases]
     is_keyword = np.arange(len(phrases)) < len(examples["keywords"])
-    kind = LogisticRegression(C=10, class_weight="balanced", max_iter=2000)
+    kind = LogisticRegression(class_weight="balanced", max_iter=2000)
     return kind.fit(embed(phrases), is_keyword)
 
 
@@ -93,7 +94,7 @@ def cheap_weights(phrases: dict[str, Phrase], corpus: Corpus) -> np.ndarray:
     whole = np.where([phrase.whole for phrase in phrases.values()], 1, 0.3 + 0.7 * whole)
     rarity = np.log((corpus.n_texts + 1) / documents) ** _RARITY_POWER
     form = np.array([_form(phrase) for phrase in phrases.values()])
-    return rarity * whole * form
+    return rarity * whole * form * np.where(documents > 1, 1, _ONLY_HERE)
 
 
 def score(
@@ -113,7 +114,7 @@ def score(
     particular = text - _NEIGHBOUR_SHARE * _neighbours(text, background.texts)
     particular /= max(float(np.linalg.norm(particular)), 1e-6)
     scores = np.maximum(vectors @ particular, 0.01) * cheap_weights(phrases, background.corpus)
-    scores *= np.where(background.kind.predict(vectors), 1, _FILLER)
+    scores *= background.kind.predict_proba(vectors)[:, 1] ** _KIND_POWER
     return scores / scores.max()
 
 

@@ -28,27 +28,27 @@ _EMPTY_VERBS = frozenset(
     "achieve act add allow apply assist be become believe bring change click contribute"
     " create define deliver demonstrate drive empower enable engage enjoy ensure exceed"
     " execute expand expect find follow gain get give grow have help impact improve include"
-    " increase join keep know learn leverage look love make maximize meet minimize need offer"
+    " increase join keep know learn look love make maximize meet minimize need offer"
     " participate possess power prefer provide receive report require see seek send serve set"
-    " shape share solve start submit support take think thrive understand use utilize visit"
-    " want work".split()
+    " shape share solve start submit support take think thrive understand visit want work".split()
 )
 # Words that every posting has and no keyword needs: they break a clause, so that
 # `strong Python experience` gives `Python`.
 _EMPTY_WORDS = frozenset(
     "abilities ability amazing applicable applicant applicants awesome best better candidate"
     " candidates client clients companies company comprehensive current cutting-edge degree"
-    " department desired different diverse duties e.g employee employees employer employers"
-    " etc excellent exceptional exciting existing expected experience experienced experiences"
-    " expert expertise familiarity fast-growing fast-paced following good great growing high"
-    " high-growth high-quality highly i.e ideal incredible industry-leading innovative job"
-    " jobs key knowledge large latest leading level many minimum modern multiple necessary"
-    " need needs new next nice ongoing opportunities opportunity organization organizations"
-    " outstanding own passionate people plus position positions preferred proficiency"
-    " proficient proven qualification qualifications relevant required requirement"
+    " department desired different diverse driving duties e.g employee employees employer"
+    " employers ensuring etc excellent exceptional exciting existing expected experience"
+    " experienced experiences expert expertise familiarity fast-growing fast-paced following"
+    " good great growing helping high high-growth high-quality highly hiring i.e ideal"
+    " including incredible industry-leading innovative job jobs key knowledge large latest"
+    " leading level leverage leveraged leveraging many minimum modern multiple necessary need"
+    " needs new next nice ongoing opportunities opportunity organization organizations"
+    " outstanding own paced passionate people plus position positions preferred proficiency"
+    " proficient proven providing qualification qualifications relevant required requirement"
     " requirements responsibilities responsibility role roles seamless several similar solid"
     " special state-of-the-art strong successful talented team teams top understanding unique"
-    " various wide world-class year years".split()
+    " use used uses using utilize utilizing various visiting wide world-class year years".split()
 )
 # A capitalised name, and where postings put the name of their company or of a person.
 _NAME = r"([A-Z][\w&.-]*(?: [A-Z][\w&.-]*)*)"

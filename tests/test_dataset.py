@@ -1,4 +1,4 @@
-"""What the model trains on: labels, keywords drawn, lengths, batches, split."""
+"""What the model trains on: labels, keywords drawn, lengths, batches."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,6 @@ from jobgen.dataset import (
     count_tokens,
     encode,
     neutralise_frame,
-    split_rows,
 )
 from jobgen.errors import InputError
 from jobgen.prompts import render_completion, render_prompt
@@ -118,19 +117,6 @@ def test_batches_hold_similar_lengths_in_an_order_of_seed_and_epoch(tiny_tokeniz
         return sum(int((batch.max() - batch).sum()) for batch in batches)
 
     assert padding(order) < 0.2 * padding(list(range(43)))
-
-
-def test_split_by_seed():
-    frame = postings(20)
-    train, test = split_rows(frame, 0.2, seed=1)
-    assert (len(train), len(test)) == (16, 4)
-    assert sorted([*train["title"], *test["title"]]) == sorted(frame["title"])
-    again = split_rows(frame, 0.2, seed=1)
-    assert again[0].equals(train)
-    assert not split_rows(frame, 0.2, seed=2)[1].equals(test)
-    assert [len(part) for part in split_rows(frame.head(2), 0.01, 0)] == [1, 1]
-    with pytest.raises(InputError, match="1 row left"):
-        split_rows(frame.head(1), 0.2, 0)
 
 
 def test_special_tokens_in_a_table_are_neutralised_and_counted(tiny_tokenizer):

@@ -13,16 +13,13 @@ from jobgen.duplicates import (
     PERMUTATIONS,
     SHINGLE,
     bands_and_rows,
-    group_counts,
-    join_groups,
     near_duplicate_groups,
     overlap_groups,
     signature,
-    split_sides,
-    value_groups,
     word_hashes,
 )
 from jobgen.errors import InputError
+from jobgen.sides import group_counts, join_groups, split_sides, value_groups
 
 THRESHOLD, SHARE = 0.25, 0.4
 
