@@ -5,11 +5,13 @@ python cli_prepare_data.py -cfg prepare_configs/sample.json --set source=my_post
 """
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from jobgen.cli import parse_arguments, read_config, run, say
 from jobgen.config import PrepareConfig
+from jobgen.errors import InputError
 from jobgen.frames import check_readable, check_writable, hash_file, write_json, write_whole
 
 
@@ -46,18 +48,25 @@ def main() -> None:
     )
     job = preparation.Job(config, model, embedder, work)
 
-    def each(stage: str, function, label: str) -> None:
-        left = [chunk for chunk in work.chunks("source") if chunk not in set(work.chunks(stage))]
+    def each(stage: str, function: Callable, label: str) -> None:
+        done = set(work.chunks(stage))
+        left = [chunk for chunk in work.chunks("source") if chunk not in done]
         for_each_chunk(partial(function, job), left, label, arguments.engine, config.workers)
 
-    preparation.split_source(config, work)
-    each("clean", preparation.clean_chunk, "cleaning")
-    preparation.refuse_none(config, work)
-    preparation.group(config, work)
-    each("sample", preparation.embed_sample_chunk, "embedding a sample")
-    preparation.study(config, work)
-    each("keywords", preparation.add_keywords_chunk, "keywords")
-    prepared = preparation.finish(config, work, source_sha256)
+    try:
+        preparation.split_source(config, work)
+        each("clean", preparation.clean_chunk, "cleaning")
+        preparation.refuse_none(config, work)
+        preparation.group(config, work)
+        each("sample", preparation.embed_sample_chunk, "embedding a sample")
+        preparation.study(job)
+        each("keywords", preparation.add_keywords_chunk, "keywords")
+        prepared = preparation.finish(config, work, source_sha256)
+    except InputError:
+        close_work(work, lock)
+        raise
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command goes on where this one stopped.") from None
 
     for part, frame in (("train", prepared.train), ("test", prepared.test)):
         write_whole(folder / f"{part}_{name}.pkl", frame.to_pickle)

@@ -322,7 +322,7 @@ def keyword_stage(
             about = about[0].result()
             start = time.perf_counter()
             list(pool.map(partial(preparation.embed_sample_chunk, job), range(len(chunks))))
-            pool.submit(preparation.study, config, job.work).result()
+            pool.submit(preparation.study, job).result()
             list(pool.map(partial(preparation.add_keywords_chunk, job), range(len(chunks))))
             seconds = time.perf_counter() - start
         found = [job.work.read("keywords", i)["keywords"] for i in range(len(chunks))]

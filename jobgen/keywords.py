@@ -34,7 +34,7 @@ _NEIGHBOURS, _NEIGHBOUR_SHARE, _COPY = 30, 0.8, 0.95
 # posting of the sample has, which is more often a name or an accident.
 _SINGLE_WORD, _DUTY, _ONLY_HERE = 0.6, 0.85, 0.8
 # Powers of a phrase's rarity and of the probability that it is a keyword (EXPERIMENTS.md).
-_RARITY_POWER, _KIND_POWER = 0.1, 1.5
+_RARITY_POWER, _KIND_POWER = 0.1, 2.0
 
 
 @dataclass
@@ -59,11 +59,16 @@ def study_texts(sample: Sequence[str], embed: Embed, ngram_max: int) -> Backgrou
 
 def learn_kind(embed: Embed) -> LogisticRegression:
     """Learn from examples to tell keywords from filler by their embeddings."""
-    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
-    phrases = [phrase.lower() for phrases in examples.values() for phrase in phrases]
-    is_keyword = np.arange(len(phrases)) < len(examples["keywords"])
+    phrases, is_keyword = example_phrases()
     kind = LogisticRegression(class_weight="balanced", max_iter=2000)
     return kind.fit(embed(phrases), is_keyword)
+
+
+def example_phrases() -> tuple[list[str], np.ndarray]:
+    """Phrases in small letters, n, and whether each is a keyword, (n,)."""
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    phrases = [phrase.lower() for phrases in examples.values() for phrase in phrases]
+    return phrases, np.arange(len(phrases)) < len(examples["keywords"])
 
 
 def candidates(text: str, corpus: Corpus, ngram_range: tuple[int, int]) -> dict[str, Phrase]:

@@ -32,7 +32,7 @@ from jobgen.frames import (
     rename_columns,
     write_json,
 )
-from jobgen.keywords import Background, extract_keywords, learn_kind
+from jobgen.keywords import Background, example_phrases, extract_keywords, learn_kind
 from jobgen.models import load_tokenizer, user_cache
 from jobgen.phrases import Corpus, study_corpus
 from jobgen.sides import group_counts, join_groups, split_sides, value_groups
@@ -181,16 +181,17 @@ def embed_sample_chunk(job: Job, chunk: int) -> None:
     job.work.write("sample", chunk, texts.to_frame())
 
 
-def study(config: PrepareConfig, work: Work) -> None:
+def study(job: Job) -> None:
     """Count phrases in the sample, for the workers to read."""
-    done = work.file("corpus.json")
+    work, done = job.work, job.work.file("corpus.json")
     if done.is_file():
         return
+    _embedder(job)(example_phrases()[0])  # once for all workers
     chunks = work.chunks("sample")
     vectors = [work.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
     write_arrays(work.file("sample.npz"), vectors=np.concatenate(vectors))
     texts = [text for chunk in chunks for text in work.read("sample", chunk)["text"]]
-    corpus = study_corpus(texts, config.ngram_max)
+    corpus = study_corpus(texts, job.config.ngram_max)
     write_json(done, vars(corpus) | {"names": sorted(corpus.names)})
 
 
@@ -293,10 +294,11 @@ def _kept_rows(config: PrepareConfig, work: Work) -> tuple[pd.DataFrame, dict[st
     rows = rows[rows["n_tokens"].between(config.min_tokens, config.max_tokens)]
     if rows.empty:
         _refuse_empty(config, work, dropped)
-    rows = rows.reset_index(drop=True)
-    for column in ("keywords", "keyword_scores"):
-        rows[column] = [cell.tolist() for cell in rows[column]]  # Parquet gives arrays back
-    return rows, dropped
+    # Built anew: what Parquet gives back keeps the bounds of the chunks, and arrays for lists.
+    columns = {name: column.tolist() for name, column in rows.items()}
+    for name in ("keywords", "keyword_scores"):
+        columns[name] = [cell.tolist() for cell in columns[name]]
+    return pd.DataFrame(columns), dropped
 
 
 def _dropped_early(work: Work) -> dict[str, int]:

@@ -7,7 +7,6 @@ on the number of workers.
 
 import importlib.metadata
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from jobgen.errors import InputError
@@ -100,14 +100,16 @@ def open_work(folder: Path, decides: dict[str, Any]) -> tuple[Work, FileLock]:
         The work and its lock, held until it is released or the process ends.
 
     Raises:
-        InputError: another process works there.
+        InputError: another process works there, or it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise InputError(str(folder), "another preparation is at work there") from None
+    except OSError as error:
+        raise InputError(str(folder), f"cannot be written: {error.strerror}") from None
     work = Work(folder)
     decides = json.loads(json.dumps(decides | {"versions": versions()}))
     record = work.file("decides.json")
@@ -120,9 +122,11 @@ def open_work(folder: Path, decides: dict[str, Any]) -> tuple[Work, FileLock]:
 
 
 def close_work(work: Work, lock: FileLock) -> None:
-    """Remove the folder: the work is done."""
+    """Remove the folder, and the one around it if nothing else is in it."""
     lock.release()
     shutil.rmtree(work.folder)
+    if not any(work.folder.parent.iterdir()):
+        work.folder.parent.rmdir()
 
 
 def for_each_chunk(
@@ -147,13 +151,10 @@ def for_each_chunk(
         return
     n = min(workers or joblib.cpu_count(), len(chunks))
     calls = joblib.Parallel(n_jobs=max(n, 1), return_as="generator_unordered")(
-        joblib.delayed(function)(chunk) for chunk in chunks
+        joblib.delayed(_call)(function, chunk) for chunk in chunks
     )
     for _ in tqdm(calls, desc=label, unit=" chunks", total=len(chunks)):
         pass
-    # Their memory is not needed while the whole table is looked at.
-    if n > 1:
-        joblib.externals.loky.get_reusable_executor().shutdown()
 
 
 def _for_each_with_ray(
@@ -177,7 +178,12 @@ def _for_each_with_ray(
 
 def _call_for_batch(function: Callable[[int], None], batch: dict) -> dict:
     """Call the function for the chunks of a batch of Ray's."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     for chunk in batch["chunk"]:
-        function(int(chunk))
+        _call(function, int(chunk))
     return batch
+
+
+def _call(function: Callable[[int], None], chunk: int) -> None:
+    # Products of matrices are rounded differently by another number of threads.
+    with threadpool_limits(1):
+        function(chunk)
