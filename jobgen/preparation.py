@@ -294,10 +294,12 @@ def _kept_rows(config: PrepareConfig, work: Work) -> tuple[pd.DataFrame, dict[st
     rows = rows[rows["n_tokens"].between(config.min_tokens, config.max_tokens)]
     if rows.empty:
         _refuse_empty(config, work, dropped)
-    # Built anew: what Parquet gives back keeps the bounds of the chunks, and arrays for lists.
+    # Built anew, lists from Parquet's arrays and equal words from one object each: a pickle shows
+    # what was one chunk and what was one object.
+    one: dict[str, str] = {}
     columns = {name: column.tolist() for name, column in rows.items()}
-    for name in ("keywords", "keyword_scores"):
-        columns[name] = [cell.tolist() for cell in columns[name]]
+    columns["keywords"] = [[one.setdefault(w, w) for w in words] for words in columns["keywords"]]
+    columns["keyword_scores"] = [scores.tolist() for scores in columns["keyword_scores"]]
     return pd.DataFrame(columns), dropped
 
 
