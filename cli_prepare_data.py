@@ -11,8 +11,15 @@ from pathlib import Path
 
 from jobgen.cli import parse_arguments, read_config, run, say
 from jobgen.config import PrepareConfig
-from jobgen.errors import InputError
-from jobgen.frames import check_readable, check_writable, hash_file, write_json, write_whole
+from jobgen.errors import TableError
+from jobgen.frames import (
+    check_readable,
+    check_writable,
+    hash_file,
+    hash_folder,
+    write_json,
+    write_whole,
+)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +50,14 @@ def main() -> None:
 
     folder, name = Path(config.output_dir), f"{config.min_tokens}_{config.max_tokens}"
     source_sha256 = hash_file(config.source)
-    work, lock = open_work(
-        folder / f".prepare_{name}", config.decides() | {"source_sha256": source_sha256}
-    )
-    job = preparation.Job(config, model, embedder, work)
+    decides = {
+        "configuration": config.decides(),
+        "source": source_sha256,
+        "models": [hash_folder(model, "*.json"), hash_folder(embedder, "*")],
+        "code": hash_folder(Path(preparation.__file__).parent, "*.*"),
+    }
+    work, lock = open_work(folder / f".prepare_{name}", decides)
+    job = preparation.Job(config, model.resolve(), embedder.resolve(), work)
 
     def each(stage: str, function: Callable, label: str) -> None:
         done = set(work.chunks(stage))
@@ -56,21 +67,20 @@ def main() -> None:
     try:
         preparation.split_source(config, work)
         each("clean", preparation.clean_chunk, "cleaning")
-        preparation.refuse_none(config, work)
+        preparation.refuse_empty(config, work)
         preparation.group(config, work)
         each("sample", preparation.embed_sample_chunk, "embedding a sample")
         preparation.study(job)
         each("keywords", preparation.add_keywords_chunk, "keywords")
         prepared = preparation.finish(config, work, source_sha256)
-    except InputError:
+        for part, frame in (("train", prepared.train), ("test", prepared.test)):
+            write_whole(folder / f"{part}_{name}.pkl", frame.to_pickle)
+        write_json(folder / f"manifest_{name}.json", prepared.manifest)
+    except TableError:
         close_work(work, lock)
         raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command goes on where this one stopped.") from None
-
-    for part, frame in (("train", prepared.train), ("test", prepared.test)):
-        write_whole(folder / f"{part}_{name}.pkl", frame.to_pickle)
-    write_json(folder / f"manifest_{name}.json", prepared.manifest)
     close_work(work, lock)
     report.print_preparation(prepared)
     for part in ("train", "test"):

@@ -142,7 +142,7 @@ class PrepareConfig(Config):
         "auto", description="auto: bfloat16 where the hardware computes it, else float32"
     )
     embedding_cache: bool = Field(
-        True, description="keep embeddings on disk, so that a second run starts at the selection"
+        True, description="keep embeddings in cache_dir, so that a second run computes none anew"
     )
     corpus_rows: int = Field(
         4000, ge=1, description="postings in which phrases are counted; a larger table is sampled"
@@ -160,7 +160,9 @@ class PrepareConfig(Config):
     )
     seed: int = Field(20220213, ge=0, le=2**32 - 1, description="decides the split")
     cache_dir: str | None = Field(
-        None, description="folder for downloaded and converted models; null: the user's cache"
+        None,
+        description="folder for downloaded and converted models and for embeddings; null: the"
+        " user's cache",
     )
 
     def columns(self) -> dict[str, str]:
@@ -169,8 +171,15 @@ class PrepareConfig(Config):
         return columns if self.group_by is None else columns | {"group": self.group_by}
 
     def decides(self) -> dict[str, Any]:
-        """The fields that the prepared rows depend on."""
-        indifferent = {"workers", "output_dir", "cache_dir", "embedding_cache"}
+        """The fields that the rows before the split depend on."""
+        indifferent = {
+            "workers",
+            "output_dir",
+            "cache_dir",
+            "embedding_cache",
+            "seed",
+            "test_share",
+        }
         return self.model_dump(exclude=indifferent)
 
     @classmethod

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from jobgen.errors import InputError
+from jobgen.frames import hash_folder
 
 _PADDED_FROM = 64  # tokens; longer texts are padded to a multiple of 16
 _BATCH_TOKENS = 256
@@ -39,21 +40,27 @@ class Embedder:
         if precision == "auto":
             precision = "bfloat16" if _computes_bfloat16(self.model.device) else "float32"
         self.model.to(getattr(torch, precision)).eval()
-        self.max_tokens = min(max_tokens, self.model.max_seq_length)
-        self.cache = _open_cache(cache, folder, precision, self.max_tokens) if cache else None
+        self.max_tokens = min(max_tokens, self.model.max_seq_length or max_tokens)
+        self.cache = None
+        if cache:
+            device = self.model.device.type
+            self.cache = _open_cache(cache, folder, precision, self.max_tokens, device)
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, (len(texts), d), float32."""
         keys = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts]
-        found = self._cached(keys)
-        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-        computed = dict(zip(new, self._embed(list(new.values())), strict=True))
-        if self.cache:
-            with self.cache:  # one transaction
-                self.cache.executemany(
-                    "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
-                    [(key, vector.tobytes()) for key, vector in computed.items()],
-                )
+        try:
+            found = self._cached(keys)
+            new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+            computed = dict(zip(new, self._embed(list(new.values())), strict=True))
+            if self.cache:
+                with self.cache:  # one transaction
+                    self.cache.executemany(
+                        "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
+                        [(key, vector.tobytes()) for key, vector in computed.items()],
+                    )
+        except sqlite3.Error as error:
+            raise InputError("embedding_cache", f"{error}; delete the cache or set false") from None
         found.update(computed)
         d = self.model.get_embedding_dimension()
         vectors = np.array([found[key] for key in keys], np.float32).reshape(len(keys), d)
@@ -109,13 +116,14 @@ def _computes_bfloat16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def _open_cache(cache: Path, folder: Path, precision: str, max_tokens: int) -> sqlite3.Connection:
+def _open_cache(
+    cache: Path, folder: Path, precision: str, max_tokens: int, device: str
+) -> sqlite3.Connection:
     """The file of embeddings made by the same model, in the same precision, by the same library."""
     versions = [importlib.metadata.version(name) for name in ("torch", "sentence-transformers")]
-    made_by = hashlib.sha256(repr((precision, max_tokens, versions)).encode())
-    for weights in sorted(folder.rglob("*.safetensors")):
-        made_by.update(weights.read_bytes())
-    path = cache / f"embeddings-{made_by.hexdigest()[:16]}.sqlite"
+    made_by = (precision, max_tokens, device, versions, hash_folder(folder, "*"))
+    name = hashlib.sha256(repr(made_by).encode()).hexdigest()[:16]
+    path = cache / f"embeddings-{name}.sqlite"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=600)

@@ -19,3 +19,7 @@ class InputError(Exception):
             return f"{self.where}: {self.problems[0]}"
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         return f"{self.where}: {len(self.problems)} problems\n{lines}"
+
+
+class TableError(InputError):
+    """A table that cannot be prepared with these settings, however often it is tried."""

@@ -69,13 +69,24 @@ def check_readable(path: str, encoding: str, columns: dict[str, str]) -> None:
     Raises:
         InputError: as `read_chunks` and `rename_columns`.
     """
-    rename_columns(next(read_chunks(path, encoding, rows=100)), path, columns)
+    start = next(read_chunks(path, encoding, rows=100))
+    # Objects of JSON lines can lack what others have; the whole file will tell.
+    if not path.lower().endswith(".jsonl"):
+        rename_columns(start, path, columns)
 
 
 def hash_file(path: str) -> str:
     """SHA-256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_folder(folder: Path, pattern: str) -> str:
+    """SHA-256 of the names and contents of a folder's files, those of its folders included."""
+    files = sorted(path for path in folder.rglob(pattern) if path.is_file())
+    kept = [path for path in files if "__pycache__" not in path.parts]
+    told = [(str(path.relative_to(folder)), hash_file(str(path))) for path in kept]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def select_columns(
@@ -294,7 +305,7 @@ def _read_parquet(path: str, rows: int) -> Iterator[pd.DataFrame]:
         with pyarrow.parquet.ParquetFile(path) as file:
             yield file.schema_arrow.empty_table().to_pandas()
             for batch in file.iter_batches(batch_size=rows):
-                yield batch.to_pandas()
+                yield batch.to_pandas(integer_object_nulls=True)
     except (OSError, ValueError) as error:
         raise InputError(path, f"not a Parquet file: {error}") from None
 

@@ -67,8 +67,9 @@ def learn_kind(embed: Embed) -> LogisticRegression:
 def example_phrases() -> tuple[list[str], np.ndarray]:
     """Phrases in small letters, n, and whether each is a keyword, (n,)."""
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
-    phrases = [phrase.lower() for phrases in examples.values() for phrase in phrases]
-    return phrases, np.arange(len(phrases)) < len(examples["keywords"])
+    keywords, fillers = examples["keywords"], examples["fillers"]
+    phrases = [phrase.lower() for phrase in [*keywords, *fillers]]
+    return phrases, np.arange(len(phrases)) < len(keywords)
 
 
 def candidates(text: str, corpus: Corpus, ngram_range: tuple[int, int]) -> dict[str, Phrase]:
@@ -114,7 +115,7 @@ def score(
         background: of the table.
 
     Returns:
-        (n,), the best has 1; 0 for what is more likely filler than a keyword.
+        (n,), the best has 1; 0 for what is more likely filler than a keyword, unless all are.
     """
     particular = text - _NEIGHBOUR_SHARE * _neighbours(text, background.texts)
     particular /= max(float(np.linalg.norm(particular)), 1e-6)

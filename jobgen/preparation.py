@@ -24,7 +24,7 @@ from jobgen.config import PrepareConfig
 from jobgen.dataset import count_tokens, neutralise_frame
 from jobgen.duplicates import near_duplicate_groups, overlap_groups, signature, word_hashes
 from jobgen.embeddings import Embedder
-from jobgen.errors import InputError
+from jobgen.errors import InputError, TableError
 from jobgen.frames import (
     find_faults,
     read_chunks,
@@ -64,14 +64,25 @@ def split_source(config: PrepareConfig, work: Work) -> None:
     """Read the source once, check each row, and put the chunks into the work folder.
 
     Raises:
-        InputError: the table cannot be read, or has rows that cannot be used.
+        TableError: the table cannot be read, or has rows that cannot be used.
     """
     done = work.file("source.json")
     if done.is_file():
         return
+    try:
+        counts = _split_source(config, work)
+    except InputError as error:
+        raise TableError(error.where, error.problems) from None
+    write_json(done, counts)
+
+
+def _split_source(config: PrepareConfig, work: Work) -> dict[str, int]:
     faults: dict[str, list[int]] = {}
     read = 0
     for chunk, table in enumerate(read_chunks(config.source, config.encoding, config.chunk_rows)):
+        if config.source.lower().endswith(".jsonl"):
+            # Objects can lack a key, and so can all of a chunk.
+            table = table.reindex(columns=[*dict.fromkeys([*table, *config.columns().values()])])
         rows = rename_columns(table, config.source, config.columns())
         wrong = find_faults(rows)
         for fault, found in wrong.items():
@@ -81,12 +92,20 @@ def split_source(config: PrepareConfig, work: Work) -> None:
             continue
         rows = rows.drop(index=list({row for found in wrong.values() for row in found}))
         if "group" in rows:
-            rows["group"] = rows["group"].map(lambda value: None if pd.isna(value) else str(value))
+            rows["group"] = [_group_name(value, config) for value in rows["group"]]
         work.write("source", chunk, rows.reset_index(drop=True))
     if config.bad_rows == "stop":
         refuse_faults(config.source, faults)
     unusable = len({row for found in faults.values() for row in found})
-    write_json(done, {"read": read, "unusable": unusable})
+    return {"read": read, "unusable": unusable}
+
+
+def _group_name(value: Any, config: PrepareConfig) -> str | None:
+    if not pd.api.types.is_scalar(value):
+        raise InputError(
+            config.source, f'column "{config.group_by}" (group_by) holds {value!r:.60}, no value'
+        )
+    return None if pd.isna(value) else str(value).encode("utf-8", "replace").decode()
 
 
 def clean_chunk(job: Job, chunk: int) -> None:
@@ -125,7 +144,7 @@ def clean_chunk(job: Job, chunk: int) -> None:
         "postings_cleaned": cleaned,
         "places_cleaned": places,
     }
-    write_json(job.work.file(f"clean-{chunk:05}.json"), report)
+    job.work.write_counts("clean", chunk, report)
     job.work.write("clean", chunk, rows)
 
 
@@ -244,7 +263,7 @@ def finish(config: PrepareConfig, work: Work, source_sha256: str) -> Prepared:
     """Filter by length, split, and sum up for the manifest.
 
     Raises:
-        InputError: no row is left, or all are one group.
+        TableError: no row is left, or all are one group.
     """
     rows, dropped = _kept_rows(config, work)
     copies, sides = (read_arrays(work.file("groups.npz"))[name] for name in ("copies", "sides"))
@@ -253,7 +272,7 @@ def finish(config: PrepareConfig, work: Work, source_sha256: str) -> Prepared:
     train, test = (
         rows.iloc[order[is_test[order] == side]].reset_index(drop=True) for side in (False, True)
     )
-    reports = _reports(work)
+    reports = work.read_counts("clean")
     manifest = {
         "source": config.source,
         "source_sha256": source_sha256,
@@ -272,13 +291,13 @@ def finish(config: PrepareConfig, work: Work, source_sha256: str) -> Prepared:
     return Prepared(train, test, manifest)
 
 
-def refuse_none(config: PrepareConfig, work: Work) -> None:
+def refuse_empty(config: PrepareConfig, work: Work) -> None:
     """Stop where cleaning and the longest length have left nothing.
 
     Raises:
-        InputError: with the reasons counted.
+        TableError: with the reasons counted.
     """
-    if not any(report["kept"] for report in _reports(work)):
+    if not any(report["kept"] for report in work.read_counts("clean")):
         _refuse_empty(config, work, _dropped_early(work))
 
 
@@ -306,7 +325,7 @@ def _kept_rows(config: PrepareConfig, work: Work) -> tuple[pd.DataFrame, dict[st
 def _dropped_early(work: Work) -> dict[str, int]:
     """Rows dropped by reason, as far as that is known after the cleaning."""
     source = json.loads(work.file("source.json").read_text(encoding="utf-8"))
-    reports = _reports(work)
+    reports = work.read_counts("clean")
     return {
         "no title or text, or NUL characters": source["unusable"],
         "empty after cleaning": sum(report["empty"] for report in reports),
@@ -319,19 +338,11 @@ def _dropped_early(work: Work) -> dict[str, int]:
 def _refuse_empty(config: PrepareConfig, work: Work, dropped: dict[str, int]) -> None:
     read = json.loads(work.file("source.json").read_text(encoding="utf-8"))["read"]
     reasons = ", ".join(f"{n} {reason}" for reason, n in dropped.items() if n)
-    raise InputError(
+    raise TableError(
         config.source,
         f"every one of the {read} rows was dropped: {reasons}; kept are {config.min_tokens} to"
         f" {config.max_tokens} tokens",
     )
-
-
-def _reports(work: Work) -> list[dict[str, Any]]:
-    """What `clean_chunk` has counted."""
-    return [
-        json.loads(work.file(f"clean-{chunk:05}.json").read_text(encoding="utf-8"))
-        for chunk in work.chunks("clean")
-    ]
 
 
 def _total(counts: Iterable[dict[str, int]]) -> dict[str, int]:

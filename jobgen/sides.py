@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from jobgen.errors import InputError
+from jobgen.errors import TableError
 
 
 def merge(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -69,7 +69,7 @@ def split_sides(labels: np.ndarray, test_share: float, seed: int) -> np.ndarray:
         (n,), true for rows of the test set; at least one, and not all.
 
     Raises:
-        InputError: there are fewer than two groups.
+        TableError: there are fewer than two groups.
 
     >>> split_sides(np.array([0, 0, 0, 3, 3, 5]), test_share=0.3, seed=0).tolist()
     [False, False, False, False, False, True]
@@ -77,9 +77,9 @@ def split_sides(labels: np.ndarray, test_share: float, seed: int) -> np.ndarray:
     n = len(labels)
     groups, sizes = np.unique(labels, return_counts=True)
     if n < 2:
-        raise InputError("table", f"{n} row left after filtering; a split needs two")
+        raise TableError("table", f"{n} row left after filtering; a split needs two")
     if len(groups) < 2:
-        raise InputError(
+        raise TableError(
             "table", f"all {n} rows are one group (copies, or one value); a split needs two groups"
         )
     order = np.random.default_rng(seed).permutation(len(groups))

@@ -1,12 +1,14 @@
 """A preparation's unfinished work: one file a chunk and stage, so that it can be gone on with.
 
-A file is written beside its place and moved there, so that it is whole or not there. The folder
-belongs to one source and one configuration; for others it is emptied. What it holds does not depend
-on the number of workers.
+A file is written beside its place and moved there, so that it is whole or not there. The work of
+each source, configuration and state of the code has a folder of its own. What it holds does not
+depend on the number of workers.
 """
 
+import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,15 +20,15 @@ import joblib
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from jobgen.errors import InputError
-from jobgen.frames import write_json, write_whole
 
 VERSIONED = (
     *("pandas", "ftfy", "datasketch", "HanTa", "scikit-learn", "torch", "sentence-transformers"),
-    *("tokenizers", "transformers"),
+    *("tokenizers", "transformers", "numpy", "scipy", "pyarrow"),
 )
 
 
@@ -55,7 +57,7 @@ class Work:
 
     def write(self, stage: str, chunk: int, frame: pd.DataFrame) -> None:
         """Write the rows of a chunk; with them the stage is done for it."""
-        write_whole(self._path(stage, chunk, "parquet"), frame.to_parquet)
+        _write(self._path(stage, chunk, "parquet"), frame.to_parquet)
 
     def read(self, stage: str, chunk: int) -> pd.DataFrame:
         """Read the rows of a chunk."""
@@ -69,6 +71,16 @@ class Work:
         """Read arrays of a chunk."""
         return read_arrays(self._path(stage, chunk, "npz"))
 
+    def write_counts(self, stage: str, chunk: int, counts: dict[str, Any]) -> None:
+        """Write what was counted in a chunk."""
+        text = json.dumps(counts)
+        _write(self._path(stage, chunk, "json"), lambda place: place.write_text(text))
+
+    def read_counts(self, stage: str) -> list[dict[str, Any]]:
+        """Read what was counted in the chunks of which a stage is done."""
+        files = [self._path(stage, chunk, "json") for chunk in self.chunks(stage)]
+        return [json.loads(file.read_text()) for file in files]
+
     def _path(self, stage: str, chunk: int, ending: str) -> Path:
         return self.folder / f"{stage}-{chunk:05}.{ending}"
 
@@ -80,7 +92,7 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
         with place.open("wb") as file:  # given a name, numpy would add an ending
             np.savez(file, **arrays)
 
-    write_whole(path, write)
+    _write(path, write)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -89,8 +101,24 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
+def _write(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file whole, in a folder that is there.
+
+    A worker can outlive a killed script and write what the next one writes too: each has a place
+    of its own, and no folder is made anew that was given up.
+    """
+    place = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(place)
+        os.replace(place, path)
+    except OSError as error:
+        raise InputError(str(path), f"cannot be written: {error.strerror}") from None
+    finally:
+        place.unlink(missing_ok=True)
+
+
 def open_work(folder: Path, decides: dict[str, Any]) -> tuple[Work, FileLock]:
-    """Take hold of a work folder; empty it if it is of another source or configuration.
+    """Take hold of a work folder; what is there of another source or configuration goes.
 
     Args:
         folder: made if absent.
@@ -102,31 +130,34 @@ def open_work(folder: Path, decides: dict[str, Any]) -> tuple[Work, FileLock]:
     Raises:
         InputError: another process works there, or it cannot be written.
     """
+    decides = json.dumps(decides | {"versions": versions()}, sort_keys=True)
+    name = hashlib.sha256(decides.encode()).hexdigest()[:16]
     lock = FileLock(folder / "lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
+        for path in folder.iterdir():
+            if path.is_dir() and path.name != name:
+                shutil.rmtree(path)
+        (folder / name).mkdir(exist_ok=True)
     except Timeout:
         raise InputError(str(folder), "another preparation is at work there") from None
     except OSError as error:
         raise InputError(str(folder), f"cannot be written: {error.strerror}") from None
-    work = Work(folder)
-    decides = json.loads(json.dumps(decides | {"versions": versions()}))
-    record = work.file("decides.json")
-    if not record.is_file() or json.loads(record.read_text(encoding="utf-8")) != decides:
-        for path in folder.iterdir():
-            if path.name != "lock":
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        write_json(record, decides)
-    return work, lock
+    return Work((folder / name).resolve()), lock
 
 
 def close_work(work: Work, lock: FileLock) -> None:
-    """Remove the folder, and the one around it if nothing else is in it."""
+    """Remove the work, and the folders around it if nothing else is in them."""
+    # Renamed first: of a folder half removed, the next run would believe what is left.
+    given_up = work.folder.with_name(f"{work.folder.name}.done")
+    os.replace(work.folder, given_up)
+    shutil.rmtree(given_up)
+    around = work.folder.parent
+    shutil.rmtree(around)
     lock.release()
-    shutil.rmtree(work.folder)
-    if not any(work.folder.parent.iterdir()):
-        work.folder.parent.rmdir()
+    if not any(around.parent.iterdir()):
+        around.parent.rmdir()
 
 
 def for_each_chunk(
@@ -153,8 +184,13 @@ def for_each_chunk(
     calls = joblib.Parallel(n_jobs=max(n, 1), return_as="generator_unordered")(
         joblib.delayed(_call)(function, chunk) for chunk in chunks
     )
-    for _ in tqdm(calls, desc=label, unit=" chunks", total=len(chunks)):
-        pass
+    try:
+        for _ in tqdm(calls, desc=label, unit=" chunks", total=len(chunks)):
+            pass
+    except TerminatedWorkerError:
+        raise InputError(
+            label, "a worker was killed, for want of memory perhaps; try --set workers=1"
+        ) from None
 
 
 def _for_each_with_ray(
@@ -167,8 +203,14 @@ def _for_each_with_ray(
     if not chunks:
         return
     if not ray.is_initialized():
-        environment = {"PYTHONPATH": str(Path(__file__).parent.parent)}
-        ray.init(num_cpus=workers, runtime_env={"env_vars": environment}, log_to_driver=False)
+        environment = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+        # A cluster that is there already has its own number of processors.
+        there = os.environ.get("RAY_ADDRESS")
+        ray.init(
+            num_cpus=None if there else workers,
+            runtime_env={"env_vars": environment},
+            log_to_driver=False,
+        )
     print(f"{label}: {len(chunks)} chunks with Ray", flush=True)
     rows = ray.data.from_items([{"chunk": chunk} for chunk in chunks])
     rows.repartition(len(chunks)).map_batches(

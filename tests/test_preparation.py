@@ -14,7 +14,11 @@ import pytest
 from conftest import REAL_POSTINGS, ROOT, needs_real_postings, run_script
 from test_duplicates import eight_words, worst_share
 
+from jobgen.config import PrepareConfig
+from jobgen.errors import TableError
 from jobgen.frames import read_prepared
+from jobgen.preparation import split_source
+from jobgen.work import Work
 
 SAMPLE = ROOT / "input_data" / "sample_postings.csv"
 
@@ -97,13 +101,13 @@ def test_killed_at_random_moments_and_gone_on_with(configure, tmp_path):
 
 def test_another_configuration_starts_anew(configure, tmp_path):
     """What an interrupted run has left is used by the same configuration only."""
-    work = tmp_path / "data" / ".prepare_130_700"
-    work.mkdir(parents=True)
-    (work / "source.json").write_text('{"read": 1, "unusable": 0}')
-    (work / "decides.json").write_text("{}")
+    other = tmp_path / "data" / ".prepare_130_700" / "0123456789abcdef"
+    other.mkdir(parents=True)
+    (other / "source.json").write_text('{"read": 1, "unusable": 0}')
     assert run_script(*configure(16)).returncode == 0
     manifest = json.loads((tmp_path / "data" / "manifest_130_700.json").read_text())
     assert manifest["rows_in"] == 16
+    assert not other.parent.exists()
 
 
 def test_two_at_once_are_refused(configure, tmp_path):
@@ -122,7 +126,7 @@ def test_ctrl_c_says_how_to_go_on(configure, tmp_path):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
     deadline = time.monotonic() + 120
-    while not list((tmp_path / "data").glob(".prepare*/clean-*.parquet")):
+    while not list((tmp_path / "data").glob(".prepare*/*/clean-*.parquet")):
         assert process.poll() is None, process.communicate()[1][-2000:]
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -162,6 +166,37 @@ def test_copies_and_companies(configure, tiny_model, tmp_path):
     )
     assert len(train) + len(test) == 29
     assert not set(train["title"]) & set(test["title"])
+
+
+def split_rows_of(frame, tmp_path) -> pd.DataFrame:
+    """The rows of all chunks into which `split_source` puts a table."""
+    source = tmp_path / "t.parquet"
+    frame.to_parquet(source)
+    work = Work(tmp_path)
+    split_source(PrepareConfig(source=str(source), chunk_rows=2, group_by="firm"), work)
+    return pd.concat([work.read("source", chunk) for chunk in work.chunks("source")])
+
+
+def test_values_to_group_by_are_the_same_in_every_chunk(tmp_path):
+    rows = pd.DataFrame({"title": list("abcd"), "text": list("efgh")})
+    rows["firm"] = pd.array([1, 2, None, 1], dtype="Int64")
+    assert split_rows_of(rows, tmp_path)["group"].fillna("").tolist() == ["1", "2", "", "1"]
+
+
+def test_json_lines_whose_objects_lack_keys(tmp_path):
+    source = tmp_path / "t.jsonl"
+    rows = [{"title": "a", "text": "b"}] * 3 + [{"title": "a", "text": "b", "firm": "x"}]
+    source.write_text("\n".join(map(json.dumps, rows)))
+    work = Work(tmp_path)
+    split_source(PrepareConfig(source=str(source), chunk_rows=2, group_by="firm"), work)
+    groups = [work.read("source", chunk)["group"] for chunk in work.chunks("source")]
+    assert [group.fillna("").tolist() for group in groups] == [["", ""], ["", "x"]]
+
+
+def test_a_value_to_group_by_that_is_none(tmp_path):
+    rows = pd.DataFrame({"title": ["a"], "text": ["b"], "firm": [["x", "y"]]})
+    with pytest.raises(TableError, match="holds .* no value"):
+        split_rows_of(rows, tmp_path)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="requirements-ray.txt")
