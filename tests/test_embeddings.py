@@ -44,7 +44,7 @@ def test_the_cache_gives_back_what_was_computed(tmp_path):
 
 
 def test_a_damaged_cache_is_named(tmp_path):
-    Embedder(FOLDER, "float32", 256, tmp_path)
+    Embedder(FOLDER, "float32", 256, tmp_path).cache.close()
     (path,) = tmp_path.glob("embeddings-*.sqlite")
     path.write_bytes(b"nothing of the kind" * 100)
     with pytest.raises(InputError, match="cannot be used .* delete it"):

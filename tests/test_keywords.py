@@ -116,10 +116,15 @@ def test_mmr_takes_what_is_different_and_nothing_inside_another():
 def test_keywords_of_each_text():
     texts = [TEXT, "140 000", "Cook soup daily."]
     background = study_texts(texts, letters, 3)
+    background.kind.intercept_ += 100  # letters do not tell keywords from filler: all are keywords
     keywords, scores = extract_keywords(texts, letters, background, 4, (1, 3), 0.5)
     assert [len(words) for words in keywords] == [4, 0, 1]
     assert [len(row) for row in scores] == [4, 0, 1]
     assert max(scores[0]) <= 1
+    background.kind.intercept_ -= 110  # all are filler: one is left, as good as any
+    assert [
+        len(words) for words in extract_keywords(texts, letters, background, 4, (1, 3), 0.5)[0]
+    ] == [1, 0, 1]
     for text, words in zip(texts, keywords, strict=True):
         assert all(word in text for word in words)
         padded = [f" {word.lower()} " for word in words]
