@@ -178,17 +178,29 @@ def read_prepared(path: str) -> pd.DataFrame:
     return frame
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Write a file beside its place, then move it there: readers never see half of it."""
-    partial = path.with_name(f".{path.name}.partial")
+
+    def write_into_folder(place: Path) -> None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write(place)
+
+    write_and_move(path.with_name(f".{path.name}.partial"), path, write_into_folder)
+
+
+def write_and_move(place: Path, path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file at one place of a folder, then move it to another.
+
+    Raises:
+        InputError: it cannot be written; nothing of it is left.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        os.replace(partial, path)
+        write(place)
+        os.replace(place, path)
     except OSError as error:
         raise InputError(str(path), f"cannot be written: {error.strerror}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:

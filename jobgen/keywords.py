@@ -33,8 +33,7 @@ _NEIGHBOURS, _NEIGHBOUR_SHARE, _COPY = 30, 0.8, 0.95
 # Weights: of a single plain word and a duty, beside 1 for a noun phrase; of a phrase that no other
 # posting of the sample has, which is more often a name or an accident.
 _SINGLE_WORD, _DUTY, _ONLY_HERE = 0.5, 0.85, 0.8
-# Powers of a phrase's rarity and of the probability that it is a keyword (EXPERIMENTS.md).
-_RARITY_POWER, _KIND_POWER = 0.1, 1.0
+_RARITY_POWER = 0.1
 
 
 @dataclass
@@ -122,7 +121,7 @@ def score(
     kind = background.kind.predict_proba(vectors)[:, 1]
     kind[kind < min(0.5, kind.max())] = 0
     scores = np.maximum(vectors @ particular, 0.01) * cheap_weights(phrases, background.corpus)
-    scores *= kind**_KIND_POWER
+    scores *= kind
     return scores / scores.max()
 
 

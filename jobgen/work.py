@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from jobgen.errors import InputError
+from jobgen.frames import write_and_move
 
 VERSIONED = (
     *("pandas", "ftfy", "datasketch", "HanTa", "scikit-learn", "torch", "sentence-transformers"),
@@ -107,14 +108,7 @@ def _write(path: Path, write: Callable[[Path], Any]) -> None:
     A worker can outlive a killed script and write what the next one writes too: each has a place
     of its own, and no folder is made anew that was given up.
     """
-    place = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(place)
-        os.replace(place, path)
-    except OSError as error:
-        raise InputError(str(path), f"cannot be written: {error.strerror}") from None
-    finally:
-        place.unlink(missing_ok=True)
+    write_and_move(path.with_name(f".{path.name}.{os.getpid()}"), path, write)
 
 
 def open_work(folder: Path, decides: dict[str, Any]) -> tuple[Work, FileLock]:
