@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from jobgen.errors import InputError
 from jobgen.frames import hash_folder
@@ -127,7 +128,9 @@ def _open_cache(
     try:
         cache.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=600)
-        connection.execute("PRAGMA journal_mode=WAL")
+        # SQLite waits for its own locks, but not for the one that this change of mode needs.
+        with FileLock(f"{path}.lock"):
+            connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS embeddings (text BLOB PRIMARY KEY, vector BLOB)"

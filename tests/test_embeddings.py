@@ -1,10 +1,12 @@
 """An embedding is the same bit for bit, whatever else is embedded and whatever the cache holds."""
 
+import multiprocessing
+
 import numpy as np
 import pytest
 
 from jobgen.config import OFFLINE_EMBEDDER
-from jobgen.embeddings import Embedder
+from jobgen.embeddings import Embedder, _open_cache
 from jobgen.errors import InputError
 from jobgen.models import locate
 
@@ -41,6 +43,23 @@ def test_the_cache_gives_back_what_was_computed(tmp_path):
     other = Embedder(FOLDER, "float32", 128, tmp_path)
     other([TEXTS[0]])
     assert len(list(tmp_path.glob("embeddings-*.sqlite"))) == 2
+
+
+def open_caches(folder, together):
+    for n in range(30):
+        together.wait(120)
+        _open_cache(folder / str(n), FOLDER, "float32", 256, "cpu").close()
+
+
+def test_many_open_a_new_cache_at_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(4)
+    workers = [context.Process(target=open_caches, args=(tmp_path, together)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(300)
+    assert [worker.exitcode for worker in workers] == [0] * 4
 
 
 def test_a_damaged_cache_is_named(tmp_path):
