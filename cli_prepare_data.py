@@ -17,8 +17,6 @@ from jobgen.frames import (
     check_writable,
     hash_file,
     hash_folder,
-    write_json,
-    write_whole,
 )
 
 
@@ -41,7 +39,7 @@ def main() -> None:
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen import preparation, report
-    from jobgen.models import check_positions, locate, positions
+    from jobgen.models import WEIGHTS, check_positions, locate, positions, user_cache
     from jobgen.work import close_work, for_each_chunk, open_work
 
     model = locate(config.model, config.cache_dir, weights=False)
@@ -53,11 +51,13 @@ def main() -> None:
     decides = {
         "configuration": config.decides(),
         "source": source_sha256,
-        "models": [hash_folder(model, "*.json"), hash_folder(embedder, "*")],
-        "code": hash_folder(Path(preparation.__file__).parent, "*.*"),
+        "models": [hash_folder(model, but=WEIGHTS), hash_folder(embedder)],
+        "code": hash_folder(Path(preparation.__file__).parent),
     }
+    cache = user_cache(config.cache_dir).resolve() if config.embedding_cache else None
+    is_new = not folder.exists()
     work, lock = open_work(folder / f".prepare_{name}", decides)
-    job = preparation.Job(config, model.resolve(), embedder.resolve(), work)
+    job = preparation.Job(config, model.resolve(), embedder.resolve(), cache, work)
 
     def each(stage: str, function: Callable, label: str) -> None:
         done = set(work.chunks(stage))
@@ -66,6 +66,7 @@ def main() -> None:
 
     try:
         preparation.split_source(config, work)
+        preparation.check_embedder(job)
         each("clean", preparation.clean_chunk, "cleaning")
         preparation.refuse_empty(config, work)
         preparation.group(config, work)
@@ -73,11 +74,11 @@ def main() -> None:
         preparation.study(job)
         each("keywords", preparation.add_keywords_chunk, "keywords")
         prepared = preparation.finish(config, work, source_sha256)
-        for part, frame in (("train", prepared.train), ("test", prepared.test)):
-            write_whole(folder / f"{part}_{name}.pkl", frame.to_pickle)
-        write_json(folder / f"manifest_{name}.json", prepared.manifest)
+        preparation.write_prepared(prepared, work, folder, name)
     except TableError:
         close_work(work, lock)
+        if is_new:
+            folder.rmdir()
         raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command goes on where this one stopped.") from None

@@ -142,7 +142,9 @@ class PrepareConfig(Config):
         "auto", description="auto: bfloat16 where the hardware computes it, else float32"
     )
     embedding_cache: bool = Field(
-        True, description="keep embeddings in cache_dir, so that a second run computes none anew"
+        True,
+        description="keep embeddings in cache_dir: a second run, with another diversity or number"
+        " of keywords say, computes none anew",
     )
     corpus_rows: int = Field(
         4000, ge=1, description="postings in which phrases are counted; a larger table is sampled"
@@ -150,7 +152,8 @@ class PrepareConfig(Config):
     chunk_rows: int = Field(
         128,
         ge=1,
-        description="postings handled at a time; bounds the memory, and what an interruption costs",
+        description="postings that a worker handles at a time: most of its memory, and what an"
+        " interruption costs",
     )
     workers: int | None = Field(
         None, ge=1, description="processes that work at the same time; null: one a core"

@@ -21,7 +21,7 @@ from jobgen.errors import InputError
 from jobgen.frames import hash_folder
 
 _PADDED_FROM = 64  # tokens; longer texts are padded to a multiple of 16
-_BATCH_TOKENS = 256
+_BATCH_ROWS, _BATCH_TOKENS = 16, 256  # at most
 
 
 class Embedder:
@@ -32,12 +32,21 @@ class Embedder:
         precision: "float32", "bfloat16", or "auto": bfloat16 where the hardware computes it.
         max_tokens: longer texts are represented by so many of their first tokens.
         cache: folder for the embeddings; None keeps none.
+
+    Raises:
+        InputError: it is no such model, or the cache cannot be used.
     """
 
     def __init__(self, folder: Path, precision: str, max_tokens: int, cache: Path | None):
         from sentence_transformers import SentenceTransformer
 
-        self.model = SentenceTransformer(str(folder))
+        try:
+            self.model = SentenceTransformer(str(folder))
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).split("\n")[0]
+            raise InputError(str(folder), f"is no sentence-transformers model: {reason}") from None
+        if self.model.tokenizer.pad_token_id is None:
+            raise InputError(str(folder), "its tokenizer has no padding token; take another model")
         if precision == "auto":
             precision = "bfloat16" if _computes_bfloat16(self.model.device) else "float32"
         self.model.to(getattr(torch, precision)).eval()
@@ -94,15 +103,17 @@ class Embedder:
             of_length[length].append(i)
         vectors = np.zeros((len(texts), self.model.get_embedding_dimension()), np.float16)
         for length, members in sorted(of_length.items()):
-            size = max(1, min(16, _BATCH_TOKENS // length))
+            size = max(1, min(_BATCH_ROWS, _BATCH_TOKENS // length))
             for start in range(0, len(members), size):
                 batch = members[start : start + size]
                 filled = batch + batch[:1] * (size - len(batch))
-                ids = np.full((size, length), tokenizer.pad_token_id)
+                ids = torch.full((size, length), tokenizer.pad_token_id)  # (B, T)
+                mask = torch.zeros((size, length), dtype=torch.bool)
                 for place, i in enumerate(filled):
-                    ids[place, : len(rows[i])] = rows[i]
-                ids = torch.from_numpy(ids).to(self.model.device)  # (B, T)
-                features = {"input_ids": ids, "attention_mask": ids != tokenizer.pad_token_id}
+                    ids[place, : len(rows[i])] = torch.tensor(rows[i])
+                    mask[place, : len(rows[i])] = True
+                features = {"input_ids": ids, "attention_mask": mask}
+                features = {name: part.to(self.model.device) for name, part in features.items()}
                 with torch.inference_mode():
                     output = self.model(features)["sentence_embedding"].float()
                 output = torch.nn.functional.normalize(output, dim=1)
@@ -120,9 +131,11 @@ def _computes_bfloat16(device: torch.device) -> bool:
 def _open_cache(
     cache: Path, folder: Path, precision: str, max_tokens: int, device: str
 ) -> sqlite3.Connection:
-    """The file of embeddings made by the same model, in the same precision, by the same library."""
-    versions = [importlib.metadata.version(name) for name in ("torch", "sentence-transformers")]
-    made_by = (precision, max_tokens, device, versions, hash_folder(folder, "*"))
+    """The file of embeddings made by the same model, in the same precision, by the same code."""
+    libraries = ("torch", "sentence-transformers", "transformers", "tokenizers")
+    versions = [importlib.metadata.version(name) for name in libraries]
+    batches = (_PADDED_FROM, _BATCH_ROWS, _BATCH_TOKENS)
+    made_by = (precision, max_tokens, device, versions, batches, hash_folder(folder))
     name = hashlib.sha256(repr(made_by).encode()).hexdigest()[:16]
     path = cache / f"embeddings-{name}.sqlite"
     try:

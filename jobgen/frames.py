@@ -81,34 +81,17 @@ def hash_file(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def hash_folder(folder: Path, pattern: str) -> str:
-    """SHA-256 of the names and contents of a folder's files, those of its folders included."""
-    files = sorted(path for path in folder.rglob(pattern) if path.is_file())
-    kept = [path for path in files if "__pycache__" not in path.parts]
-    told = [(str(path.relative_to(folder)), hash_file(str(path))) for path in kept]
-    return hashlib.sha256(repr(told).encode()).hexdigest()
-
-
-def select_columns(
-    table: pd.DataFrame, path: str, columns: dict[str, str], bad_rows: str
-) -> tuple[pd.DataFrame, int]:
-    """Take the columns that hold the postings, and check each cell.
+def hash_folder(folder: Path, but: tuple[str, ...] = ()) -> str:
+    """SHA-256 of the names and contents of a folder's files, those of its folders included.
 
     Args:
-        table: as read.
-        path: for the messages.
-        columns: our name -> the table's name.
-        bad_rows: "stop" raises on rows that cannot be used, "drop" leaves them out.
-
-    Returns:
-        A frame with our column names, rows numbered anew, and the number of rows dropped.
+        folder: caches of Python in it do not count.
+        but: endings of names that do not count, such as ".safetensors".
     """
-    frame = rename_columns(table, path, columns)
-    faults = find_faults(frame)
-    if bad_rows == "stop":
-        refuse_faults(path, faults)
-    bad = {row for rows in faults.values() for row in rows}
-    return frame.drop(index=list(bad)).reset_index(drop=True), len(bad)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    kept = [p for p in files if "__pycache__" not in p.parts and not p.name.endswith(but)]
+    told = [(str(path.relative_to(folder)), hash_file(str(path))) for path in kept]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def rename_columns(table: pd.DataFrame, path: str, columns: dict[str, str]) -> pd.DataFrame:
@@ -173,7 +156,8 @@ def read_prepared(path: str) -> pd.DataFrame:
     wrong = [i + 1 for i, cell in enumerate(keywords) if not _is_list_of_texts(cell)]
     if wrong:
         raise InputError(path, f"keywords of row {wrong[0]} are not a list of texts")
-    frame, _ = select_columns(table, path, {"title": "title", "text": "text"}, "stop")
+    frame = rename_columns(table, path, {"title": "title", "text": "text"})
+    refuse_faults(path, find_faults(frame))
     frame.insert(1, "keywords", keywords.map(list))
     return frame
 
@@ -189,13 +173,15 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def write_and_move(place: Path, path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file at one place of a folder, then move it to another.
+    """Write a file at one place of a folder, bring it to the disk, then move it to another.
 
     Raises:
         InputError: it cannot be written; nothing of it is left.
     """
     try:
         write(place)
+        with place.open("rb") as file:  # a machine that crashes must not leave an empty one
+            os.fsync(file.fileno())
         os.replace(place, path)
     except OSError as error:
         raise InputError(str(path), f"cannot be written: {error.strerror}") from None
@@ -211,9 +197,9 @@ def write_json(path: Path, content: Any) -> None:
 
 def check_writable(folder: str) -> None:
     """Say at once that a folder cannot be written; it is not made yet."""
-    there = next(part for part in (Path(folder), *Path(folder).absolute().parents) if part.exists())
-    probe = there / f".writable-{os.getpid()}"
     try:
+        parts = (Path(folder), *Path(folder).absolute().parents)
+        probe = next(part for part in parts if part.exists()) / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -230,7 +216,7 @@ def _read_separated(path: str, separator: str, encoding: str, rows: int) -> Iter
     try:
         for row in filter(None, reader):
             if not header:
-                header = row
+                header = [name.strip() for name in row]
                 continue
             number += 1
             if len(row) != len(header):
@@ -290,6 +276,8 @@ def _lines(path: str, encoding: str, newline: str) -> Iterator[str]:
             f"not {encoding} at {_undecodable_place(path, codec)}; cli_prepare_data.py reads"
             " others: --set encoding=...",
         ) from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from None
 
 
 def _undecodable_place(path: str, codec: str) -> str:
@@ -333,7 +321,7 @@ def _read_pickle(path: str, rows: int) -> Iterator[pd.DataFrame]:
 def _frame_of_containers(path: str, content: Any) -> pd.DataFrame:
     """The original's `{"title": {i: str}, ...}`, or a list of rows."""
     try:
-        return pd.DataFrame(content)
+        return pd.DataFrame(content).rename(columns=str)
     except (ValueError, TypeError):
         raise InputError(
             path, f"holds a {type(content).__name__} that is no table of rows and columns"

@@ -19,8 +19,11 @@ from filelock import FileLock
 from jobgen.cli import say
 from jobgen.config import OFFLINE_EMBEDDER, OFFLINE_MODEL
 from jobgen.errors import InputError
+from jobgen.frames import check_writable
 from jobgen.prompts import SEP, SPECIAL_TOKENS
 
+# Endings of files that hold weights.
+WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".h5", ".msgpack", ".ot", ".onnx", ".tflite")
 # Configuration keys that hold the number of positions, by architecture.
 _POSITION_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 # One of these is the tokenizer.
@@ -208,9 +211,12 @@ def _locate_package(package: str, cache_dir: str | None) -> Path:
 
 def _convert_gguf(source: Path, target: Path) -> Path:
     """Unpack a GGUF file to a model folder, once, whatever number of processes ask for it."""
+    if target.is_dir():
+        return target
+    check_writable(str(target.parent))
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
-        if target.is_dir():
+        if target.is_dir():  # another process has made it meanwhile
             return target
         print(f"converting {source.name} to {target} (once, about 20 seconds)", flush=True)
         from transformers import AutoModelForCausalLM, AutoTokenizer

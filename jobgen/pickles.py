@@ -68,8 +68,11 @@ def load_pickle(path: str) -> Any:
     Raises:
         InputError: it holds anything else (named, never run), or is no whole pickle.
     """
-    with open(path, "rb") as file:
-        content = file.read()
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from None
     try:
         return _DataUnpickler(io.BytesIO(content)).load()
     except pickle.UnpicklingError as error:

@@ -10,6 +10,7 @@ at other chunks, so that any number of workers gives the same. The others see th
 
 import functools
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,9 +32,10 @@ from jobgen.frames import (
     refuse_faults,
     rename_columns,
     write_json,
+    write_whole,
 )
 from jobgen.keywords import Background, example_phrases, extract_keywords, learn_kind
-from jobgen.models import load_tokenizer, user_cache
+from jobgen.models import load_tokenizer
 from jobgen.phrases import Corpus, study_corpus
 from jobgen.sides import group_counts, join_groups, split_sides, value_groups
 from jobgen.work import Work, read_arrays, versions, write_arrays
@@ -51,12 +53,14 @@ class Job:
         config: of the preparation.
         model: folder of the model whose tokenizer counts.
         embedder: folder of the embedding model.
+        cache: folder for embeddings that later runs find again; None: the work folder takes them.
         work: the folder of the unfinished work.
     """
 
     config: PrepareConfig
     model: Path
     embedder: Path
+    cache: Path | None
     work: Work
 
 
@@ -108,6 +112,15 @@ def _group_name(value: Any, config: PrepareConfig) -> str | None:
     return None if pd.isna(value) else str(value).encode("utf-8", "replace").decode()
 
 
+def check_embedder(job: Job) -> None:
+    """Load the embedding model once, so that a wrong one is reported before all the cleaning.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    _embedder(job)
+
+
 def clean_chunk(job: Job, chunk: int) -> None:
     """Apply the cleaning rules, break up special tokens, drop what cannot be used."""
     config, tokenizer = job.config, _tokenizer(job.model)
@@ -125,8 +138,8 @@ def clean_chunk(job: Job, chunk: int) -> None:
     filled = (rows["title"] != "") & (rows["text"] != "")
     rows, special_tokens = neutralise_frame(rows[filled], tokenizer)
     # What is too long even without keywords need not be looked at any further.
-    n_tokens = count_tokens(rows.assign(keywords=[[]] * len(rows)), tokenizer)
-    fits = np.array(n_tokens, int) <= config.max_tokens
+    n_tokens = np.array(count_tokens(rows.assign(keywords=[[]] * len(rows)), tokenizer), int)
+    fits = n_tokens <= config.max_tokens
     rows = rows[fits].reset_index(drop=True)
     hashes = [word_hashes(text) for text in rows["text"]]
     job.work.write_arrays(
@@ -135,6 +148,7 @@ def clean_chunk(job: Job, chunk: int) -> None:
         signatures=np.array([signature(text) for text in rows["text"]], np.uint32),
         hashes=np.concatenate([np.zeros(0, np.uint64), *hashes]),
         lengths=np.array([len(row) for row in hashes], np.int64),
+        n_tokens=n_tokens[fits],
     )
     report = {
         "kept": len(rows),
@@ -154,7 +168,8 @@ def group(config: PrepareConfig, work: Work) -> None:
     if done.is_file():
         return
     parts = [work.read_arrays("copies", chunk) for chunk in work.chunks("clean")]
-    signatures = np.concatenate([part["signatures"] for part in parts if len(part["signatures"])])
+    signatures = [part.pop("signatures") for part in parts]
+    signatures = np.concatenate([rows for rows in signatures if len(rows)])
     lengths = np.concatenate([part["lengths"] for part in parts])
     hashes = np.empty(lengths.sum(), np.uint64)
     start = 0
@@ -171,7 +186,8 @@ def group(config: PrepareConfig, work: Work) -> None:
         sides = join_groups(sides, value_groups(pd.concat(values, ignore_index=True)))
     is_kept = np.ones(len(copies), bool)
     if config.duplicates == "keep_one":
-        is_kept = copies == np.arange(len(copies))
+        is_short = np.concatenate([part["n_tokens"] for part in parts]) < config.min_tokens
+        is_kept = first_of_each(copies, is_short)
     write_arrays(
         done,
         copies=copies,
@@ -179,6 +195,19 @@ def group(config: PrepareConfig, work: Work) -> None:
         is_kept=is_kept,
         chunk_rows=np.array([len(part["lengths"]) for part in parts]),
     )
+
+
+def first_of_each(groups: np.ndarray, is_short: np.ndarray) -> np.ndarray:
+    """The row of each group that is kept: the first, or the first that is long enough.
+
+    >>> first_of_each(np.array([0, 1, 0, 1]), np.array([True, False, False, False]))
+    array([False,  True,  True, False])
+    """
+    order = np.lexsort((is_short, groups))  # stable: rows alike stay in their order
+    is_first = np.diff(groups[order], prepend=-1) != 0
+    is_kept = np.zeros(len(groups), bool)
+    is_kept[order[is_first]] = True
+    return is_kept
 
 
 def sample_rows(config: PrepareConfig, work: Work) -> np.ndarray:
@@ -291,6 +320,21 @@ def finish(config: PrepareConfig, work: Work, source_sha256: str) -> Prepared:
     return Prepared(train, test, manifest)
 
 
+def write_prepared(prepared: Prepared, work: Work, folder: Path, name: str) -> None:
+    """Write the tables and the manifest, in place of older ones of the same name.
+
+    All is written before anything is replaced, and no manifest stands beside tables of two runs.
+    """
+    manifest = folder / f"manifest_{name}.json"
+    frames = {"train": prepared.train, "test": prepared.test}
+    for part, frame in frames.items():
+        write_whole(work.file(f"{part}.pkl"), frame.to_pickle)
+    manifest.unlink(missing_ok=True)
+    for part in frames:
+        os.replace(work.file(f"{part}.pkl"), folder / f"{part}_{name}.pkl")
+    write_json(manifest, prepared.manifest)
+
+
 def refuse_empty(config: PrepareConfig, work: Work) -> None:
     """Stop where cleaning and the longest length have left nothing.
 
@@ -361,8 +405,7 @@ def _rows_of(work: Work, chunk: int) -> slice:
 
 
 def _embedder(job: Job) -> Embedder:
-    config = job.config
-    cache = user_cache(config.cache_dir) if config.embedding_cache else job.work.folder
+    config, cache = job.config, job.cache or job.work.folder
     return _load_embedder(job.embedder, config.embedder_precision, config.embedder_tokens, cache)
 
 

@@ -142,16 +142,13 @@ def open_work(folder: Path, decides: dict[str, Any]) -> tuple[Work, FileLock]:
 
 
 def close_work(work: Work, lock: FileLock) -> None:
-    """Remove the work, and the folders around it if nothing else is in them."""
+    """Remove the work."""
     # Renamed first: of a folder half removed, the next run would believe what is left.
     given_up = work.folder.with_name(f"{work.folder.name}.done")
     os.replace(work.folder, given_up)
     shutil.rmtree(given_up)
-    around = work.folder.parent
-    shutil.rmtree(around)
+    shutil.rmtree(work.folder.parent)
     lock.release()
-    if not any(around.parent.iterdir()):
-        around.parent.rmdir()
 
 
 def for_each_chunk(
@@ -205,6 +202,7 @@ def _for_each_with_ray(
             runtime_env={"env_vars": environment},
             log_to_driver=False,
         )
+    ray.data.DataContext.get_current().raise_original_map_exception = True
     print(f"{label}: {len(chunks)} chunks with Ray", flush=True)
     rows = ray.data.from_items([{"chunk": chunk} for chunk in chunks])
     rows.repartition(len(chunks)).map_batches(

@@ -11,15 +11,16 @@ from conftest import ORIGINAL, needs_original, postings
 from jobgen.errors import InputError
 from jobgen.frames import (
     check_writable,
+    find_faults,
     read_prepared,
     read_table,
-    select_columns,
+    refuse_faults,
+    rename_columns,
     write_whole,
 )
 from jobgen.postings import POSTING_COLUMNS, Posting, append_postings, check_postings_file
 
 TABLE = pd.DataFrame({"title": ["Cook", "Nurse"], "text": ["Cook soup,\nplease", 'Say "ah" ü']})
-COLUMNS = {"title": "title", "text": "text"}
 
 
 @pytest.mark.parametrize(
@@ -36,9 +37,7 @@ COLUMNS = {"title": "title", "text": "text"}
 def test_formats(tmp_path, name, write):
     path = tmp_path / name
     write(TABLE, path)
-    frame, dropped = select_columns(read_table(str(path)), str(path), COLUMNS, "stop")
-    assert frame.to_dict("list") == TABLE.to_dict("list")
-    assert dropped == 0
+    assert read_table(str(path))[["title", "text"]].to_dict("list") == TABLE.to_dict("list")
 
 
 @pytest.mark.parametrize("dtype", ["str", "object", "string[python]", "category"])
@@ -136,34 +135,38 @@ def test_other_encodings_are_read_when_named(tmp_path):
 
 def test_absent_columns_name_those_found():
     with pytest.raises(InputError) as error:
-        select_columns(TABLE, "t.csv", {"title": "job", "text": "body"}, "stop")
+        rename_columns(TABLE, "t.csv", {"title": "job", "text": "body"})
     assert error.value.problems == [
         'no column "job"; its columns are: title, text',
         'no column "body"; its columns are: title, text',
     ]
 
 
-def test_bad_rows_are_named_or_dropped():
+def test_bad_rows_are_named():
     table = pd.DataFrame(
         {"title": ["a", "", None, "d", "e"], "text": ["x", "y", "z", "nul \0", "half \ud800"]},
         dtype=object,
     )
     with pytest.raises(InputError) as error:
-        select_columns(table, "t.csv", COLUMNS, "stop")
+        refuse_faults("t.csv", find_faults(table))
     assert error.value.problems[:3] == [
         "2 rows with no title: row 2, 3",
         "1 rows with NUL characters in the text: row 4",
         "1 rows with half characters (lone surrogates) in the text: row 5",
     ]
-    frame, dropped = select_columns(table, "t.csv", COLUMNS, "drop")
-    assert (frame["title"].tolist(), dropped) == (["a"], 4)
 
 
 def test_text_such_as_NA_is_text(tmp_path):  # noqa: N802
     path = tmp_path / "t.csv"
     path.write_text("title,text\nNA,null\n")
-    frame, _ = select_columns(read_table(str(path)), "t", COLUMNS, "stop")
-    assert frame["title"].tolist() == ["NA"]
+    assert read_table(str(path))["title"].tolist() == ["NA"]
+    assert find_faults(read_table(str(path))) == {}
+
+
+def test_blanks_around_the_names_of_columns(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("title, text\na,b\n")
+    assert list(read_table(str(path))) == ["title", "text"]
 
 
 @needs_original

@@ -12,11 +12,14 @@ import time
 import pandas as pd
 import pytest
 from conftest import REAL_POSTINGS, ROOT, needs_real_postings, run_script
-from test_duplicates import eight_words, worst_share
+from test_duplicates import worst_share
 
-from jobgen.config import PrepareConfig
+from jobgen.cleaning import clean_text
+from jobgen.config import OFFLINE_MODEL, PrepareConfig
+from jobgen.dataset import count_tokens
 from jobgen.errors import TableError
 from jobgen.frames import read_prepared
+from jobgen.models import load_tokenizer, locate
 from jobgen.preparation import split_source
 from jobgen.work import Work
 
@@ -24,7 +27,7 @@ SAMPLE = ROOT / "input_data" / "sample_postings.csv"
 
 
 @pytest.fixture
-def configure(tiny_model, tmp_path):
+def configure(tmp_path):
     """Write a configuration for the first postings of the sample table; returns its arguments."""
 
     def write(n: int = 48, name: str = "data", **values) -> tuple[str, ...]:
@@ -139,7 +142,7 @@ def test_ctrl_c_says_how_to_go_on(configure, tmp_path):
     assert "Traceback" not in errors
 
 
-def test_copies_and_companies(configure, tiny_model, tmp_path):
+def test_copies_and_companies(configure, tmp_path):
     rows = pd.read_csv(SAMPLE).head(24)
     rows["title"] = [f"job {i}" for i in range(24)]
     rows["company"] = [f"company {i % 6}" for i in range(24)]
@@ -195,6 +198,56 @@ def test_json_lines_whose_objects_lack_keys(tmp_path):
     assert [group.fillna("").tolist() for group in groups] == [["", ""], ["", "x"]]
 
 
+def test_bad_rows_are_dropped_and_counted(tmp_path):
+    source = tmp_path / "t.csv"
+    source.write_text("title,text\na,b\n,c\nd,\ne,f\n ,g\n")
+    work = Work(tmp_path)
+    split_source(PrepareConfig(source=str(source), chunk_rows=2, bad_rows="drop"), work)
+    chunks = [work.read("source", chunk)["title"].tolist() for chunk in work.chunks("source")]
+    assert chunks == [["a"], ["e"], []]
+    assert json.loads(work.file("source.json").read_text()) == {"read": 5, "unusable": 3}
+    with pytest.raises(TableError) as error:
+        split_source(PrepareConfig(source=str(source), chunk_rows=2), Work(tmp_path / "other"))
+    assert error.value.problems[:2] == [
+        "2 rows with no title: row 2, 5",
+        "1 rows with no text: row 3",
+    ]
+
+
+def test_of_copies_one_that_is_long_enough_is_kept(configure, tmp_path):
+    """The first of two copies is too short: the second one is kept in its place."""
+    rows = pd.read_csv(SAMPLE).head(12)
+    rows = rows.sort_values("text", key=lambda texts: texts.str.len(), ignore_index=True)
+    short = rows.head(1).assign(text=rows["text"][0].rsplit(maxsplit=8)[0])
+    source = tmp_path / "t.parquet"
+    pd.concat([short, rows], ignore_index=True).to_parquet(source)
+
+    def prepared(least: int) -> pd.DataFrame:
+        values = {"min_tokens": least, "max_tokens": 8000, "keywords": 1}
+        run = run_script(*configure(source=str(source), name=f"from_{least}", **values))
+        assert run.returncode == 0, run.stderr[-3000:]
+        paths = (tmp_path / f"from_{least}").glob("*.pkl")
+        return pd.concat(read_prepared(str(path)) for path in paths)
+
+    whole = clean_text(rows["text"][0], "replace")[0]
+    assert whole not in set(prepared(1)["text"])
+    tokenizer = load_tokenizer(locate(OFFLINE_MODEL, weights=False))
+    plain = rows.head(1).assign(text=whole, keywords=[[]])
+    assert whole in set(prepared(count_tokens(plain, tokenizer)[0])["text"])
+
+
+def test_an_embedder_that_is_none(configure, tiny_model, tmp_path):
+    run = run_script(*configure(12, embedder=str(tiny_model)))
+    assert run.returncode == 2
+    assert "its tokenizer has no padding token" in run.stderr
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "config.json").write_text('{"model_type": "bert"}')
+    run = run_script(*configure(12, embedder=str(tmp_path / "empty")))
+    assert run.returncode == 2
+    assert "is no sentence-transformers model" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_a_value_to_group_by_that_is_none(tmp_path):
     rows = pd.DataFrame({"title": ["a"], "text": ["b"], "firm": [["x", "y"]]})
     with pytest.raises(TableError, match="holds .* no value"):
@@ -214,7 +267,6 @@ def test_real_postings_are_split_without_leaks(configure, tmp_path):
     """The bars of keywords and split on 300 real postings; on all of them: EXPERIMENTS.md."""
     source = tmp_path / "real.jsonl"
     rows = pd.read_csv(REAL_POSTINGS)
-    # Every fifth, and the copies of the first ones that the table is known to hold.
     rows.iloc[::5].to_json(source, orient="records", lines=True)
     run = run_script(*configure(source=str(source), min_tokens=1, max_tokens=4000, chunk_rows=64))
     assert run.returncode == 0, run.stderr[-3000:]
@@ -229,4 +281,3 @@ def test_real_postings_are_split_without_leaks(configure, tmp_path):
         lower = [f" {keyword.lower()} " for keyword in row.keywords]
         assert not any(a != b and a in b for a in lower for b in lower)
         assert len(set(lower)) == len(lower)
-    assert eight_words(train["text"][0], r"\w+")
