@@ -40,7 +40,7 @@ def main() -> None:
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen import preparation, report
     from jobgen.models import WEIGHTS, check_positions, locate, positions, user_cache
-    from jobgen.work import close_work, for_each_chunk, open_work
+    from jobgen.work import close_work, for_each_chunk, open_work, release_workers
 
     model = locate(config.model, config.cache_dir, weights=False)
     check_positions("max_tokens", config.max_tokens, positions(model), config.model)
@@ -73,6 +73,7 @@ def main() -> None:
         each("sample", preparation.embed_sample_chunk, "embedding a sample")
         preparation.study(job)
         each("keywords", preparation.add_keywords_chunk, "keywords")
+        release_workers()  # the end holds the whole table in memory
         prepared = preparation.finish(config, work, source_sha256)
         preparation.write_prepared(prepared, work, folder, name)
     except TableError:

@@ -20,6 +20,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -182,6 +183,11 @@ def for_each_chunk(
         raise InputError(
             label, "a worker was killed, for want of memory perhaps; try --set workers=1"
         ) from None
+
+
+def release_workers() -> None:
+    """End the processes of `for_each_chunk`, with the models that they hold in memory."""
+    get_reusable_executor().shutdown()
 
 
 def _for_each_with_ray(
