@@ -12,12 +12,7 @@ from pathlib import Path
 from jobgen.cli import parse_arguments, read_config, run, say
 from jobgen.config import PrepareConfig
 from jobgen.errors import TableError
-from jobgen.frames import (
-    check_readable,
-    check_writable,
-    hash_file,
-    hash_folder,
-)
+from jobgen.frames import check_readable, check_writable, hash_file, hash_folder
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
