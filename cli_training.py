@@ -24,7 +24,7 @@ def main() -> None:
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import export, report, training
+    from jobgen import export, report, run_folder, training
     from utils import NLP_model
 
     nlp = NLP_model(config)
@@ -35,14 +35,12 @@ def main() -> None:
     training.deepspeed_settings(config)
     if arguments.dry_run:
         return
-    export.check_run_folder(run_dir, arguments.resume, arguments.overwrite)
-    if arguments.resume:
-        training.last_checkpoint(run_dir)
-    nlp.load_weights()  # before an old run is cleared, in case they cannot be loaded
-    export.start_run_folder(config, training_set, test_set, fresh=not arguments.resume)
-    figures = nlp.train(training_set, test_set, resume=arguments.resume)
-    nlp.save(str(run_dir / "trained_model"))
-    export.describe_model(config, run_dir, figures)
+    goes_on = run_folder.goes_on(config, arguments.resume, arguments.overwrite)
+    with run_folder.hold(run_dir):
+        nlp.load_weights()  # before an old run is cleared, in case they cannot be loaded
+        run_folder.start(config, training_set, test_set, fresh=not goes_on)
+        figures = nlp.train(training_set, test_set, resume=goes_on)
+        export.export_model(nlp, run_dir, figures)
     if is_main_process():
         report.plot_losses(run_dir / "metrics.jsonl", run_dir / "loss.png")
     if figures:
@@ -52,7 +50,11 @@ def main() -> None:
 
 def _flags(parser: argparse.ArgumentParser) -> None:
     old_run = parser.add_mutually_exclusive_group()
-    old_run.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    old_run.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a finished run, or one of another configuration",
+    )
     old_run.add_argument("--overwrite", action="store_true", help="start over in this folder")
     parser.add_argument("--dry-run", action="store_true", help="check and show all; do not train")
     parser.add_argument("--local_rank", type=int, help="given by the launcher")

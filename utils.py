@@ -11,7 +11,14 @@ from jobgen.config import GenerateConfig, TrainConfig
 from jobgen.config_file import parse_config
 from jobgen.dataset import PostingDataset
 from jobgen.errors import InputError
-from jobgen.models import check_positions, load_model, load_tokenizer, locate, positions
+from jobgen.models import (
+    add_adapters,
+    check_positions,
+    load_model,
+    load_tokenizer,
+    locate,
+    positions,
+)
 from jobgen.models import unfreeze_last_n as unfreeze_blocks
 
 
@@ -50,6 +57,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             raise InputError(
                 self._weights, "no such file; expected a pytorch_model.bin or a model folder"
             )
+        if self.config.lora_rank is not None and self.config.unfreeze_last_n is not None:
+            raise InputError("lora_rank", "does not go with unfreeze_last_n; set one of them null")
         self.tokenizer = load_tokenizer(self._folder)
         self.trainer = None
 
@@ -96,6 +105,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         model = load_model(folder, self.tokenizer, self._weights, dtype=torch.float32)
         if self.config.unfreeze_last_n is not None:
             unfreeze_blocks(model, self.config.unfreeze_last_n)
+        if self.config.lora_rank is not None:
+            model = add_adapters(model, self.tokenizer, self.config.lora_rank)
         return model
 
     def load_weights(self) -> None:
@@ -134,26 +145,25 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         Args:
             train_frame: columns title, keywords (lists), text; or what `training_set` made of it.
             test_frame: the same, held out, or its `test_set`; None to train without evaluation.
-            resume: go on from the newest checkpoint of the run folder.
+            resume: go on from the newest whole checkpoint of the run folder, if it has one.
 
         Returns:
             The held-out figures at the end: `eval_nats_per_byte`, `eval_perplexity` and others;
             empty without a test frame.
         """
-        from jobgen.training import PostingTrainer, last_checkpoint, resume_hint
+        from jobgen.checkpoints import newest_whole
+        from jobgen.trainer import PostingTrainer
 
-        run = Path(self.config.output_dir)
-        checkpoint = last_checkpoint(run) if resume else None
         train_set, test_set = train_frame, test_frame
         if isinstance(train_frame, pd.DataFrame):
             train_set = self.training_set(train_frame)
         if isinstance(test_frame, pd.DataFrame):
             test_set = self.test_set(test_frame)
+        checkpoint = newest_whole(Path(self.config.output_dir)) if resume else None
         self.trainer = PostingTrainer(
-            self.model, self.arguments, self.tokenizer, train_set, test_set, run
+            self.model, self.arguments, self.config, self.tokenizer, train_set, test_set
         )
-        with resume_hint(run):
-            self.trainer.train(resume_from_checkpoint=checkpoint)
+        self.trainer.train(checkpoint)
         return self.trainer.final_figures() if test_set else {}
 
     def evaluate(self, frame: pd.DataFrame) -> dict[str, float]:
@@ -163,15 +173,16 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             `eval_nats_per_byte` (of the texts, given title and 8 keywords), `eval_nats_per_token`,
             `eval_perplexity`, and the Trainer's timings.
         """
-        from jobgen.training import PostingTrainer, evaluation_arguments
+        from jobgen.trainer import PostingTrainer
+        from jobgen.training import evaluation_arguments
 
         test_set = self.test_set(frame)
         if self.trainer is not None:
             self.trainer.eval_dataset = test_set  # its bytes are what the figures are divided by
             return self.trainer.evaluate()
         arguments = evaluation_arguments(self.config)
-        run = Path(self.config.output_dir)
-        return PostingTrainer(self.model, arguments, self.tokenizer, None, test_set, run).evaluate()
+        trainer = PostingTrainer(self.model, arguments, self.config, self.tokenizer, None, test_set)
+        return trainer.evaluate()
 
     def generate(
         self, titles: list[str], keywords: list[list[str]], **settings: Any
@@ -205,8 +216,11 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
     def save(self, folder: str) -> None:
         """Write a plain Hugging Face model folder: safetensors, tokenizer, generation settings."""
+        from peft import PeftModel
         from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
+        if isinstance(self.model, PeftModel):
+            self.model = self.model.merge_and_unload()
         if self.trainer is not None and is_deepspeed_zero3_enabled():
             self.trainer.save_model(folder)  # gathers the partitioned weights
         elif is_main_process():

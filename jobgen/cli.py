@@ -82,7 +82,8 @@ def run(main: Callable[[], None]) -> None:
             print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
     except KeyboardInterrupt as interruption:
-        print(f"\ninterrupted. {interruption}".rstrip(), file=sys.stderr, flush=True)
+        if is_main_process():
+            print(f"\ninterrupted. {interruption}".rstrip(), file=sys.stderr, flush=True)
         sys.exit(1)
 
 

@@ -234,6 +234,12 @@ class TrainConfig(Config):
         description="train the last n blocks, the final norm and the embeddings only; null or"
         " negative: everything",
     )
+    lora_rank: int | None = Field(
+        None,
+        ge=1,
+        description="train low-rank adapters of all linear layers (LoRA) and the added tokens only,"
+        " merged into the weights at the end; null: the weights themselves",
+    )
     max_len: int = Field(
         700, ge=8, description="longest sequence in tokens; rows beyond it are dropped and counted"
     )
@@ -274,11 +280,23 @@ class TrainConfig(Config):
     eval_rows: int | None = Field(
         None, ge=1, description="rows of the test table used in evaluations; null: all"
     )
+    keep_best: bool = Field(
+        True,
+        description="end with the weights of the evaluation with the fewest nats per byte, of which"
+        " a checkpoint is kept; false: with the last ones",
+    )
+    early_stopping: int | None = Field(
+        None,
+        ge=1,
+        description="stop after so many evaluations in a row that were not the best",
+    )
     logging_steps: int = Field(10, ge=1, description="optimizer steps between logged losses")
     save_steps: int | None = Field(
         None, ge=1, description="optimizer steps between checkpoints; null: after each epoch"
     )
-    save_total_limit: OptionalCount = Field(2, description="checkpoints kept; null: all")
+    save_total_limit: OptionalCount = Field(
+        2, description="checkpoints kept, the best among them; null: all"
+    )
     report_to: list[Tracker] = Field(
         ["tensorboard"], description="trackers that follow the training"
     )

@@ -1,10 +1,12 @@
 """Prepared rows -> what the model trains on: length filter, Dataset, batches."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn.functional import pad as pad_right
 from torch.utils.data import Dataset, Sampler
 
 from jobgen.errors import InputError
@@ -91,6 +93,7 @@ class PostingDataset(Dataset):
                 f"none of the {len(fits)} rows fits into {max_len} tokens; the shortest needs"
                 f" {min(n_tokens, default=0)}",
             )
+        self.rows = [row for row, fit in enumerate(fits) if fit]  # their numbers in the table
         frame = frame[fits]
         self.n_tokens = [n for n, fit in zip(n_tokens, fits, strict=True) if fit]
         self.titles, self.row_keywords = list(frame["title"]), list(frame["keywords"])
@@ -110,7 +113,7 @@ class PostingDataset(Dataset):
         chosen = draw.permutation(len(words))[: draw.integers(fewest, most + 1)]
         return [words[i] for i in chosen]
 
-    def __getitem__(self, row: int) -> dict[str, list[int]]:
+    def __getitem__(self, row: int) -> dict[str, Any]:
         words = self.drawn_keywords(row)
         text = self.text_ids[row]
         prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
@@ -119,23 +122,31 @@ class PostingDataset(Dataset):
             words = words[:-1]
             prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
         prompt_labels = prompt if self.loss_on == "all" else [IGNORED] * len(prompt)
-        return {"input_ids": prompt + text, "labels": prompt_labels + text}
+        ids, labels = prompt + text, prompt_labels + text
+        return {"input_ids": ids, "labels": labels, "row": self.rows[row]}
 
-    def collate(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-        """Pad rows on the right to the longest.
+    def collate(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Pad rows on the right to the longest, and mark where logits are needed.
 
         There is no attention mask: a real token never looks to its right, and labels of padding
         are ignored, so that the mask would only cost time.
 
         Returns:
-            `input_ids` and `labels`, (B, T), int64.
+            `input_ids` and `labels`, (B, T), int64; `logits_to_keep`, (B, T), true at the N
+            positions whose next token has a label; `shift_labels`, (N,), these labels; `rows`,
+            (B,), numbers of the rows in the table.
         """
         length = max(len(row["input_ids"]) for row in rows)
         padding = {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED}
-        return {
+        batch = {
             name: torch.tensor([row[name] + [pad] * (length - len(row[name])) for row in rows])
             for name, pad in padding.items()
         }
+        following = pad_right(batch["labels"][:, 1:], (0, 1), value=IGNORED)
+        batch["logits_to_keep"] = following != IGNORED
+        batch["shift_labels"] = following[batch["logits_to_keep"]]
+        batch["rows"] = torch.tensor([row["row"] for row in rows])
+        return batch
 
 
 class SimilarLengthSampler(Sampler[int]):

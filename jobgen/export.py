@@ -1,23 +1,24 @@
-"""What a run leaves behind besides weights: the record in its folder, and the model card."""
+"""The exported model: weights that were read again and checked, a record, and a card."""
 
-import importlib.metadata
 import json
+import multiprocessing
+import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from jobgen.cli import is_main_process
 from jobgen.config import TrainConfig
-from jobgen.config_file import read_json
-from jobgen.dataset import EVALUATION_KEYWORDS, PostingDataset
-from jobgen.errors import InputError
+from jobgen.dataset import EVALUATION_KEYWORDS
 from jobgen.frames import write_json, write_whole
 from jobgen.prompts import EOS, render_prompt
 
-VERSIONED = ("torch", "transformers", "accelerate", "deepspeed", "tokenizers", "numpy")
-# All that a run writes into its folder; starting over removes these and nothing else.
-RUN_FILES = ("config.json", "run.json", "metrics.jsonl", "loss.png")
-RUN_FOLDERS = ("checkpoints", "tensorboard", "trained_model")
+_PROBE_TOKENS = 64
 
 CARD = """---
 library_name: transformers
@@ -41,56 +42,81 @@ you publish it.
 """
 
 
-def check_run_folder(run: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse to mix a training with what the folder holds already.
-
-    Raises:
-        InputError: it holds a run and neither flag is given, or it holds files of the same names
-            that are no run's.
-    """
-    found = [name for name in (*RUN_FILES, *RUN_FOLDERS) if (run / name).exists()]
-    if not found or resume:
-        return
-    if not (run / "run.json").is_file():
-        raise InputError(
-            str(run), f"is no run folder but holds {', '.join(found)}; choose another output_dir"
-        )
-    if not overwrite:
-        raise InputError(
-            str(run),
-            "holds an earlier run; go on with --resume, start over with --overwrite, or choose"
-            " another folder with --set output_dir=...",
-        )
-
-
-def start_run_folder(
-    config: TrainConfig, training: PostingDataset, test: PostingDataset | None, fresh: bool
-) -> None:
-    """Record configuration, versions and rows before work starts; clear an old run if `fresh`."""
-    if not is_main_process():
-        return
-    run = Path(config.output_dir)
-    if fresh:
-        for name in RUN_FILES:
-            (run / name).unlink(missing_ok=True)
-        for name in RUN_FOLDERS:
-            shutil.rmtree(run / name, ignore_errors=True)
-    write_json(run / "config.json", config.model_dump())
-    rows = {"train": _rows(training)} | ({"test": _rows(test)} if test else {})
-    deepspeed = read_json(config.ds_config) if config.ds_config else None
-    write_json(run / "run.json", {"versions": _versions(), "rows": rows, "deepspeed": deepspeed})
-
-
-def describe_model(config: TrainConfig, run: Path, figures: dict[str, float]) -> None:
-    """Put a model card and the record of the training into the exported model folder.
+def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
+    """Write `trained_model` into the run folder, whole, once a fresh process has checked it.
 
     Args:
-        config: of the training.
-        run: run folder with `metrics.jsonl`, `run.json` and `trained_model/`.
+        nlp: the `NLP_model` after its training; all processes take part.
+        run: run folder with `metrics.jsonl` and `run.json`.
         figures: held-out figures at the end; empty without a test table.
+
+    Raises:
+        RuntimeError: what was written is not the model that was trained.
     """
+    written, place = run / ".trained_model", run / "trained_model"
+    ids = torch.tensor([nlp.trainer.train_dataset[0]["input_ids"][:_PROBE_TOKENS]])
+    model = nlp.trainer.model_wrapped.eval()
+    with torch.no_grad():
+        logits = model(input_ids=ids.to(nlp.trainer.args.device)).logits.float().cpu()
+    if is_main_process():
+        shutil.rmtree(written, ignore_errors=True)
+    nlp.save(str(written))
     if not is_main_process():
         return
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+        half = nlp.trainer.args.bf16 or nlp.trainer.args.fp16
+        probe = Probe(ids.numpy(), logits.numpy(), tolerance=0.05 if half else 1e-3)
+        faults = fresh.submit(faults_of, written, probe, nlp.tokenizer.get_added_vocab()).result()
+    if faults:
+        raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(faults)}")
+    _describe(nlp.config, run, written, figures)
+    shutil.rmtree(place, ignore_errors=True)
+    os.replace(written, place)
+
+
+@dataclass
+class Probe:
+    """What a model says to some tokens.
+
+    Attributes:
+        ids: (1, T), tokens.
+        logits: (1, T, V), float32.
+        tolerance: how far others may be from them, as a share of the largest.
+    """
+
+    ids: np.ndarray
+    logits: np.ndarray
+    tolerance: float
+
+
+def faults_of(folder: Path, probe: Probe, added: dict[str, int]) -> list[str]:
+    """What is wrong with an exported model.
+
+    Args:
+        folder: of the model.
+        probe: of the trained model.
+        added: its added tokens and their ids.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    faults = [f"{name} is empty" for name, tensor in model.named_parameters() if not tensor.numel()]
+    rows = model.get_input_embeddings().num_embeddings
+    if rows != len(tokenizer):
+        faults.append(f"it embeds {rows} tokens, and the tokenizer has {len(tokenizer)}")
+    if tokenizer.get_added_vocab() != added:
+        faults.append(f"its added tokens are {tokenizer.get_added_vocab()}, not {added}")
+    with torch.no_grad():
+        logits = model(input_ids=torch.from_numpy(probe.ids)).logits.numpy()
+    distance = np.abs(logits - probe.logits).max() / np.abs(probe.logits).max()
+    if not distance <= probe.tolerance:
+        faults.append(f"its logits differ by {distance:.2g} of the largest")
+    return faults
+
+
+def _describe(config: TrainConfig, run: Path, folder: Path, figures: dict[str, float]) -> None:
+    """Put the card and the record of the training into the exported model."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     before = next((line for line in map(json.loads, lines) if "eval_loss" in line), {})
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
@@ -98,7 +124,6 @@ def describe_model(config: TrainConfig, run: Path, figures: dict[str, float]) ->
     record["held_out"] = {"before": before, "after": figures}
     manifest = data_manifest(config.train)
     record["data"] = manifest
-    write_json(run / "trained_model" / "training.json", record)
     source = ""
     if manifest:
         source = f" Source: {manifest['source']}, SHA-256 {manifest['source_sha256']}."
@@ -115,8 +140,8 @@ def describe_model(config: TrainConfig, run: Path, figures: dict[str, float]) ->
         before_perplexity=_figure(before, "eval_perplexity"),
         after_perplexity=_figure(figures, "eval_perplexity"),
     )
-    readme = run / "trained_model" / "README.md"
-    write_whole(readme, lambda place: place.write_text(card, encoding="utf-8"))
+    write_whole(folder / "README.md", lambda place: place.write_text(card, encoding="utf-8"))
+    write_json(folder / "training.json", record)
 
 
 def data_manifest(train: str | None) -> dict[str, Any] | None:
@@ -128,14 +153,6 @@ def data_manifest(train: str | None) -> dict[str, Any] | None:
         return None
     manifest = path.with_name(f"manifest_{path.stem.removeprefix('train_')}.json")
     return json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else None
-
-
-def _rows(dataset: PostingDataset) -> dict[str, int]:
-    return {"kept": len(dataset), "dropped_too_long": dataset.dropped}
-
-
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in VERSIONED}
 
 
 def _figure(figures: dict[str, float], name: str) -> str:

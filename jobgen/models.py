@@ -186,6 +186,23 @@ def unfreeze_last_n(model: Any, n: int) -> int:
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
+def add_adapters(model: Any, tokenizer: Any, rank: int) -> Any:
+    """Freeze a model, and put trainable low-rank adapters (LoRA, Hu et al. 2021) into its layers.
+
+    The embeddings of the added tokens are trained too: they start from noise.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    adapters = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules="all-linear",
+        trainable_token_indices=tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS.values())),
+    )
+    return get_peft_model(model, adapters)
+
+
 def _locate_package(package: str, cache_dir: str | None) -> Path:
     try:
         spec = importlib.util.find_spec(package)

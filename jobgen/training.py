@@ -1,29 +1,22 @@
-"""The Hugging Face Trainer with DeepSpeed's engine, set up for postings."""
+"""The settings of a training, as the Trainer and DeepSpeed understand them."""
 
 import contextlib
 import ctypes
-import json
-import math
 import os
 import shutil
 import socket
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.state import AcceleratorState
-from torch.nn.functional import cross_entropy
-from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainingArguments
 
+from jobgen.checkpoints import checkpoints_of
 from jobgen.cli import say
 from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
-from jobgen.dataset import IGNORED, PostingDataset, SimilarLengthSampler
 from jobgen.deepspeed_config import compiled_ops
 from jobgen.errors import InputError
-from jobgen.frames import write_whole
 
 
 def set_single_process_environment() -> None:
@@ -74,6 +67,11 @@ def deepspeed_settings(config: TrainConfig) -> dict[str, Any] | None:
                 f'{name}.enabled is true, but this machine trains in {precision or "fp32"}; "auto"'
                 " takes what the machine has",
             )
+    if config.lora_rank is not None and content.get("zero_optimization", {}).get("stage") == 3:
+        raise InputError(
+            config.ds_config,
+            "ZeRO stage 3 does not go with lora_rank; take a file of stage 2, or lora_rank=null",
+        )
     if "scheduler" in content:
         say(f"note: {config.ds_config}: its scheduler takes the place of lr_schedule")
     return content
@@ -95,7 +93,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     run = Path(config.output_dir)
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(run / "tensorboard")
     values = dict(
-        output_dir=str(run / "checkpoints"),
+        output_dir=str(checkpoints_of(run)),
         deepspeed=deepspeed,
         use_cpu=not torch.cuda.is_available(),
         num_train_epochs=config.epochs,
@@ -116,6 +114,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         eval_steps=config.eval_steps,
         eval_on_start=True,
         logging_steps=config.logging_steps,
+        logging_nan_inf_filter=False,
         save_strategy="steps" if config.save_steps else "epoch",
         save_steps=config.save_steps or 500,
         save_total_limit=config.save_total_limit,
@@ -153,151 +152,6 @@ def evaluation_arguments(config: TrainConfig) -> TrainingArguments:
     if zero.get("stage") != 3:
         config = config.model_copy(update={"ds_config": None})
     return training_arguments(config)
-
-
-class PostingTrainer(Trainer):
-    """Trainer whose batches hold postings of similar length and whose evaluation is exact.
-
-    Args:
-        model: causal LM.
-        arguments: from `training_arguments`.
-        tokenizer: saved with every checkpoint.
-        train_dataset: None where only an evaluation is wanted.
-        test_dataset: None where nothing is held out.
-        run_dir: run folder, where `metrics.jsonl` grows.
-    """
-
-    def __init__(
-        self,
-        model: Any,
-        arguments: TrainingArguments,
-        tokenizer: Any,
-        train_dataset: PostingDataset | None,
-        test_dataset: PostingDataset | None,
-        run_dir: Path,
-    ):
-        if test_dataset is None:
-            arguments.eval_strategy, arguments.eval_on_start = "no", False
-        # A global state and a variable remember whether this process's last Trainer had an engine.
-        AcceleratorState._reset_state()
-        os.environ["ACCELERATE_USE_DEEPSPEED"] = str(bool(arguments.deepspeed)).lower()
-        super().__init__(
-            model=model,
-            args=arguments,
-            train_dataset=train_dataset,
-            eval_dataset=test_dataset,
-            processing_class=tokenizer,
-            data_collator=(train_dataset or test_dataset).collate,
-            compute_metrics=self._held_out_figures,
-            preprocess_logits_for_metrics=nats_per_row,
-            callbacks=[_RunLog(run_dir)] + ([_Epochs(train_dataset)] if train_dataset else []),
-        )
-
-    def _get_train_sampler(self, train_dataset: PostingDataset | None = None) -> Any:
-        # Rows of one optimizer step are of similar length, however many processes share them.
-        args = self.args
-        step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
-        return SimilarLengthSampler(self.train_dataset, step)
-
-    def _held_out_figures(self, prediction: EvalPrediction) -> dict[str, float]:
-        nats, tokens = prediction.predictions.sum(axis=0)
-        return {
-            "nats_per_byte": float(nats / self.eval_dataset.n_bytes),
-            "nats_per_token": float(nats / tokens),
-            "perplexity": float(math.exp(min(nats / tokens, 700))),
-        }
-
-    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
-        """The Trainer's, with the mean over tokens in place of the mean of batch means."""
-        output = super().evaluation_loop(*args, **kwargs)
-        output.metrics["eval_loss"] = output.metrics["eval_nats_per_token"]
-        return output
-
-    def final_figures(self) -> dict[str, float]:
-        """Held-out figures after the last step, measured anew only if it was not evaluated."""
-        for line in reversed(self.state.log_history):
-            if "eval_loss" in line and line["step"] == self.state.global_step:
-                return {name: value for name, value in line.items() if name.startswith("eval_")}
-        return self.evaluate()
-
-
-@torch.no_grad()
-def nats_per_row(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Summed cross-entropy of each row.
-
-    Args:
-        logits: (B, T, V), of the positions t that predict labels at t + 1.
-        labels: (B, T), -100 where nothing counts.
-
-    Returns:
-        (B, 2), float64: nats, and number of tokens that count.
-    """
-    nats = [
-        cross_entropy(row[:-1].float(), target[1:], ignore_index=IGNORED, reduction="sum")
-        for row, target in zip(logits, labels, strict=True)
-    ]
-    return torch.stack([torch.stack(nats), (labels[:, 1:] != IGNORED).sum(dim=1)], dim=1).double()
-
-
-def last_checkpoint(run_dir: Path) -> str:
-    """The newest checkpoint of a run.
-
-    Raises:
-        InputError: there is none.
-    """
-    from transformers.trainer_utils import get_last_checkpoint
-
-    folder = run_dir / "checkpoints"
-    checkpoint = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    if checkpoint is None:
-        raise InputError(str(run_dir), "holds no checkpoint to resume from; run without --resume")
-    return checkpoint
-
-
-@contextlib.contextmanager
-def resume_hint(run_dir: Path) -> Iterator[None]:
-    """Let Ctrl-C end with a line that says what is kept and how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        try:
-            kept = f"Kept: {last_checkpoint(run_dir)}; go on with --resume."
-        except InputError:
-            kept = "No checkpoint was written yet."
-        raise KeyboardInterrupt(kept) from None
-
-
-class _Epochs(TrainerCallback):
-    """Tells the dataset which epoch it is; also right after a resume in its middle."""
-
-    def __init__(self, dataset: PostingDataset):
-        self.dataset = dataset
-
-    def on_epoch_begin(self, args, state, control, train_dataloader=None, **kwargs):
-        updates = math.ceil(len(train_dataloader) / args.gradient_accumulation_steps)
-        self.dataset.epoch = state.global_step // updates
-
-
-class _RunLog(TrainerCallback):
-    """Appends every logged figure to metrics.jsonl as one line."""
-
-    def __init__(self, run_dir: Path):
-        self.path = run_dir / "metrics.jsonl"
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        """Forget what an earlier run logged, after a resume only what is beyond its checkpoint."""
-        if state.is_world_process_zero and self.path.is_file():
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            resumed = state.global_step  # 0 at a fresh start
-            kept = [line for line in lines if resumed and json.loads(line)["step"] <= resumed]
-            write_whole(self.path, lambda place: place.write_text("".join(kept), encoding="utf-8"))
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if state.is_world_process_zero:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            line = {"step": state.global_step, "epoch": state.epoch, "time": time.time(), **logs}
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
 
 
 def _announce_compilation(ops: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Small real parts for the tests: a GPT-2 of two layers, its tokenizer, tables of postings."""
 
+import json
 import os
 import socket
 import subprocess
@@ -8,10 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 ROOT = Path(__file__).parent.parent
 ORIGINAL = ROOT.parent / "shared" / "data" / "original"
 REAL_POSTINGS = ROOT.parent / "shared" / "data" / "postings.csv"
+
+ZERO_2 = str(ROOT / "DS_configs/zero2_any_device.json")
 
 needs_original = pytest.mark.skipif(
     not ORIGINAL.is_dir(), reason="the original project's files are not beside the repository"
@@ -95,3 +100,40 @@ def tables(tmp_path) -> tuple[Path, Path]:
     frame.head(14).to_pickle(train)
     frame.tail(5).to_pickle(test)
     return train, test
+
+
+@pytest.fixture
+def train(tiny_model, tables, tmp_path):
+    """Run cli_training.py on the tiny model; further arguments as on the command line."""
+
+    def run(name, *arguments, launcher=(), ds_config=ZERO_2, **values):
+        config = {
+            "train": str(tables[0]),
+            "test": str(tables[1]),
+            "output_dir": str(tmp_path / name),
+            "model": str(tiny_model),
+            "ds_config": ds_config,
+            "max_len": 128,
+            "epochs": 3,
+            "lr": 1e-3,
+            "micro_batch_size": 2,
+            "logging_steps": 1,
+        } | values
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(config))
+        return run_script(*launcher, "cli_training.py", "-cfg", str(path), *arguments)
+
+    return run
+
+
+def weights(run_dir) -> dict[str, torch.Tensor]:
+    return load_file(run_dir / "trained_model" / "model.safetensors")
+
+
+def metrics(run_dir) -> list[dict]:
+    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)

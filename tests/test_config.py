@@ -55,7 +55,7 @@ def test_shipped_deepspeed_files_are_known_to_deepspeed():
     from deepspeed.runtime.config import DeepSpeedConfig
 
     paths = sorted((ROOT / "DS_configs").rglob("*.json"))
-    assert len(paths) == 3
+    assert len(paths) == 4
     for path in paths:
         content = read_json(str(path))
         assert check_deepspeed_file(content) == []

@@ -76,30 +76,69 @@ def test_rows_that_do_not_fit_are_dropped_and_counted_never_cut(tiny_tokenizer):
 
 def test_a_batch_is_padded_on_the_right(tiny_tokenizer):
     data = dataset(tiny_tokenizer)
-    rows = [{"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7]}, {"input_ids": [8], "labels": [8]}]
-    batch = data.collate(rows)
+    long = {"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7], "row": 4}
+    short = {"input_ids": [8, 9], "labels": [IGNORED, 9], "row": 2}
+    batch = data.collate([long, short])
     pad = tiny_tokenizer.pad_token_id
-    assert batch["input_ids"].tolist() == [[5, 6, 7], [8, pad, pad]]
-    assert batch["labels"].tolist() == [[IGNORED, 6, 7], [8, IGNORED, IGNORED]]
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 9, pad]]
+    assert batch["labels"].tolist() == [[IGNORED, 6, 7], [IGNORED, 9, IGNORED]]
+    assert batch["logits_to_keep"].tolist() == [[True, True, False], [True, False, False]]
+    assert batch["shift_labels"].tolist() == [6, 7, 9]
+    assert batch["rows"].tolist() == [4, 2]
 
 
-def test_padding_and_its_missing_mask_do_not_change_the_loss(tiny_model, tiny_tokenizer):
-    from jobgen.models import load_model
-    from jobgen.training import nats_per_row
+@pytest.mark.parametrize("architecture", ["gpt2", "gpt_neo", "llama"])
+def test_losses_of_a_batch_are_those_of_its_rows(architecture, tiny_tokenizer):
+    """Padding without a mask, logits at labels only, chunked loss: the plain loss of each row."""
+    from deepspeed.runtime.chunked_cross_entropy import ChunkedCausalLMLoss
+    from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
-    model = load_model(tiny_model, tiny_tokenizer, dtype=torch.float32).eval()
+    from jobgen.trainer import nats_per_row
+
+    shape = {
+        "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2},
+        "gpt_neo": {
+            **{"hidden_size": 16, "num_layers": 2, "num_heads": 2, "window_size": 8},
+            "attention_types": [[["global", "local"], 1]],
+        },
+        "llama": {
+            **{"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2},
+            **{"num_key_value_heads": 2, "intermediate_size": 32},
+        },
+    }[architecture]
+    set_seed(0)
+    config = AutoConfig.for_model(architecture, vocab_size=len(tiny_tokenizer), **shape)
+    model = AutoModelForCausalLM.from_config(config).eval()
     data = dataset(tiny_tokenizer)
     rows = [data[i] for i in range(4)]
     assert len({len(row["input_ids"]) for row in rows}) > 1
 
-    def nats(rows):
-        batch = data.collate(rows)
-        with torch.no_grad():
-            return nats_per_row(model(input_ids=batch["input_ids"]).logits, batch["labels"])
+    def grads():
+        return torch.cat([weight.grad.ravel() for weight in model.parameters()])
 
-    alone = torch.cat([nats([row]) for row in rows])
-    assert torch.allclose(nats(rows), alone, atol=1e-4)
-    assert alone[:, 1].tolist() == [sum(i != IGNORED for i in row["labels"]) for row in rows]
+    # The plain way: one row at a time, all logits, transformers' own loss.
+    nats, tokens = [], []
+    for row in rows:
+        ids, labels = (torch.tensor([row[name]]) for name in ("input_ids", "labels"))
+        tokens.append(int((labels[:, 1:] != IGNORED).sum()))
+        loss = model(input_ids=ids, labels=labels).loss * tokens[-1]
+        loss.backward()
+        nats.append(float(loss))
+    plain = grads() / sum(tokens)
+
+    model.zero_grad()
+    model.loss_function = ChunkedCausalLMLoss()
+    batch = data.collate(rows)
+    del batch["rows"]
+    output = model(**batch)
+    output.loss.backward()
+    assert output.logits.shape == (sum(tokens), len(tiny_tokenizer))
+    keep = batch["logits_to_keep"]
+    assert keep.sum(dim=1).tolist() == tokens
+    assert float(output.loss) == pytest.approx(sum(nats) / sum(tokens), abs=1e-5)
+    found = nats_per_row(output.logits, batch["shift_labels"], keep)
+    assert found.tolist() == pytest.approx(nats, abs=1e-4)  # sums over some 50 tokens
+    assert torch.allclose(grads(), plain, atol=1e-5)
 
 
 def test_batches_hold_similar_lengths_in_an_order_of_seed_and_epoch(tiny_tokenizer):

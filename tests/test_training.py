@@ -4,53 +4,26 @@ import json
 import math
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import ORIGINAL, ROOT, launcher, needs_original, postings, run_script
+from conftest import (
+    ORIGINAL,
+    ROOT,
+    ZERO_2,
+    assert_same,
+    launcher,
+    metrics,
+    needs_original,
+    postings,
+    run_script,
+    weights,
+)
 from safetensors.torch import load_file
 
 from jobgen.config import TrainConfig
-
-ZERO_2 = str(ROOT / "DS_configs/zero2_any_device.json")
-
-
-@pytest.fixture
-def train(tiny_model, tables, tmp_path):
-    """Run cli_training.py on the tiny model; further arguments as on the command line."""
-
-    def run(name, *arguments, launcher=(), ds_config=ZERO_2, **values):
-        config = {
-            "train": str(tables[0]),
-            "test": str(tables[1]),
-            "output_dir": str(tmp_path / name),
-            "model": str(tiny_model),
-            "ds_config": ds_config,
-            "max_len": 128,
-            "epochs": 3,
-            "lr": 1e-3,
-            "micro_batch_size": 2,
-            "logging_steps": 1,
-        } | values
-        path = tmp_path / f"{name}.json"
-        path.write_text(json.dumps(config))
-        return run_script(*launcher, "cli_training.py", "-cfg", str(path), *arguments)
-
-    return run
-
-
-def weights(run_dir) -> dict[str, torch.Tensor]:
-    return load_file(run_dir / "trained_model" / "model.safetensors")
-
-
-def metrics(run_dir) -> list[dict]:
-    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-
-
-def assert_same(first, second):
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
@@ -58,7 +31,7 @@ def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
     assert whole.returncode == 0, whole.stderr[-3000:]
     run = tmp_path / "whole"
     assert sorted(path.name for path in run.iterdir()) == [
-        *("checkpoints", "config.json", "loss.png", "metrics.jsonl", "run.json"),
+        *(".lock", "checkpoints", "config.json", "loss.png", "metrics.jsonl", "run.json"),
         *("tensorboard", "trained_model"),
     ]
     assert list((run / "tensorboard").rglob("events.*"))
@@ -68,7 +41,7 @@ def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
     assert held_out[-1] < held_out[0]
     record = json.loads((run / "run.json").read_text())
     assert record["rows"]["train"] == {"kept": 14, "dropped_too_long": 0}
-    assert record["deepspeed"]["zero_optimization"]["stage"] == 2
+    assert record["decides"]["ds_config"]["zero_optimization"]["stage"] == 2
 
     # Stopped in the middle of the second epoch and resumed: the same weights, bit for bit, so the
     # same rows in the same order with the same keywords.
@@ -89,7 +62,7 @@ def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
 
     again = train("half")
     assert again.returncode == 2
-    assert "holds an earlier run; go on with --resume" in again.stderr
+    assert "holds a finished run; start over with --overwrite" in again.stderr
     fresh = train("half", "--overwrite", max_steps=2)
     assert fresh.returncode == 0
     assert max(line["step"] for line in metrics(tmp_path / "half")) == 2
@@ -109,7 +82,7 @@ def test_a_port_in_use(train):
 def test_resume_without_a_checkpoint(train, tmp_path):
     run = train("new", "--resume")
     assert run.returncode == 2
-    assert "holds no checkpoint to resume from" in run.stderr
+    assert "holds no run to go on with" in run.stderr
     assert not (tmp_path / "new").exists()
     assert "Traceback" not in run.stderr
 
@@ -195,6 +168,76 @@ def test_two_processes_do_the_work_of_one(train, tiny_model, tmp_path, stage):
     ]
     assert held_out[1] == pytest.approx(held_out[0], abs=1e-4)
     assert min(tensor.numel() for tensor in weights(tmp_path / "two").values()) > 0
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "DS_configs").rglob("*.json")), ids=lambda p: p.stem
+)
+def test_three_steps_with_each_deepspeed_file(train, tmp_path, path):
+    run = train("run", ds_config=str(path), max_steps=3)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert [line["step"] for line in metrics(tmp_path / "run") if "loss" in line] == [1, 2, 3]
+    assert min(tensor.numel() for tensor in weights(tmp_path / "run").values()) > 0
+
+
+def test_two_nodes(train, tmp_path):
+    """Two launchers, each started by hand on its node, without ssh between them."""
+    (tmp_path / "hostfile").write_text("first slots=1\nsecond slots=1\n")
+    assert train("one", micro_batch_size=2, max_steps=3).returncode == 0
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    train("two", "--dry-run", micro_batch_size=1, max_steps=3)  # writes its configuration
+    both = [
+        *(launcher()[0], "--hostfile", str(tmp_path / "hostfile"), "--no_ssh"),
+        *("--master_addr", "127.0.0.1", "--master_port", port),
+    ]
+    script = ["cli_training.py", "-cfg", str(tmp_path / "two.json")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    nodes = [
+        subprocess.Popen([*both, "--node_rank", str(rank), *script], cwd=ROOT, **pipes)
+        for rank in range(2)
+    ]
+    said = [node.communicate(timeout=300)[0] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], "\n".join(said)[-5000:]
+    losses = [
+        [line["loss"] for line in metrics(tmp_path / name) if "loss" in line]
+        for name in ("one", "two")
+    ]
+    assert len(losses[0]) == 3
+    assert losses[1] == pytest.approx(losses[0], abs=2e-2)  # with dropout, drawn by each process
+
+
+def test_lora_is_merged_at_the_end(tiny_model, train, tmp_path):
+    run = train("lora", lora_rank=2, save_steps=4, max_steps=8, lr=1e-2)
+    assert run.returncode == 0, run.stderr[-3000:]
+    before, after = load_file(tiny_model / "model.safetensors"), weights(tmp_path / "lora")
+    assert before.keys() == after.keys()
+    embedding = "transformer.wte.weight"
+    n = len(before[embedding])
+    assert torch.equal(after[embedding][:n], before[embedding])  # of the added tokens alone
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert changed == {embedding} | {
+        f"transformer.h.{block}.{part}.weight"
+        for block in range(2)
+        for part in ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
+    }
+    held_out = [line["eval_loss"] for line in metrics(tmp_path / "lora") if "eval_loss" in line]
+    assert held_out[-1] < held_out[0]
+    adapter = tmp_path / "lora/checkpoints/checkpoint-4/adapter_model.safetensors"
+    assert adapter.is_file()
+    (tmp_path / "lora/trained_model/training.json").unlink()
+    shutil.rmtree(tmp_path / "lora/checkpoints/checkpoint-8")
+    again = train("lora", lora_rank=2, save_steps=4, max_steps=8, lr=1e-2)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert_same(weights(tmp_path / "lora"), after)
+
+    refused = train("x", lora_rank=2, unfreeze_last_n=1)
+    assert refused.returncode == 2
+    assert "lora_rank: does not go with unfreeze_last_n" in refused.stderr
+    refused = train("x", lora_rank=2, ds_config=str(ROOT / "DS_configs/zero3_several_gpus.json"))
+    assert refused.returncode == 2
+    assert "ZeRO stage 3 does not go with lora_rank" in refused.stderr
 
 
 def test_a_folder_that_is_no_run_is_left_alone(train, tmp_path, tiny_model):

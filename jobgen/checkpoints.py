@@ -1,0 +1,112 @@
+"""Checkpoints that count only when they are whole.
+
+A checkpoint is written in `.writing`, its files are brought to the disk, their SHA-256 sums are put
+beside them, and the folder is moved to its place. A folder without these sums, or with other ones,
+is no checkpoint; the one before it is used.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+from transformers.trainer_utils import sort_checkpoints
+
+from jobgen.cli import is_main_process, say
+from jobgen.errors import InputError
+from jobgen.frames import hash_file
+
+SUMS = "checksums.json"
+_WRITING = ".writing"
+
+
+def checkpoints_of(run: Path) -> Path:
+    """The folder of a run's checkpoints."""
+    return run / "checkpoints"
+
+
+def writing_place(folder: Path) -> Path:
+    """Where a checkpoint is written before it counts; what an interrupted one has left is gone."""
+    place = folder / _WRITING
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    return place
+
+
+def move_into_place(written: Path, folder: Path) -> Path:
+    """Bring a written checkpoint to the disk, add its sums, and move it into the folder."""
+    files = sorted(path for path in written.rglob("*") if path.is_file())
+    sums = {str(path.relative_to(written)): hash_file(path) for path in files}
+    (written / SUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
+    for path in [*files, written / SUMS]:
+        _sync(path)
+    for path in [*(part for part in written.rglob("*") if part.is_dir()), written]:
+        _sync(path)
+    place = folder / written.name
+    if place.exists():  # a damaged one of the same step
+        shutil.rmtree(place)
+    os.replace(written, place)
+    _sync(folder)
+    return place
+
+
+def damage(checkpoint: Path) -> str | None:
+    """What is wrong with a checkpoint; None: it is whole."""
+    try:
+        sums = json.loads((checkpoint / SUMS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"has no {SUMS}, so it was not written whole"
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        return f"its {SUMS} cannot be read ({error})"
+    for name, expected in sums.items():
+        path = checkpoint / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if hash_file(path) != expected:
+            return f"{name} was altered or cut off"
+    return None
+
+
+def newest_whole(run: Path) -> Path | None:
+    """The newest checkpoint of a run that is whole; names those that are not."""
+    folder = checkpoints_of(run)
+    for path in reversed(sort_checkpoints(str(folder)) if folder.is_dir() else []):
+        wrong = damage(Path(path))
+        if wrong is None:
+            return Path(path)
+        say(f"warning: {path} cannot be used: {wrong}")
+    return None
+
+
+@contextmanager
+def write_errors(folder: Path) -> Iterator[None]:
+    """Turn a full disk, and whatever else keeps a checkpoint from being written, into a message."""
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        # torch reports a failed write as a plain RuntimeError.
+        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
+            raise
+        shutil.rmtree(folder / _WRITING, ignore_errors=True)
+        free = shutil.disk_usage(folder).free / 1e9
+        reason = str(error).splitlines()[0]
+        problem = InputError(
+            str(folder),
+            f"a checkpoint cannot be written ({reason}); {free:.1f} GB are free. The checkpoints"
+            " before it are kept: with more room, the same command goes on from the newest",
+        )
+        if not is_main_process():  # the others wait for this one, and will not say it
+            print(f"error: {problem}", file=sys.stderr, flush=True)
+        raise problem from None
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

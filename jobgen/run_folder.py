@@ -1,0 +1,128 @@
+"""The folder of a run: whether it may be used, its lock, and what is recorded before the start."""
+
+import importlib.metadata
+import shutil
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from jobgen.cli import is_main_process
+from jobgen.config import TrainConfig
+from jobgen.config_file import read_json
+from jobgen.dataset import PostingDataset
+from jobgen.errors import InputError
+from jobgen.frames import hash_file, write_json
+
+VERSIONED = ("torch", "transformers", "accelerate", "deepspeed", "tokenizers", "numpy")
+# All that a run writes into its folder; starting over removes these and nothing else.
+RUN_FILES = ("config.json", "run.json", "metrics.jsonl", "loss.png")
+RUN_FOLDERS = ("checkpoints", "tensorboard", "trained_model", ".trained_model")
+# In the exported model, which comes last: with it a run is finished.
+FINISHED = "trained_model/training.json"
+# Fields that do not change what is learnt.
+_INDIFFERENT = {
+    *("output_dir", "cache_dir", "report_to", "logging_steps", "save_steps", "save_total_limit"),
+}
+
+
+def goes_on(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
+    """Whether the folder holds a run that this training continues.
+
+    Raises:
+        InputError: it holds a finished run, one of another configuration or other data, or files
+            of the same names that are no run's, and no flag says what to do; or there is nothing
+            to resume.
+    """
+    run = Path(config.output_dir)
+    found = [name for name in (*RUN_FILES, *RUN_FOLDERS) if (run / name).exists()]
+    if found and not (run / "run.json").is_file():
+        raise InputError(
+            str(run), f"is no run folder but holds {', '.join(found)}; choose another output_dir"
+        )
+    if resume and not found:
+        raise InputError(str(run), "holds no run to go on with; start it without --resume")
+    if overwrite or resume or not found:
+        return resume
+    if (run / FINISHED).is_file():
+        raise InputError(
+            str(run),
+            "holds a finished run; start over with --overwrite, go on with --resume (and more"
+            " epochs, say), or choose another folder with --set output_dir=...",
+        )
+    differences = _differences(
+        read_json(str(run / "run.json")).get("decides", {}), _decides(config)
+    )
+    if differences:
+        raise InputError(
+            str(run),
+            [
+                "holds an unfinished run that differs; go on all the same with --resume, or start"
+                " over with --overwrite",
+                *differences,
+            ],
+        )
+    return True
+
+
+def hold(run: Path) -> AbstractContextManager:
+    """Keep other trainings out of the folder, until the end of the context or of the process.
+
+    Raises:
+        InputError: another training is at work there.
+    """
+    if not is_main_process():
+        return nullcontext()
+    run.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run / ".lock")
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(str(run), "another training is at work there") from None
+
+
+def start(
+    config: TrainConfig, training: PostingDataset, test: PostingDataset | None, fresh: bool
+) -> None:
+    """Record configuration, versions and rows before work starts; clear an old run if `fresh`."""
+    if not is_main_process():
+        return
+    run = Path(config.output_dir)
+    (run / FINISHED).unlink(missing_ok=True)
+    if fresh:
+        # run.json stays until it is replaced: without it the rest would be no run's.
+        for name in RUN_FOLDERS:
+            shutil.rmtree(run / name, ignore_errors=True)
+        for name in set(RUN_FILES) - {"run.json"}:
+            (run / name).unlink(missing_ok=True)
+    rows = {"train": _rows(training)} | ({"test": _rows(test)} if test else {})
+    versions = {name: importlib.metadata.version(name) for name in VERSIONED}
+    record = {"versions": versions, "rows": rows, "decides": _decides(config)}
+    write_json(run / "run.json", record)
+    write_json(run / "config.json", config.model_dump())
+
+
+def _decides(config: TrainConfig) -> dict[str, Any]:
+    """All that the weights depend on, besides the code."""
+    decides = config.model_dump(exclude=_INDIFFERENT)
+    for name in ("train", "test"):
+        path = getattr(config, name)
+        decides[name] = hash_file(path) if path else None
+    decides["ds_config"] = read_json(config.ds_config) if config.ds_config else None
+    return decides
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    lines = []
+    for name in sorted(old.keys() | new.keys()):
+        before, now = old.get(name), new.get(name)
+        if before != now:
+            is_content = name in ("train", "test", "ds_config")
+            what = "its content differs" if is_content else f"{before!r} there, {now!r} now"
+            lines.append(f"{name}: {what}")
+    return lines
+
+
+def _rows(dataset: PostingDataset) -> dict[str, int]:
+    return {"kept": len(dataset), "dropped_too_long": dataset.dropped}

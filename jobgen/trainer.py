@@ -1,0 +1,302 @@
+"""The Hugging Face Trainer, made for postings: exact losses, whole checkpoints, orderly stops."""
+
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.state import AcceleratorState
+from deepspeed.runtime.chunked_cross_entropy import ChunkedCausalLMLoss, chunked_cross_entropy
+from peft import PeftModel
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+from transformers.trainer_utils import rotate_checkpoints, sort_checkpoints
+
+from jobgen.checkpoints import checkpoints_of, move_into_place, write_errors, writing_place
+from jobgen.cli import is_main_process
+from jobgen.config import TrainConfig
+from jobgen.dataset import PostingDataset, SimilarLengthSampler
+from jobgen.errors import InputError
+from jobgen.frames import write_whole
+
+# A launcher answers Ctrl-C with a SIGTERM on top of it; what comes later is asked for anew.
+_SAME_REQUEST_SECONDS = 1.0
+
+
+class PostingTrainer(Trainer):
+    """Trainer whose batches hold postings of similar length and whose evaluation is exact.
+
+    Logits are computed only where a label asks for them, and the loss never holds more than one
+    copy of them (DeepSpeed's chunked cross-entropy).
+
+    Args:
+        model: causal LM.
+        arguments: from `training_arguments`.
+        config: of the training.
+        tokenizer: saved with every checkpoint.
+        train_dataset: None where only an evaluation is wanted.
+        test_dataset: None where nothing is held out.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        arguments: TrainingArguments,
+        config: TrainConfig,
+        tokenizer: Any,
+        train_dataset: PostingDataset | None,
+        test_dataset: PostingDataset | None,
+    ):
+        self.run_dir, self.stop_on_signal = Path(config.output_dir), _StopOnSignal()
+        callbacks: list[TrainerCallback] = [_RunLog(self.run_dir)]
+        if train_dataset:
+            callbacks += [_Epochs(train_dataset), self.stop_on_signal]
+        if test_dataset is None:
+            arguments.eval_strategy, arguments.eval_on_start = "no", False
+        elif train_dataset:
+            # Set here: the arguments themselves demand that every evaluated step is saved, and
+            # this Trainer saves one when it is the best.
+            arguments.load_best_model_at_end = config.keep_best
+            arguments.metric_for_best_model = "eval_nats_per_byte"
+            arguments.greater_is_better = False
+            arguments.restore_callback_states_from_checkpoint = True
+            if config.early_stopping is not None:
+                callbacks.append(EarlyStoppingCallback(config.early_stopping))
+        # A global state and a variable remember whether this process's last Trainer had an engine.
+        AcceleratorState._reset_state()
+        os.environ["ACCELERATE_USE_DEEPSPEED"] = str(bool(arguments.deepspeed)).lower()
+        plain = model.get_base_model() if isinstance(model, PeftModel) else model
+        plain.loss_function = ChunkedCausalLMLoss()
+        super().__init__(
+            model=model,
+            args=arguments,
+            train_dataset=train_dataset,
+            eval_dataset=test_dataset,
+            processing_class=tokenizer,
+            data_collator=(train_dataset or test_dataset).collate,
+            compute_metrics=self._held_out_figures,
+            callbacks=callbacks,
+        )
+
+    def train(self, checkpoint: Path | None = None) -> None:
+        """The Trainer's; an interruption ends with a line that says how to go on.
+
+        Args:
+            checkpoint: to go on from; None: from the start.
+        """
+        try:
+            with self.stop_on_signal.listening():
+                super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except KeyboardInterrupt:
+            folder = checkpoints_of(self.run_dir)
+            kept = sort_checkpoints(str(folder)) if folder.is_dir() else []
+            raise KeyboardInterrupt(
+                f"Kept: {kept[-1]}. The same command goes on from there."
+                if kept
+                else "No checkpoint was written yet."
+            ) from None
+
+    def _get_train_sampler(self, train_dataset: PostingDataset | None = None) -> Any:
+        # Rows of one optimizer step are of similar length, however many processes share them.
+        args = self.args
+        step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+        return SimilarLengthSampler(self.train_dataset, step)
+
+    def training_step(self, model: Any, inputs: dict[str, torch.Tensor], *args: Any) -> Any:
+        """The Trainer's, for batches that name their rows.
+
+        Raises:
+            InputError: the loss is not a number.
+        """
+        rows = inputs.pop("rows").tolist()
+        loss = super().training_step(model, inputs, *args)
+        if any_process(not torch.isfinite(loss), self.args):
+            rows = self.accelerator.gather(torch.tensor(rows, device=self.args.device)).tolist()
+            raise InputError(
+                f"step {self.state.global_step + 1}",
+                f"the loss is not a number, of rows {', '.join(map(str, rows))} of the training"
+                " table (the first is 0). A lower lr, more warmup_steps or a lower max_grad_norm"
+                " can help, and half_precision=false where a GPU has no bf16; --resume goes on"
+                " from the newest checkpoint with such a change",
+            )
+        return loss
+
+    def prediction_step(
+        self, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Mean loss of a batch; nats, (B,), and labelled tokens, (B,), of each row."""
+        inputs = self._prepare_inputs(inputs)
+        del inputs["rows"]
+        with torch.no_grad():
+            output = model(**inputs)
+        keep, targets = inputs["logits_to_keep"], inputs["shift_labels"]
+        return output.loss, nats_per_row(output.logits, targets, keep), keep.sum(dim=1)
+
+    def _held_out_figures(self, prediction: EvalPrediction) -> dict[str, float]:
+        nats, tokens = prediction.predictions.sum(), prediction.label_ids.sum()
+        return {
+            "nats_per_byte": float(nats / self.eval_dataset.n_bytes),
+            "nats_per_token": float(nats / tokens),
+            "perplexity": float(math.exp(min(nats / tokens, 700))),
+        }
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """The Trainer's, with the mean over tokens in place of the mean of batch means."""
+        output = super().evaluation_loop(*args, **kwargs)
+        output.metrics["eval_loss"] = output.metrics["eval_nats_per_token"]
+        return output
+
+    def final_figures(self) -> dict[str, float]:
+        """Held-out figures of the final weights, measured anew only if they were not evaluated."""
+        final = self.state.global_step
+        if self.args.load_best_model_at_end and self.state.best_global_step:
+            final = self.state.best_global_step
+        for line in reversed(self.state.log_history):
+            if "eval_loss" in line and line["step"] == final:
+                return {name: value for name, value in line.items() if name.startswith("eval_")}
+        return self.evaluate()
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        is_best = super()._determine_best_metric(metrics, trial)
+        if is_best and self.args.load_best_model_at_end:
+            self.control.should_save = True
+        return is_best
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """The Trainer's, but whole or not at all (jobgen.checkpoints)."""
+        args, state = self.args, self.state
+        folder, kept = Path(args.output_dir), args.save_total_limit
+        is_main = self.is_world_process_zero()
+        with write_errors(folder):
+            if is_main:
+                writing_place(folder)
+            self.accelerator.wait_for_everyone()
+            args.output_dir, args.save_total_limit = str(folder / ".writing"), None
+            try:
+                super()._save_checkpoint(model, trial)
+            finally:
+                args.output_dir, args.save_total_limit = str(folder), kept
+            self.accelerator.wait_for_everyone()
+            name = f"checkpoint-{state.global_step}"
+            best = folder / f"checkpoint-{state.best_global_step}"
+            if best.name == name or best.is_dir():  # where it will be, not where it was written
+                state.best_model_checkpoint = str(best)
+            if is_main:
+                written = folder / ".writing" / name
+                state.save_to_json(str(written / "trainer_state.json"))
+                move_into_place(written, folder)
+                rotate_checkpoints(str(folder), kept, state.best_model_checkpoint)
+        self.accelerator.wait_for_everyone()
+
+
+def any_process(is_so: bool, args: TrainingArguments) -> bool:
+    """Whether something is so in any of the processes; all of them have to ask."""
+    flag = torch.tensor(int(is_so), device=args.device)
+    if args.world_size > 1:
+        torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
+    return bool(flag)
+
+
+@torch.no_grad()
+def nats_per_row(logits: torch.Tensor, targets: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """Summed cross-entropy of each row.
+
+    Args:
+        logits: (N, V), of the positions to keep.
+        targets: (N,), the labels of these positions.
+        keep: (B, T), true at these N positions.
+
+    Returns:
+        (B,), float64, in nats.
+    """
+    nats = chunked_cross_entropy(logits, targets, reduction="none").double()
+    total = torch.zeros(len(keep), dtype=torch.float64, device=nats.device)
+    return total.index_add_(0, keep.nonzero()[:, 0], nats)
+
+
+class _StopOnSignal(TrainerCallback):
+    """After SIGTERM or Ctrl-C: the step is finished, a checkpoint saved, the training ended.
+
+    A second Ctrl-C ends it at once. Does nothing outside the main thread, where Python knows no
+    signals.
+    """
+
+    def __init__(self) -> None:
+        self.asked_at: float | None = None
+        self.stopping = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals over for a while."""
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before[number] = signal.signal(number, self._ask)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: object) -> None:
+        now = time.monotonic()
+        if self.asked_at is None:
+            self.asked_at = now
+            if is_main_process():  # not by print, in which the signal may have come
+                os.write(1, b"\nstopping after this step, with a checkpoint; Ctrl-C: at once\n")
+        elif number == signal.SIGINT and now - self.asked_at > _SAME_REQUEST_SECONDS:
+            raise KeyboardInterrupt
+
+    def on_step_end(self, args, state, control, **kwargs):
+        # The signal reaches the processes at different steps.
+        if any_process(self.asked_at is not None, args):
+            self.stopping = control.should_save = True
+
+    def on_save(self, args, state, control, **kwargs):
+        if self.stopping:
+            raise KeyboardInterrupt
+
+
+class _Epochs(TrainerCallback):
+    """Tells the dataset which epoch it is; also right after a resume in its middle."""
+
+    def __init__(self, dataset: PostingDataset):
+        self.dataset = dataset
+
+    def on_epoch_begin(self, args, state, control, train_dataloader=None, **kwargs):
+        updates = math.ceil(len(train_dataloader) / args.gradient_accumulation_steps)
+        self.dataset.epoch = state.global_step // updates
+
+
+class _RunLog(TrainerCallback):
+    """Appends every logged figure to metrics.jsonl as one line."""
+
+    def __init__(self, run_dir: Path):
+        self.path = run_dir / "metrics.jsonl"
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Forget what an earlier run logged, after a resume only what is beyond its checkpoint."""
+        if state.is_world_process_zero and self.path.is_file():
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            resumed = state.global_step  # 0 at a fresh start
+            kept = [line for line in lines if resumed and json.loads(line)["step"] <= resumed]
+            write_whole(self.path, lambda place: place.write_text("".join(kept), encoding="utf-8"))
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if state.is_world_process_zero:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            line = {"step": state.global_step, "epoch": state.epoch, "time": time.time(), **logs}
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
