@@ -147,7 +147,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         Args:
             train_frame: columns title, keywords (lists), text; or what `training_set` made of it.
             test_frame: the same, held out, or its `test_set`; None to train without evaluation.
-            resume: go on from the newest whole checkpoint of the run folder, if it has one.
+            resume: go on from the newest whole checkpoint of the run folder, if it has one;
+                otherwise its checkpoints are removed.
             callbacks: further `TrainerCallback`s.
 
         Returns:

@@ -46,12 +46,21 @@ def move_into_place(written: Path, folder: Path) -> Path:
         _sync(path)
     for path in [*(part for part in written.rglob("*") if part.is_dir()), written]:
         _sync(path)
-    place = folder / written.name
-    if place.exists():  # a damaged one of the same step
-        shutil.rmtree(place)
+    place, aside = folder / written.name, folder / ".replaced"
+    shutil.rmtree(aside, ignore_errors=True)
+    if place.exists():  # of the same step; it stays until the new one is there
+        os.replace(place, aside)
     os.replace(written, place)
     _sync(folder)
+    shutil.rmtree(aside, ignore_errors=True)
     return place
+
+
+def remove_later(folder: Path, step: int) -> None:
+    """Remove the checkpoints after a step: those of an earlier training, and damaged ones."""
+    for path in map(Path, sort_checkpoints(str(folder))):
+        if int(path.name.rsplit("-", 1)[1]) > step:
+            shutil.rmtree(path)
 
 
 def damage(checkpoint: Path) -> str | None:
@@ -74,7 +83,7 @@ def damage(checkpoint: Path) -> str | None:
 def newest_whole(run: Path) -> Path | None:
     """The newest checkpoint of a run that is whole; names those that are not."""
     folder = checkpoints_of(run)
-    for path in reversed(sort_checkpoints(str(folder)) if folder.is_dir() else []):
+    for path in reversed(sort_checkpoints(str(folder))):
         wrong = damage(Path(path))
         if wrong is None:
             return Path(path)
@@ -89,7 +98,8 @@ def write_errors(folder: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:
         # torch reports a failed write as a plain RuntimeError.
-        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
+        of_torch = ("PytorchStreamWriter", "inline_container", "unexpected pos")
+        if isinstance(error, RuntimeError) and not any(part in str(error) for part in of_torch):
             raise
         shutil.rmtree(folder / _WRITING, ignore_errors=True)
         free = shutil.disk_usage(folder).free / 1e9

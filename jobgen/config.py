@@ -3,6 +3,7 @@
 `config_file.load_config` reads them.
 """
 
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -303,6 +304,11 @@ class TrainConfig(Config):
     seed: int = Field(
         20220213, ge=0, le=2**32 - 1, description="decides weights added, order and keywords drawn"
     )
+
+    def steps_per_epoch(self, rows: int, processes: int) -> int:
+        """Optimizer steps in which so many processes see each of so many rows once."""
+        batches = ceil(ceil(rows / self.micro_batch_size) / processes)
+        return ceil(batches / self.gradient_accumulation_steps)
 
 
 class Prompt(Config):

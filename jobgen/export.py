@@ -103,12 +103,15 @@ def faults_of(folder: Path, probe: Probe, added: dict[str, int]) -> list[str]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     faults = [f"{name} is empty" for name, tensor in model.named_parameters() if not tensor.numel()]
     rows = model.get_input_embeddings().num_embeddings
-    if rows != len(tokenizer):
+    if rows < len(tokenizer):  # more are a padded vocabulary
         faults.append(f"it embeds {rows} tokens, and the tokenizer has {len(tokenizer)}")
+        return faults
     if tokenizer.get_added_vocab() != added:
         faults.append(f"its added tokens are {tokenizer.get_added_vocab()}, not {added}")
     with torch.no_grad():
         logits = model(input_ids=torch.from_numpy(probe.ids)).logits.numpy()
+    if logits.shape != probe.logits.shape:
+        return [*faults, f"its logits are {logits.shape}, not {probe.logits.shape}"]
     distance = np.abs(logits - probe.logits).max() / np.abs(probe.logits).max()
     if not distance <= probe.tolerance:
         faults.append(f"its logits differ by {distance:.2g} of the largest")

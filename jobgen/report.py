@@ -60,8 +60,7 @@ def print_training(
     table.add_row("special tokens neutralised", *(str(rows.neutralised) for rows in sets))
     table.add_row("tokens, at most", *(f"{sum(rows.n_tokens):,}" for rows in sets))
     table.add_row("longest row", *(str(max(rows.n_tokens)) for rows in sets))
-    batches = math.ceil(math.ceil(len(training) / config.micro_batch_size) / processes)
-    steps = math.ceil(config.epochs * math.ceil(batches / config.gradient_accumulation_steps))
+    steps = math.ceil(config.epochs * config.steps_per_epoch(len(training), processes))
     table.add_row("optimizer steps", str(config.max_steps or steps))
     table.add_row(
         "postings a step",

@@ -15,17 +15,18 @@ import torch
 from accelerate.state import AcceleratorState
 from deepspeed.runtime.chunked_cross_entropy import ChunkedCausalLMLoss, chunked_cross_entropy
 from peft import PeftModel
-from transformers import (
-    EarlyStoppingCallback,
-    EvalPrediction,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-)
+from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import rotate_checkpoints, sort_checkpoints
 
-from jobgen.checkpoints import checkpoints_of, move_into_place, write_errors, writing_place
-from jobgen.cli import is_main_process
+from jobgen.checkpoints import (
+    checkpoints_of,
+    damage,
+    move_into_place,
+    remove_later,
+    write_errors,
+    writing_place,
+)
+from jobgen.cli import is_main_process, say
 from jobgen.config import TrainConfig
 from jobgen.dataset import PostingDataset, SimilarLengthSampler
 from jobgen.errors import InputError
@@ -59,21 +60,25 @@ class PostingTrainer(Trainer):
         train_dataset: PostingDataset | None,
         test_dataset: PostingDataset | None,
     ):
-        self.run_dir, self.stop_on_signal = Path(config.output_dir), _StopOnSignal()
+        self.run_dir, self.config = Path(config.output_dir), config
+        self.stop_on_signal = _StopOnSignal()
         callbacks: list[TrainerCallback] = [_RunLog(self.run_dir)]
         if train_dataset:
             callbacks += [_Epochs(train_dataset), self.stop_on_signal]
+            # In steps, so that whatever is due is done at once: an evaluation at the end of an
+            # epoch, apart from the checkpoint of its last step, could be lost between them.
+            epoch = config.steps_per_epoch(len(train_dataset), arguments.world_size)
+            arguments.save_strategy, arguments.save_steps = "steps", config.save_steps or epoch
+            arguments.eval_strategy, arguments.eval_steps = "steps", config.eval_steps or epoch
         if test_dataset is None:
-            arguments.eval_strategy, arguments.eval_on_start = "no", False
+            arguments.eval_strategy = "no"
         elif train_dataset:
+            callbacks.append(_StopEarly(self))
+            arguments.metric_for_best_model = "eval_nats_per_byte"
+            arguments.greater_is_better = False
             # Set here: the arguments themselves demand that every evaluated step is saved, and
             # this Trainer saves one when it is the best.
             arguments.load_best_model_at_end = config.keep_best
-            arguments.metric_for_best_model = "eval_nats_per_byte"
-            arguments.greater_is_better = False
-            arguments.restore_callback_states_from_checkpoint = True
-            if config.early_stopping is not None:
-                callbacks.append(EarlyStoppingCallback(config.early_stopping))
         # A global state and a variable remember whether this process's last Trainer had an engine.
         AcceleratorState._reset_state()
         os.environ["ACCELERATE_USE_DEEPSPEED"] = str(bool(arguments.deepspeed)).lower()
@@ -96,17 +101,38 @@ class PostingTrainer(Trainer):
         Args:
             checkpoint: to go on from; None: from the start.
         """
+        resumed = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+        if self.is_world_process_zero():
+            remove_later(checkpoints_of(self.run_dir), resumed)
+        self.args.eval_on_start = checkpoint is None and self.eval_dataset is not None
         try:
             with self.stop_on_signal.listening():
                 super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            if any_process(self.stop_on_signal.asked_at is not None, self.args):
+                raise KeyboardInterrupt
         except KeyboardInterrupt:
-            folder = checkpoints_of(self.run_dir)
-            kept = sort_checkpoints(str(folder)) if folder.is_dir() else []
+            kept = sort_checkpoints(str(checkpoints_of(self.run_dir)))
             raise KeyboardInterrupt(
                 f"Kept: {kept[-1]}. The same command goes on from there."
                 if kept
                 else "No checkpoint was written yet."
             ) from None
+
+    def is_over(self) -> bool:
+        """Whether all steps are done, or too many evaluations were not the best."""
+        history = [line for line in self.state.log_history if line["step"] and "eval_loss" in line]
+        figures = [line["eval_nats_per_byte"] for line in history]
+        patience = self.config.early_stopping
+        since_best = len(figures) - 1 - figures.index(min(figures)) if figures else 0
+        return self.state.global_step >= self.state.max_steps or (
+            patience is not None and since_best >= patience
+        )
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        if self.is_over():  # a run that was interrupted after its last step
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(*args, **kwargs)
 
     def _get_train_sampler(self, train_dataset: PostingDataset | None = None) -> Any:
         # Rows of one optimizer step are of similar length, however many processes share them.
@@ -154,14 +180,16 @@ class PostingTrainer(Trainer):
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
         """The Trainer's, with the mean over tokens in place of the mean of batch means."""
-        output = super().evaluation_loop(*args, **kwargs)
+        # Loaders draw from the random state, and a resumed training does not evaluate again.
+        with torch.random.fork_rng():
+            output = super().evaluation_loop(*args, **kwargs)
         output.metrics["eval_loss"] = output.metrics["eval_nats_per_token"]
         return output
 
     def final_figures(self) -> dict[str, float]:
         """Held-out figures of the final weights, measured anew only if they were not evaluated."""
         final = self.state.global_step
-        if self.args.load_best_model_at_end and self.state.best_global_step:
+        if self.args.load_best_model_at_end and self.state.best_model_checkpoint:
             final = self.state.best_global_step
         for line in reversed(self.state.log_history):
             if "eval_loss" in line and line["step"] == final:
@@ -173,6 +201,14 @@ class PostingTrainer(Trainer):
         if is_best and self.args.load_best_model_at_end:
             self.control.should_save = True
         return is_best
+
+    def _load_best_model(self) -> None:
+        wrong = damage(Path(self.state.best_model_checkpoint))
+        if wrong is None:
+            super()._load_best_model()
+        else:
+            say(f"warning: {self.state.best_model_checkpoint} cannot be used: {wrong}")
+            self.state.best_model_checkpoint = None  # the last weights stay
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """The Trainer's, but whole or not at all (jobgen.checkpoints)."""
@@ -269,6 +305,16 @@ class _StopOnSignal(TrainerCallback):
             raise KeyboardInterrupt
 
 
+class _StopEarly(TrainerCallback):
+    """Ends a training whose evaluations no longer improve (`early_stopping`)."""
+
+    def __init__(self, trainer: PostingTrainer):
+        self.trainer = trainer
+
+    def on_evaluate(self, args, state, control, **kwargs):
+        control.should_training_stop |= bool(state.global_step) and self.trainer.is_over()
+
+
 class _Epochs(TrainerCallback):
     """Tells the dataset which epoch it is; also right after a resume in its middle."""
 
@@ -290,6 +336,8 @@ class _RunLog(TrainerCallback):
         """Forget what an earlier run logged, after a resume only what is beyond its checkpoint."""
         if state.is_world_process_zero and self.path.is_file():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            if lines and not lines[-1].endswith("\n"):
+                lines.pop()  # cut off when the process was killed
             resumed = state.global_step  # 0 at a fresh start
             kept = [line for line in lines if resumed and json.loads(line)["step"] <= resumed]
             write_whole(self.path, lambda place: place.write_text("".join(kept), encoding="utf-8"))
@@ -298,5 +346,8 @@ class _RunLog(TrainerCallback):
         if state.is_world_process_zero:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             line = {"step": state.global_step, "epoch": state.epoch, "time": time.time(), **logs}
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            try:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+            except OSError as error:
+                raise InputError(str(self.path), f"cannot be written: {error.strerror}") from None

@@ -209,7 +209,8 @@ def test_two_nodes(train, tmp_path):
 
 
 def test_lora_is_merged_at_the_end(tiny_model, train, tmp_path):
-    run = train("lora", lora_rank=2, save_steps=4, max_steps=8, lr=1e-2)
+    values = {"lora_rank": 2, "save_steps": 4, "save_total_limit": None, "max_steps": 8}
+    run = train("lora", **values, lr=1e-2)
     assert run.returncode == 0, run.stderr[-3000:]
     before, after = load_file(tiny_model / "model.safetensors"), weights(tmp_path / "lora")
     assert before.keys() == after.keys()
@@ -228,7 +229,7 @@ def test_lora_is_merged_at_the_end(tiny_model, train, tmp_path):
     assert adapter.is_file()
     (tmp_path / "lora/trained_model/training.json").unlink()
     shutil.rmtree(tmp_path / "lora/checkpoints/checkpoint-8")
-    again = train("lora", lora_rank=2, save_steps=4, max_steps=8, lr=1e-2)
+    again = train("lora", **values, lr=1e-2)
     assert again.returncode == 0, again.stderr[-3000:]
     assert_same(weights(tmp_path / "lora"), after)
 
