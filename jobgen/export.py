@@ -55,7 +55,8 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
     """
     written, place = run / ".trained_model", run / "trained_model"
     ids = torch.tensor([nlp.trainer.train_dataset[0]["input_ids"][:_PROBE_TOKENS]])
-    model = nlp.trainer.model_wrapped.eval()
+    model = nlp.trainer.model_wrapped
+    model.eval()
     with torch.no_grad():
         logits = model(input_ids=ids.to(nlp.trainer.args.device)).logits.float().cpu()
     if is_main_process():

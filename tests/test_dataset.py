@@ -123,7 +123,7 @@ def test_losses_of_a_batch_are_those_of_its_rows(architecture, tiny_tokenizer):
         tokens.append(int((labels[:, 1:] != IGNORED).sum()))
         loss = model(input_ids=ids, labels=labels).loss * tokens[-1]
         loss.backward()
-        nats.append(float(loss))
+        nats.append(float(loss.detach()))
     plain = grads() / sum(tokens)
 
     model.zero_grad()
