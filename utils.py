@@ -19,8 +19,12 @@ from jobgen.models import (
     load_tokenizer,
     locate,
     positions,
+    trim_vocabulary,
 )
 from jobgen.models import unfreeze_last_n as unfreeze_blocks
+
+# Matrices of such sizes suit the tensor cores (NVIDIA, "Train with mixed precision").
+_VOCABULARY_MULTIPLE = 64
 
 
 class NLP_model:  # noqa: N801, the name that users of the original project import
@@ -103,7 +107,9 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             _ = self.arguments  # before the weights: ZeRO-3 partitions them while they load
         set_seed(self.config.seed)  # of the embeddings of the added tokens
         folder = locate(self._name, self.config.cache_dir)
-        model = load_model(folder, self.tokenizer, self._weights, dtype=torch.float32)
+        model = load_model(
+            folder, self.tokenizer, self._weights, pad_to=_VOCABULARY_MULTIPLE, dtype=torch.float32
+        )
         if self.config.unfreeze_last_n is not None:
             unfreeze_blocks(model, self.config.unfreeze_last_n)
         if self.config.lora_rank is not None:
@@ -232,3 +238,5 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         elif is_main_process():
             self.model.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
+        if is_main_process():
+            trim_vocabulary(Path(folder), len(self.tokenizer))

@@ -273,7 +273,12 @@ class TrainConfig(Config):
         False, description="recompute activations in the backward pass: less memory, slower"
     )
     half_precision: bool = Field(
-        True, description="bf16 on a GPU that has it, else fp16; without a GPU always fp32"
+        True,
+        description="bf16 where the hardware computes it (GPUs from 2020, CPUs with AVX512-BF16 or"
+        " AMX), else fp16 on a GPU and fp32 on a CPU; false: always fp32",
+    )
+    torch_compile: bool = Field(
+        False, description="compile the model first (torch.compile): minutes, for faster steps"
     )
     eval_steps: int | None = Field(
         None, ge=1, description="optimizer steps between evaluations; null: after each epoch"

@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from jobgen.errors import InputError
 from jobgen.frames import hash_folder
+from jobgen.models import computes_bfloat16
 
 _PADDED_FROM = 64  # tokens; longer texts are padded to a multiple of 16
 _BATCH_ROWS, _BATCH_TOKENS = 16, 256  # at most
@@ -48,7 +49,7 @@ class Embedder:
         if self.model.tokenizer.pad_token_id is None:
             raise InputError(str(folder), "its tokenizer has no padding token; take another model")
         if precision == "auto":
-            precision = "bfloat16" if _computes_bfloat16(self.model.device) else "float32"
+            precision = "bfloat16" if computes_bfloat16(self.model.device) else "float32"
         self.model.to(getattr(torch, precision)).eval()
         self.max_tokens = min(max_tokens, self.model.max_seq_length or max_tokens)
         self.cache = None
@@ -119,13 +120,6 @@ class Embedder:
                 output = torch.nn.functional.normalize(output, dim=1)
                 vectors[batch] = output[: len(batch)].cpu().numpy()
         return vectors
-
-
-def _computes_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def _open_cache(

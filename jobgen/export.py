@@ -59,6 +59,7 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
     model.eval()
     with torch.no_grad():
         logits = model(input_ids=ids.to(nlp.trainer.args.device)).logits.float().cpu()
+    logits = logits[..., : len(nlp.tokenizer)]  # the others are there to pad the vocabulary
     if is_main_process():
         shutil.rmtree(written, ignore_errors=True)
     nlp.save(str(written))
@@ -104,7 +105,7 @@ def faults_of(folder: Path, probe: Probe, added: dict[str, int]) -> list[str]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     faults = [f"{name} is empty" for name, tensor in model.named_parameters() if not tensor.numel()]
     rows = model.get_input_embeddings().num_embeddings
-    if rows < len(tokenizer):  # more are a padded vocabulary
+    if rows != len(tokenizer):
         faults.append(f"it embeds {rows} tokens, and the tokenizer has {len(tokenizer)}")
         return faults
     if tokenizer.get_added_vocab() != added:

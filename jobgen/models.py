@@ -11,6 +11,8 @@ import logging
 import os
 import shutil
 import tempfile
+from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +121,13 @@ def special_tokens(tokenizer: Any) -> list[str]:
     return [token.content for token in added if token.special]
 
 
-def load_model(folder: Path, tokenizer: Any, weights: str | None = None, **options: Any) -> Any:
+def load_model(
+    folder: Path,
+    tokenizer: Any,
+    weights: str | None = None,
+    pad_to: int | None = None,
+    **options: Any,
+) -> Any:
     """Load a causal LM and give it embeddings for the tokenizer's added tokens.
 
     Args:
@@ -127,6 +135,8 @@ def load_model(folder: Path, tokenizer: Any, weights: str | None = None, **optio
         tokenizer: with the added tokens.
         weights: a `pytorch_model.bin` to use instead of the folder's weights, as the original
             project saved it; read with `weights_only=True`.
+        pad_to: make the number of embeddings a multiple of this; those without a token are never
+            predicted.
         options: for `from_pretrained`, such as `dtype`.
 
     Returns:
@@ -142,8 +152,12 @@ def load_model(folder: Path, tokenizer: Any, weights: str | None = None, **optio
     except (OSError, ValueError) as error:
         reason = str(error).split("\n")[0]
         raise InputError(str(folder), f"its weights cannot be loaded: {reason}") from None
-    if model.get_input_embeddings().num_embeddings < len(tokenizer):
-        model.resize_token_embeddings(len(tokenizer))
+    rows = max(len(tokenizer), model.get_input_embeddings().num_embeddings)
+    if pad_to:
+        rows = ceil(rows / pad_to) * pad_to
+    if rows != model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(rows)
+    model.get_output_embeddings().register_forward_hook(partial(_no_others, len(tokenizer)))
     ids = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
@@ -152,6 +166,31 @@ def load_model(folder: Path, tokenizer: Any, weights: str | None = None, **optio
     model.config.update(ids)
     model.generation_config = GenerationConfig(**ids)
     return model
+
+
+def _no_others(tokens: int, head: Any, inputs: tuple, logits: Any) -> None:
+    """Forward hook of a head: only the tokens of a tokenizer are predicted; logits (..., V)."""
+    logits[..., tokens:] = float("-inf")
+
+
+def trim_vocabulary(folder: Path, tokens: int) -> None:
+    """Rewrite a saved model that embeds more than so many tokens without the rest."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    if model.get_input_embeddings().num_embeddings > tokens:
+        model.resize_token_embeddings(tokens)
+        model.save_pretrained(folder)
+
+
+def computes_bfloat16(device: Any) -> bool:
+    """Whether the hardware of a `torch.device` multiplies bfloat16 numbers, not an emulation."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def blocks(model: Any) -> Any:

@@ -17,6 +17,7 @@ from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
 from jobgen.deepspeed_config import compiled_ops
 from jobgen.errors import InputError
+from jobgen.models import computes_bfloat16
 
 
 def set_single_process_environment() -> None:
@@ -44,10 +45,11 @@ def keep_freed_memory() -> None:
 
 
 def half_precision() -> str | None:
-    """The 16-bit format of this machine's GPU, bf16 or fp16; None without a GPU."""
-    if not torch.cuda.is_available():
-        return None
-    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    """The 16-bit format that this machine trains in, bf16 or fp16; None: there is none."""
+    on_gpu = torch.cuda.is_available()
+    if computes_bfloat16(torch.device("cuda" if on_gpu else "cpu")):
+        return "bf16"
+    return "fp16" if on_gpu else None
 
 
 def deepspeed_settings(config: TrainConfig) -> dict[str, Any] | None:
@@ -108,6 +110,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         per_device_eval_batch_size=config.micro_batch_size,
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         activation_checkpointing=config.gradient_checkpointing,
+        torch_compile=config.torch_compile,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         logging_steps=config.logging_steps,

@@ -118,6 +118,7 @@ def train(tiny_model, tables, tmp_path):
             "lr": 1e-3,
             "micro_batch_size": 2,
             "logging_steps": 1,
+            "half_precision": False,
         } | values
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(config))
