@@ -6,12 +6,16 @@ python cli_training.py -cfg train_configs/offline_default.json --dry-run
 """
 
 import argparse
+import math
 import os
+import sys
 from pathlib import Path
 
 from jobgen.cli import is_main_process, parse_arguments, read_config, run, say
 from jobgen.config import TrainConfig
 from jobgen.frames import check_writable, read_prepared
+
+DOES_NOT_FIT = 3  # the exit status of an estimate
 
 
 def main() -> None:
@@ -24,7 +28,7 @@ def main() -> None:
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import export, report, run_folder, training
+    from jobgen import export, memory, report, run_folder, training
     from utils import NLP_model
 
     nlp = NLP_model(config)
@@ -32,6 +36,13 @@ def main() -> None:
     test_set = nlp.test_set(test_frame) if config.test else None
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     report.print_training(config, training_set, test_set, processes)
+    if arguments.estimate:
+        estimate = memory.Estimate(
+            nlp, training_set, memory.find_target(config, arguments.vram, processes)
+        )
+        report.print_estimate(estimate)
+        sys.exit(0 if estimate.fits() else DOES_NOT_FIT)
+    report.print_rows(training_set)
     training.deepspeed_settings(config)
     if arguments.dry_run:
         return
@@ -57,7 +68,25 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     )
     old_run.add_argument("--overwrite", action="store_true", help="start over in this folder")
     parser.add_argument("--dry-run", action="store_true", help="check and show all; do not train")
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help=f"show what it would need; do not train; status {DOES_NOT_FIT}: does not fit",
+    )
+    parser.add_argument(
+        "--vram", type=_gigabytes, metavar="GB", help="with --estimate: of a GPU with this memory"
+    )
     parser.add_argument("--local_rank", type=int, help="given by the launcher")
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        size = float(text)
+    except ValueError:
+        size = math.nan
+    if not 0 < size < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: expected gigabytes, such as 12")
+    return size
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from jobgen.config_file import parse_config
 from jobgen.dataset import PostingDataset
 from jobgen.errors import InputError
 from jobgen.models import (
+    VOCABULARY_MULTIPLE,
     add_adapters,
     check_positions,
     load_model,
@@ -22,9 +23,6 @@ from jobgen.models import (
     trim_vocabulary,
 )
 from jobgen.models import unfreeze_last_n as unfreeze_blocks
-
-# Matrices of such sizes suit the tensor cores (NVIDIA, "Train with mixed precision").
-_VOCABULARY_MULTIPLE = 64
 
 
 class NLP_model:  # noqa: N801, the name that users of the original project import
@@ -55,8 +53,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         preload_folder = weights if weights and Path(weights).is_dir() else None
         self._weights = None if preload_folder else weights
         self._name = preload_folder or self.config.model
-        self._folder = locate(self._name, self.config.cache_dir, weights=False)
-        self.limit = positions(self._folder)
+        self.folder = locate(self._name, self.config.cache_dir, weights=False)
+        self.limit = positions(self.folder)
         check_positions("max_len", self.config.max_len, self.limit, self._name)
         if self._weights and not Path(self._weights).is_file():
             raise InputError(
@@ -64,7 +62,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             )
         if self.config.lora_rank is not None and self.config.unfreeze_last_n is not None:
             raise InputError("lora_rank", "does not go with unfreeze_last_n; set one of them null")
-        self.tokenizer = load_tokenizer(self._folder)
+        self.tokenizer = load_tokenizer(self.folder)
         self.trainer = None
 
     @classmethod
@@ -108,7 +106,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         set_seed(self.config.seed)  # of the embeddings of the added tokens
         folder = locate(self._name, self.config.cache_dir)
         model = load_model(
-            folder, self.tokenizer, self._weights, pad_to=_VOCABULARY_MULTIPLE, dtype=torch.float32
+            folder, self.tokenizer, self._weights, pad_to=VOCABULARY_MULTIPLE, dtype=torch.float32
         )
         if self.config.unfreeze_last_n is not None:
             unfreeze_blocks(model, self.config.unfreeze_last_n)

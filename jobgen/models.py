@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import tempfile
+import warnings
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -24,6 +25,9 @@ from jobgen.errors import InputError
 from jobgen.frames import check_writable
 from jobgen.prompts import SEP, SPECIAL_TOKENS
 
+# Of embeddings in training: matrices of such sizes suit tensor cores (NVIDIA, "Train with mixed
+# precision").
+VOCABULARY_MULTIPLE = 64
 # Endings of files that hold weights.
 WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".h5", ".msgpack", ".ot", ".onnx", ".tflite")
 # Configuration keys that hold the number of positions, by architecture.
@@ -239,7 +243,9 @@ def add_adapters(model: Any, tokenizer: Any, rank: int) -> Any:
         target_modules="all-linear",
         trainable_token_indices=tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS.values())),
     )
-    return get_peft_model(model, adapters)
+    with warnings.catch_warnings():  # it asks for names that transformers will drop
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(model, adapters)
 
 
 def _locate_package(package: str, cache_dir: str | None) -> Path:

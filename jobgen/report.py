@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,9 @@ from jobgen.dataset import PostingDataset
 from jobgen.metrics import covered_keywords
 from jobgen.postings import Posting
 from jobgen.preparation import Prepared
+
+if TYPE_CHECKING:  # it needs seconds to import
+    from jobgen.memory import Estimate
 
 
 def print_preparation(prepared: Prepared) -> None:
@@ -49,10 +53,9 @@ def print_preparation(prepared: Prepared) -> None:
 def print_training(
     config: TrainConfig, training: PostingDataset, test: PostingDataset | None, processes: int
 ) -> None:
-    """Rows, tokens and steps of a training, and three of its rows as the model sees them."""
+    """Rows, tokens and steps of a training."""
     if not is_main_process():
         return
-    console = Console()
     table = Table("", "training", "held out", title=f"Training {config.model}")
     sets = [training] + ([test] if test else [])
     table.add_row("rows", *(str(len(rows)) for rows in sets))
@@ -66,12 +69,60 @@ def print_training(
         "postings a step",
         str(config.micro_batch_size * config.gradient_accumulation_steps * processes),
     )
-    console.print(table)
+    Console().print(table)
+
+
+def print_rows(training: PostingDataset) -> None:
+    """Three rows of a training as the model sees them."""
+    if not is_main_process():
+        return
+    console = Console()
     for row in range(min(3, len(training))):
         ids = training[row]["input_ids"]
         console.rule(f"row {row + 1}, {len(ids)} tokens")
         console.print(training.tokenizer.decode(ids), markup=False, highlight=False)
     console.rule()
+
+
+def print_estimate(estimate: "Estimate") -> None:
+    """What a training needs by item, whether it fits, and if not, what would."""
+    if not is_main_process():
+        return
+    target, config, need = estimate.target, estimate.config, estimate.need()
+    parameters, trained = estimate.parameters
+    device = sum(need.device.values())
+    table = Table("", "GB", title=f"{parameters:,} parameters, {trained:,} trained")
+    parts = {f"memory of {target.name}": need.device, "memory beside it": need.host}
+    for name, items in (parts | {"disk": need.disk}).items():
+        for item, size in items.items():
+            table.add_row(item, _gigabytes(size))
+        if items:
+            total = _gigabytes(sum(items.values()))
+            table.add_row(name, total, style="bold", end_section=True)
+    Console().print(table)
+    batch = f"{config.micro_batch_size} postings of up to {estimate.length} tokens"
+    if estimate.fits():
+        print(f"fits: {batch} need {_gigabytes(device)} of {_gigabytes(target.memory)} GB")
+        return
+    print(
+        f"does not fit: {batch} need {_gigabytes(device)} GB, {target.name} has"
+        f" {_gigabytes(target.memory)}"
+    )
+    advice = estimate.advice()
+    rows = config.micro_batch_size
+    print(
+        f"largest micro_batch_size with postings of {estimate.length} tokens:"
+        f" {advice.rows or 'none'}\n"
+        f"largest max_len with micro_batch_size={rows}: {advice.length or 'none'};"
+        f" with micro_batch_size=1: {advice.length_of_one or 'none'}"
+    )
+    for setting, size in advice.remedies:
+        verdict = "fits" if size <= target.memory else "does not fit"
+        print(f"with {setting}: {_gigabytes(size)} GB, {verdict}")
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 2**30:.2f}"  # a card of 12 GB has 12 x 2^30 bytes
 
 
 def print_posting(posting: Posting) -> None:
