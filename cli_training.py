@@ -35,7 +35,8 @@ def main() -> None:
     training_set = nlp.training_set(train_frame)
     test_set = nlp.test_set(test_frame) if config.test else None
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    report.print_training(config, training_set, test_set, processes)
+    precision = training.precision_of(config)
+    report.print_training(config, training_set, test_set, processes, precision)
     if arguments.estimate:
         estimate = memory.Estimate(
             nlp, training_set, memory.find_target(config, arguments.vram, processes)

@@ -22,7 +22,7 @@ from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
 from jobgen.dataset import PostingDataset
 from jobgen.models import VOCABULARY_MULTIPLE, add_adapters, blocks, unfreeze_last_n
-from jobgen.training import half_precision
+from jobgen.training import precision_of
 
 # Beside what tensors take. Of a GPU: CUDA's context and holes in the cache, assumed, not measured.
 # Of a CPU: holes in the heap, which keeps what is freed (training.keep_freed_memory), measured.
@@ -63,7 +63,7 @@ def find_target(config: TrainConfig, vram: float | None, processes: int) -> Targ
     if vram is not None:
         name = f"a GPU of {vram:g} GB"
         return Target(name, vram * 2**30, True, config.half_precision, processes)
-    half = config.half_precision and half_precision() is not None
+    half = precision_of(config) != "fp32"
     if torch.cuda.is_available():
         name = torch.cuda.get_device_name()
         return Target(name, torch.cuda.mem_get_info()[1], True, half, processes)

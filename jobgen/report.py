@@ -51,9 +51,13 @@ def print_preparation(prepared: Prepared) -> None:
 
 
 def print_training(
-    config: TrainConfig, training: PostingDataset, test: PostingDataset | None, processes: int
+    config: TrainConfig,
+    training: PostingDataset,
+    test: PostingDataset | None,
+    processes: int,
+    precision: str,
 ) -> None:
-    """Rows, tokens and steps of a training."""
+    """Rows, tokens, steps and precision of a training."""
     if not is_main_process():
         return
     table = Table("", "training", "held out", title=f"Training {config.model}")
@@ -69,6 +73,7 @@ def print_training(
         "postings a step",
         str(config.micro_batch_size * config.gradient_accumulation_steps * processes),
     )
+    table.add_row("precision", precision)
     Console().print(table)
 
 

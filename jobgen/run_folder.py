@@ -14,6 +14,7 @@ from jobgen.config_file import read_json
 from jobgen.dataset import PostingDataset
 from jobgen.errors import InputError
 from jobgen.frames import hash_file, write_json
+from jobgen.training import precision_of
 
 VERSIONED = ("torch", "transformers", "accelerate", "deepspeed", "tokenizers", "numpy")
 # All that a run writes into its folder; starting over removes these and nothing else.
@@ -109,6 +110,7 @@ def _decides(config: TrainConfig) -> dict[str, Any]:
     for name in ("train", "test"):
         path = getattr(config, name)
         decides[name] = hash_file(path) if path else None
+    decides["half_precision"] = precision_of(config)
     decides["ds_config"] = read_json(config.ds_config) if config.ds_config else None
     return decides
 

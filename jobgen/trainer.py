@@ -34,6 +34,8 @@ from jobgen.frames import write_whole
 
 # A launcher answers Ctrl-C with a SIGTERM on top of it; what comes later is asked for anew.
 _SAME_REQUEST_SECONDS = 1.0
+# fp16 steps skipped in a row that are reported: a loss scale of 2**16 that was 2**5 too large.
+_MANY_SKIPPED = 5
 
 
 class PostingTrainer(Trainer):
@@ -64,7 +66,7 @@ class PostingTrainer(Trainer):
         self.stop_on_signal = _StopOnSignal()
         callbacks: list[TrainerCallback] = [_RunLog(self.run_dir)]
         if train_dataset:
-            callbacks += [_Epochs(train_dataset), self.stop_on_signal]
+            callbacks += [_Epochs(train_dataset), self.stop_on_signal, _SkippedSteps(self)]
             # In steps, so that whatever is due is done at once: an evaluation at the end of an
             # epoch, apart from the checkpoint of its last step, could be lost between them.
             epoch = config.steps_per_epoch(len(train_dataset), arguments.world_size)
@@ -313,6 +315,27 @@ class _StopEarly(TrainerCallback):
 
     def on_evaluate(self, args, state, control, **kwargs):
         control.should_training_stop |= bool(state.global_step) and self.trainer.is_over()
+
+
+class _SkippedSteps(TrainerCallback):
+    """Says when fp16 gradients overflow step after step, so that nothing is learnt.
+
+    A few skipped steps are how the loss scale is found.
+    """
+
+    def __init__(self, trainer: PostingTrainer):
+        self.trainer, self.in_a_row = trainer, 0
+
+    def on_step_end(self, args, state, control, **kwargs):
+        skipped = args.fp16 and self.trainer.accelerator.optimizer_step_was_skipped
+        self.in_a_row = self.in_a_row + 1 if skipped else 0
+        if self.in_a_row and self.in_a_row % _MANY_SKIPPED == 0:
+            say(
+                f"warning: step {state.global_step}: the last {self.in_a_row} steps changed"
+                " nothing, because fp16 gradients overflowed. A lower lr or more warmup_steps can"
+                " help, and in the DeepSpeed file a lower fp16.initial_scale_power; a GPU with"
+                " bf16, or half_precision=false, has no such limit"
+            )
 
 
 class _Epochs(TrainerCallback):

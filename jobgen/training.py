@@ -44,12 +44,14 @@ def keep_freed_memory() -> None:
         libc.mallopt(trim_threshold, 2**31 - 1)
 
 
-def half_precision() -> str | None:
-    """The 16-bit format that this machine trains in, bf16 or fp16; None: there is none."""
+def precision_of(config: TrainConfig) -> str:
+    """What this machine trains in: bf16, fp16 or fp32."""
+    if not config.half_precision:
+        return "fp32"
     on_gpu = torch.cuda.is_available()
     if computes_bfloat16(torch.device("cuda" if on_gpu else "cpu")):
         return "bf16"
-    return "fp16" if on_gpu else None
+    return "fp16" if on_gpu else "fp32"
 
 
 def deepspeed_settings(config: TrainConfig) -> dict[str, Any] | None:
@@ -61,12 +63,12 @@ def deepspeed_settings(config: TrainConfig) -> dict[str, Any] | None:
     if not config.ds_config:
         return None
     content = read_json(config.ds_config)
-    precision = half_precision() if config.half_precision else None
+    precision = precision_of(config)
     for name in ("fp16", "bf16"):
         if content.get(name, {}).get("enabled") is True and precision != name:
             raise InputError(
                 config.ds_config,
-                f'{name}.enabled is true, but this machine trains in {precision or "fp32"}; "auto"'
+                f'{name}.enabled is true, but this machine trains in {precision}; "auto"'
                 " takes what the machine has",
             )
     if config.lora_rank is not None and content.get("zero_optimization", {}).get("stage") == 3:
@@ -85,7 +87,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     Under DeepSpeed this also starts the process group, and from then on models load the way its
     ZeRO stage needs.
     """
-    precision = half_precision() if config.half_precision else None
+    precision = precision_of(config)
     deepspeed = deepspeed_settings(config)
     if deepspeed:
         set_single_process_environment()

@@ -13,6 +13,7 @@ from jobgen.models import (
     load_tokenizer,
     locate,
     positions,
+    trim_vocabulary,
     unfreeze_last_n,
 )
 from jobgen.prompts import SPECIAL_TOKENS
@@ -160,3 +161,35 @@ def test_a_folder_with_a_configuration_alone(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(InputError, match="holds no tokenizer; expected one of"):
         load_tokenizer(locate(str(tmp_path)))
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "gpt_neo", "llama"])
+def test_a_padded_vocabulary_changes_no_loss(architecture, tiny_tokenizer, tmp_path):
+    """Embeddings of no token are never predicted, and `trim_vocabulary` takes them away."""
+    from deepspeed.runtime.chunked_cross_entropy import ChunkedCausalLMLoss
+
+    torch.manual_seed(0)
+    model = tiny(architecture)
+    model.resize_token_embeddings(len(tiny_tokenizer))
+    model.save_pretrained(tmp_path)
+    ids = torch.randint(0, len(tiny_tokenizer), (2, 9))
+    plain, padded = (load_model(tmp_path, tiny_tokenizer, pad_to=to).eval() for to in (None, 64))
+    padded.loss_function = ChunkedCausalLMLoss()
+    expected, found = plain(input_ids=ids, labels=ids), padded(input_ids=ids, labels=ids)
+    n = len(tiny_tokenizer)
+    assert found.logits.shape[-1] == 64 * -(-n // 64) > n
+    assert torch.all(found.logits[..., n:] == -torch.inf)
+    assert torch.allclose(found.logits[..., :n], expected.logits, atol=1e-6)
+    assert float(found.loss.detach()) == pytest.approx(float(expected.loss.detach()), abs=1e-5)
+    found.loss.backward()
+    expected.loss.backward()
+    gradient = padded.get_input_embeddings().weight.grad
+    assert torch.all(gradient[n:] == 0)
+    assert torch.allclose(gradient[:n], plain.get_input_embeddings().weight.grad, atol=1e-6)
+
+    padded.save_pretrained(tmp_path)
+    trim_vocabulary(tmp_path, n)
+    trimmed = load_model(tmp_path, tiny_tokenizer)
+    assert trimmed.config.vocab_size == n
+    before = plain.state_dict()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trimmed.state_dict().items())

@@ -5,6 +5,7 @@ import math
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,8 @@ def test_export_loads_without_our_code(train, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     assert model.get_input_embeddings().num_embeddings == len(tokenizer)
+    trained = load_file(tmp_path / "x/checkpoints/checkpoint-2/model.safetensors")
+    assert len(trained["transformer.wte.weight"]) == math.ceil(len(tokenizer) / 64) * 64
     assert GenerationConfig.from_pretrained(folder).eos_token_id == tokenizer.eos_token_id
     assert tokenizer.eos_token == "<|EOS|>"
     card = (folder / "README.md").read_text()
@@ -337,3 +340,32 @@ def test_the_originals_files_train(tiny_model, tmp_path):
     saved = weights(tmp_path / "run")
     assert min(tensor.numel() for tensor in saved.values()) > 0
     assert saved["transformer.wte.weight"].shape[0] == len(tokenizer)
+
+
+FP16_ON_A_CPU = """
+import sys
+from deepspeed.accelerator import get_accelerator
+from jobgen import training
+get_accelerator().is_fp16_supported = lambda: True  # it would be, but slowly
+training.precision_of = lambda config: "fp16"
+import cli_training
+from jobgen.cli import run
+sys.argv = ["cli_training.py", "-cfg", sys.argv[1]]
+run(cli_training.main)
+"""
+
+
+def test_steps_that_overflow_are_reported(train, tmp_path):
+    zero = {
+        "fp16": {"enabled": "auto", "initial_scale_power": 40},
+        "zero_optimization": {"stage": 2},
+    }
+    auto = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps")
+    file = tmp_path / "fp16.json"
+    file.write_text(json.dumps(zero | dict.fromkeys(auto, "auto")))
+    settings = {"max_steps": 7, "half_precision": True, "test": None, "ds_config": str(file)}
+    assert train("run", "--dry-run", **settings).returncode == 0  # writes its configuration
+    run = run_script(sys.executable, "-c", FP16_ON_A_CPU, str(tmp_path / "run.json"))
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count("steps changed nothing") == 1
+    assert "warning: step 5: the last 5 steps changed nothing, because fp16" in run.stdout
