@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jobgen.cli import is_main_process, parse_arguments, read_config, run, say
 from jobgen.config import TrainConfig
+from jobgen.errors import InputError
 from jobgen.frames import check_writable, read_prepared
 
 DOES_NOT_FIT = 3  # the exit status of an estimate
@@ -21,6 +22,8 @@ DOES_NOT_FIT = 3  # the exit status of an estimate
 def main() -> None:
     """Read configuration and tables, check them, train, export."""
     arguments = parse_arguments(__doc__, TrainConfig, _flags)
+    if arguments.vram is not None and not arguments.estimate:
+        raise InputError("--vram", "belongs to --estimate")
     config = read_config(arguments, TrainConfig, required=("train",))
     train_frame = read_prepared(config.train)
     test_frame = read_prepared(config.test) if config.test else None
@@ -38,9 +41,10 @@ def main() -> None:
     precision = training.precision_of(config)
     report.print_training(config, training_set, test_set, processes, precision)
     if arguments.estimate:
-        estimate = memory.Estimate(
-            nlp, training_set, memory.find_target(config, arguments.vram, processes)
-        )
+        if not is_main_process():  # another status than 0 would end the process that prints
+            return
+        target = memory.find_target(config, arguments.vram, processes)
+        estimate = memory.Estimate(nlp, training_set, target)
         report.print_estimate(estimate)
         sys.exit(0 if estimate.fits() else DOES_NOT_FIT)
     report.print_rows(training_set)

@@ -105,9 +105,9 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             _ = self.arguments  # before the weights: ZeRO-3 partitions them while they load
         set_seed(self.config.seed)  # of the embeddings of the added tokens
         folder = locate(self._name, self.config.cache_dir)
-        model = load_model(
-            folder, self.tokenizer, self._weights, pad_to=VOCABULARY_MULTIPLE, dtype=torch.float32
-        )
+        # With adapters PEFT computes the logits, and would predict what pads the vocabulary.
+        pad_to = VOCABULARY_MULTIPLE if self.config.lora_rank is None else None
+        model = load_model(folder, self.tokenizer, self._weights, pad_to, dtype=torch.float32)
         if self.config.unfreeze_last_n is not None:
             unfreeze_blocks(model, self.config.unfreeze_last_n)
         if self.config.lora_rank is not None:

@@ -102,7 +102,8 @@ def write_errors(folder: Path) -> Iterator[None]:
         if isinstance(error, RuntimeError) and not any(part in str(error) for part in of_torch):
             raise
         shutil.rmtree(folder / _WRITING, ignore_errors=True)
-        free = shutil.disk_usage(folder).free / 1e9
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(there).free / 1e9
         reason = str(error).splitlines()[0]
         problem = InputError(
             str(folder),

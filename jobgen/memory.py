@@ -132,7 +132,8 @@ class Estimate:
 
         shape = AutoConfig.from_pretrained(self.nlp.folder)
         rows = max(shape.vocab_size, len(self.nlp.tokenizer))
-        shape.vocab_size = ceil(rows / VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
+        multiple = VOCABULARY_MULTIPLE if self.config.lora_rank is None else 1
+        shape.vocab_size = ceil(rows / multiple) * multiple
         if self.target.on_gpu:
             # A CPU's attention with dropout keeps (T, T) matrices, a GPU's does not.
             for name in ("attn_pdrop", "attention_dropout"):

@@ -180,8 +180,14 @@ def _no_others(tokens: int, head: Any, inputs: tuple, logits: Any) -> None:
 def trim_vocabulary(folder: Path, tokens: int) -> None:
     """Rewrite a saved model that embeds more than so many tokens without the rest."""
     from transformers import AutoModelForCausalLM
+    from transformers.integrations import deepspeed
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    zero = deepspeed._hf_deepspeed_config_weak_ref
+    deepspeed.unset_hf_deepspeed_config()  # ZeRO-3 would share the weights out while they load
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    finally:
+        deepspeed._hf_deepspeed_config_weak_ref = zero
     if model.get_input_embeddings().num_embeddings > tokens:
         model.resize_token_embeddings(tokens)
         model.save_pretrained(folder)
@@ -236,12 +242,17 @@ def add_adapters(model: Any, tokenizer: Any, rank: int) -> Any:
     """
     from peft import LoraConfig, get_peft_model
 
+    added = tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS.values()))
+    if not model.config.tie_word_embeddings:  # the head has rows of its own for them
+        ends = (model.get_input_embeddings(), model.get_output_embeddings())
+        names = [name for name, module in model.named_modules() if module in ends]
+        added = {name.rsplit(".", 1)[-1]: added for name in names}
     adapters = LoraConfig(
         task_type="CAUSAL_LM",
         r=rank,
         lora_alpha=2 * rank,
         target_modules="all-linear",
-        trainable_token_indices=tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS.values())),
+        trainable_token_indices=added,
     )
     with warnings.catch_warnings():  # it asks for names that transformers will drop
         warnings.simplefilter("ignore", FutureWarning)

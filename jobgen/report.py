@@ -91,8 +91,6 @@ def print_rows(training: PostingDataset) -> None:
 
 def print_estimate(estimate: "Estimate") -> None:
     """What a training needs by item, whether it fits, and if not, what would."""
-    if not is_main_process():
-        return
     target, config, need = estimate.target, estimate.config, estimate.need()
     parameters, trained = estimate.parameters
     device = sum(need.device.values())

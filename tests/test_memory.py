@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, launcher
 
 from jobgen.config import TrainConfig
 from jobgen.memory import Estimate, Target, find_target
@@ -193,6 +193,12 @@ def test_the_script_prints_an_estimate_and_exits_with_3(train, tmp_path):
     wrong = train("x", "--estimate", "--vram", "much")
     assert wrong.returncode == 2
     assert "much: expected gigabytes" in wrong.stderr
+    alone = train("x", "--vram", "12")
+    assert alone.returncode == 2
+    assert "--vram: belongs to --estimate" in alone.stderr
+    both = train("x", "--estimate", "--vram", "0.5", launcher=launcher("--num_accelerators", "2"))
+    assert both.returncode != 0
+    assert both.stdout.count("with micro_batch_size=1:") == 1
 
 
 # Architecture, shape, half precision, DeepSpeed file.
@@ -219,6 +225,7 @@ MEASURED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="measures trainings on a CPU")
 @pytest.mark.parametrize("model", MEASURED)
 def test_memory_of_a_training(tiny_tokenizer, tmp_path, model):

@@ -8,6 +8,7 @@ import torch
 
 from jobgen.errors import InputError
 from jobgen.models import (
+    add_adapters,
     blocks,
     load_model,
     load_tokenizer,
@@ -193,3 +194,22 @@ def test_a_padded_vocabulary_changes_no_loss(architecture, tiny_tokenizer, tmp_p
     assert trimmed.config.vocab_size == n
     before = plain.state_dict()
     assert all(torch.equal(tensor, before[name]) for name, tensor in trimmed.state_dict().items())
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_adapters_learn_the_added_tokens_in_the_head_too(tied, tiny_tokenizer, tmp_path):
+    model = tiny("llama")
+    model.config.tie_word_embeddings = tied
+    if not tied:
+        model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+    model.resize_token_embeddings(len(tiny_tokenizer))
+    eos = tiny_tokenizer.eos_token_id
+    before = model.get_output_embeddings().weight[eos].detach().clone()
+    adapted = add_adapters(model, tiny_tokenizer, rank=2)
+    ids = torch.tensor([[1, 2, 3, eos]])
+    optimizer = torch.optim.SGD([p for p in adapted.parameters() if p.requires_grad], lr=1.0)
+    adapted(input_ids=ids, labels=ids).loss.backward()
+    optimizer.step()
+    merged = adapted.merge_and_unload()
+    assert merged.get_output_embeddings().weight.shape == (len(tiny_tokenizer), 8)
+    assert not torch.equal(merged.get_output_embeddings().weight[eos], before)
