@@ -31,7 +31,7 @@ def main() -> None:
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import export, memory, report, run_folder, training
+    from jobgen import export, report, run_folder, training
     from utils import NLP_model
 
     nlp = NLP_model(config)
@@ -43,6 +43,8 @@ def main() -> None:
     if arguments.estimate:
         if not is_main_process():  # another status than 0 would end the process that prints
             return
+        from jobgen import memory  # seconds, which only an estimate needs
+
         target = memory.find_target(config, arguments.vram, processes)
         estimate = memory.Estimate(nlp, training_set, target)
         report.print_estimate(estimate)

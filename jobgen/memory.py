@@ -212,7 +212,7 @@ class Estimate:
         )
 
     def _remedies(self) -> list[tuple[str, float]]:
-        found = []
+        found, present = [], sum(self.need().device.values())
         for change in _REMEDIES:
             ((name, value),) = change.items()
             if not self.target.on_gpu and name == "ds_config":  # they move things to the host
@@ -224,7 +224,7 @@ class Estimate:
                 continue
             other = Estimate(type(self.nlp)(changed), self.rows, self.target)
             need = sum(other.need().device.values())
-            if need < sum(self.need().device.values()):
+            if need < present:
                 found.append((f"{name}={str(value).lower() if value is True else value}", need))
         return found
 

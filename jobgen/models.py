@@ -179,18 +179,19 @@ def _no_others(tokens: int, head: Any, inputs: tuple, logits: Any) -> None:
 
 def trim_vocabulary(folder: Path, tokens: int) -> None:
     """Rewrite a saved model that embeds more than so many tokens without the rest."""
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.integrations import deepspeed
 
+    if AutoConfig.from_pretrained(folder).vocab_size <= tokens:
+        return
     zero = deepspeed._hf_deepspeed_config_weak_ref
     deepspeed.unset_hf_deepspeed_config()  # ZeRO-3 would share the weights out while they load
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
     finally:
         deepspeed._hf_deepspeed_config_weak_ref = zero
-    if model.get_input_embeddings().num_embeddings > tokens:
-        model.resize_token_embeddings(tokens)
-        model.save_pretrained(folder)
+    model.resize_token_embeddings(tokens)
+    model.save_pretrained(folder)
 
 
 def computes_bfloat16(device: Any) -> bool:

@@ -104,7 +104,7 @@ def print_estimate(estimate: "Estimate") -> None:
             table.add_row(name, total, style="bold", end_section=True)
     Console().print(table)
     batch = f"{config.micro_batch_size} postings of up to {estimate.length} tokens"
-    if estimate.fits():
+    if device <= target.memory:
         print(f"fits: {batch} need {_gigabytes(device)} of {_gigabytes(target.memory)} GB")
         return
     print(
