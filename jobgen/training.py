@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import os
 import shutil
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,9 @@ from jobgen.models import computes_bfloat16
 
 def set_single_process_environment() -> None:
     """Give torch.distributed what a launcher would, where it is absent: one process (Jupyter)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free_port = probe.getsockname()[1]
-    alone = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
+    # Port 0: one that the system finds free. A script started from the notebook inherits all this,
+    # and would not get a port that is taken.
+    alone = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
     alone |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
     for name, value in alone.items():
         os.environ.setdefault(name, value)
