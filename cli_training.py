@@ -7,7 +7,6 @@ python cli_training.py -cfg train_configs/offline_default.json --dry-run
 
 import argparse
 import math
-import os
 import sys
 from pathlib import Path
 
@@ -37,20 +36,19 @@ def main() -> None:
     nlp = NLP_model(config)
     training_set = nlp.training_set(train_frame)
     test_set = nlp.test_set(test_frame) if config.test else None
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    precision = training.precision_of(config)
-    report.print_training(config, training_set, test_set, processes, precision)
+    precision = None if arguments.vram else training.precision_of(config)
+    training.deepspeed_settings(config, precision)
+    report.print_training(config, training_set, test_set, precision)
     if arguments.estimate:
         if not is_main_process():  # another status than 0 would end the process that prints
             return
         from jobgen import memory  # seconds, which only an estimate needs
 
-        target = memory.find_target(config, arguments.vram, processes)
+        target = memory.find_target(config, arguments.vram)
         estimate = memory.Estimate(nlp, training_set, target)
         report.print_estimate(estimate)
         sys.exit(0 if estimate.fits() else DOES_NOT_FIT)
     report.print_rows(training_set)
-    training.deepspeed_settings(config)
     if arguments.dry_run:
         return
     goes_on = run_folder.goes_on(config, arguments.resume, arguments.overwrite)

@@ -21,7 +21,7 @@ from jobgen.errors import InputError
 from jobgen.frames import hash_file
 
 SUMS = "checksums.json"
-_WRITING = ".writing"
+WRITING = ".writing"  # the folder of a checkpoint that does not count yet
 
 
 def checkpoints_of(run: Path) -> Path:
@@ -31,7 +31,7 @@ def checkpoints_of(run: Path) -> Path:
 
 def writing_place(folder: Path) -> Path:
     """Where a checkpoint is written before it counts; what an interrupted one has left is gone."""
-    place = folder / _WRITING
+    place = folder / WRITING
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     return place
@@ -92,8 +92,16 @@ def newest_whole(run: Path) -> Path | None:
 
 
 @contextmanager
-def write_errors(folder: Path) -> Iterator[None]:
-    """Turn a full disk, and whatever else keeps a checkpoint from being written, into a message."""
+def write_errors(place: Path, what: str) -> Iterator[None]:
+    """Turn a full disk, and whatever else keeps files from being written, into a message.
+
+    Args:
+        place: the folder that is written; it is removed then.
+        what: its name for people.
+
+    Raises:
+        InputError: it could not be written.
+    """
     try:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -101,14 +109,14 @@ def write_errors(folder: Path) -> Iterator[None]:
         of_torch = ("PytorchStreamWriter", "inline_container", "unexpected pos")
         if isinstance(error, RuntimeError) and not any(part in str(error) for part in of_torch):
             raise
-        shutil.rmtree(folder / _WRITING, ignore_errors=True)
-        there = next(path for path in (folder, *folder.parents) if path.exists())
+        shutil.rmtree(place, ignore_errors=True)
+        there = next(path for path in place.parents if path.exists())
         free = shutil.disk_usage(there).free / 1e9
         reason = str(error).splitlines()[0]
         problem = InputError(
-            str(folder),
-            f"a checkpoint cannot be written ({reason}); {free:.1f} GB are free. The checkpoints"
-            " before it are kept: with more room, the same command goes on from the newest",
+            str(place.parent),
+            f"{what} cannot be written ({reason}); {free:.1f} GB are free. The checkpoints before"
+            " it are kept: with more room, the same command goes on from the newest",
         )
         if not is_main_process():  # the others wait for this one, and will not say it
             print(f"error: {problem}", file=sys.stderr, flush=True)

@@ -63,6 +63,11 @@ def is_main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def process_count() -> int:
+    """How many processes the launcher started, on all nodes."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def say(message: str) -> None:
     """Print to the terminal, once however many processes there are."""
     if is_main_process():

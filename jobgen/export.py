@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from jobgen.checkpoints import write_errors
 from jobgen.cli import is_main_process
 from jobgen.config import TrainConfig
 from jobgen.dataset import EVALUATION_KEYWORDS
@@ -51,6 +52,7 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
         figures: held-out figures at the end; empty without a test table.
 
     Raises:
+        InputError: it cannot be written.
         RuntimeError: what was written is not the model that was trained.
     """
     written, place = run / ".trained_model", run / "trained_model"
@@ -62,7 +64,8 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
     logits = logits[..., : len(nlp.tokenizer)]  # the others are there to pad the vocabulary
     if is_main_process():
         shutil.rmtree(written, ignore_errors=True)
-    nlp.save(str(written))
+    with write_errors(written, "the trained model"):
+        nlp.save(str(written))
     if not is_main_process():
         return
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
@@ -71,9 +74,10 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
         faults = fresh.submit(faults_of, written, probe, nlp.tokenizer.get_added_vocab()).result()
     if faults:
         raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(faults)}")
-    _describe(nlp.config, run, written, figures)
-    shutil.rmtree(place, ignore_errors=True)
-    os.replace(written, place)
+    with write_errors(written, "the trained model"):
+        _describe(nlp.config, run, written, figures)
+        shutil.rmtree(place, ignore_errors=True)
+        os.replace(written, place)
 
 
 @dataclass

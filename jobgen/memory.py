@@ -6,10 +6,13 @@ are those of the architecture's own code. Weights, gradients and optimizer follo
 et al. 2020) as DeepSpeed 0.19 lays it out.
 """
 
+import json
+import os
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,21 +21,29 @@ from deepspeed.runtime.chunked_cross_entropy import _BLOCK_ELEMENTS, ChunkedCaus
 from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from jobgen.cli import process_count
 from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
 from jobgen.dataset import PostingDataset
+from jobgen.errors import InputError
 from jobgen.models import VOCABULARY_MULTIPLE, add_adapters, blocks, unfreeze_last_n
-from jobgen.training import precision_of
+from jobgen.training import deepspeed_settings, precision_of
 
 # Beside what tensors take. Of a GPU: CUDA's context and holes in the cache, assumed, not measured.
 # Of a CPU: holes in the heap, which keeps what is freed (training.keep_freed_memory), measured.
 _GPU_RESERVE = 0.8e9
 _HEAP_HOLES = 0.18
+# Where the kernel says how much memory a container may have (cgroups version 2 and 1).
+_CONTAINER_LIMITS = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
+_DS_CONFIGS = Path(__file__).parent.parent / "DS_configs"
 # What is tried when a configuration does not fit.
 _REMEDIES: tuple[dict[str, Any], ...] = (
     {"gradient_checkpointing": True},
-    {"ds_config": "DS_configs/zero2_offload_12gb.json"},
-    {"ds_config": "DS_configs/zero3_offload_12gb.json"},
+    {"ds_config": str(_DS_CONFIGS / "zero2_offload_12gb.json")},
+    {"ds_config": str(_DS_CONFIGS / "zero3_offload_12gb.json")},
     {"unfreeze_last_n": 4},
     {"lora_rank": 16},
 )
@@ -58,8 +69,9 @@ class Target:
     processes: int
 
 
-def find_target(config: TrainConfig, vram: float | None, processes: int) -> Target:
+def find_target(config: TrainConfig, vram: float | None) -> Target:
     """A GPU of `vram` GB (2**30 bytes), else this machine's GPU, else its CPU."""
+    processes = process_count()
     if vram is not None:
         name = f"a GPU of {vram:g} GB"
         return Target(name, vram * 2**30, True, config.half_precision, processes)
@@ -67,8 +79,16 @@ def find_target(config: TrainConfig, vram: float | None, processes: int) -> Targ
     if torch.cuda.is_available():
         name = torch.cuda.get_device_name()
         return Target(name, torch.cuda.mem_get_info()[1], True, half, processes)
-    memory = psutil.virtual_memory().total / processes
-    return Target("this machine's CPU", memory, False, half, processes)
+    return Target("this machine's CPU", _machine_memory() / processes, False, half, processes)
+
+
+def _machine_memory() -> int:
+    """Bytes that this machine, or the container that we are in, has."""
+    limits = [psutil.virtual_memory().total]
+    for path in map(Path, _CONTAINER_LIMITS):
+        if path.is_file() and (limit := path.read_text().strip()).isdigit():  # else: "max"
+            limits.append(int(limit))
+    return min(limits)
 
 
 @dataclass
@@ -220,12 +240,15 @@ class Estimate:
             if getattr(self.config, name) not in (None, False) and name != "ds_config":
                 continue
             changed = self.config.model_copy(update=change)
-            if changed.lora_rank and (changed.unfreeze_last_n or "zero3" in str(changed.ds_config)):
+            try:
+                deepspeed_settings(changed, None)
+                other = Estimate(type(self.nlp)(changed), self.rows, self.target)
+            except InputError:  # two settings that do not go together
                 continue
-            other = Estimate(type(self.nlp)(changed), self.rows, self.target)
             need = sum(other.need().device.values())
             if need < present:
-                found.append((f"{name}={str(value).lower() if value is True else value}", need))
+                shown = os.path.relpath(value) if name == "ds_config" else json.dumps(value)
+                found.append((f"{name}={shown}", need))
         return found
 
     def _room(self, **shape: int) -> float:
@@ -242,11 +265,18 @@ class Estimate:
             return device, {}
         zero = read_json(self.config.ds_config).get("zero_optimization", {})
         stage, half = zero.get("stage", 0), self.half_bytes
+        offloads = zero.get("offload_optimizer", {}).get("device", "none") != "none"
+        # Of each trained weight two moments, its value and its gradient, in float32. Trainings in
+        # float32 need no other value without ZeRO, and no other gradient in its stage 3.
+        optimizer = 16
+        if half == 4 and stage == 0:
+            optimizer = 8
+        elif half == 4 and stage == 3 and not offloads:
+            optimizer = 12
         device = {
             "weights": half * weights / (processes if stage == 3 else 1),
             "gradients": half * trained / (processes if stage >= 2 else 1),
-            # Of each trained weight its value, its gradient and two moments, in float32.
-            "optimizer": 16 * trained / (processes if stage >= 1 else 1),
+            "optimizer": optimizer * trained / (processes if stage >= 1 else 1),
         }
         host = {}
         if stage >= 1:
@@ -261,10 +291,14 @@ class Estimate:
         if stage == 3:
             live = self._elements(zero, "stage3_max_live_parameters", "max_live_parameters")
             device["gathered weights"] = half * min(live, weights)
-        if zero.get("offload_optimizer", {}).get("device", "none") != "none":
+        if offloads:
             host["optimizer"] = device.pop("optimizer")
-            if stage >= 2:  # they leave with the buckets
-                device.pop("gradients")
+            if stage >= 2:  # they leave with the buckets, to be added up elsewhere
+                gradients = device.pop("gradients")
+                if stage == 3 or self.config.gradient_accumulation_steps > 1:
+                    host["gradients"] = gradients
+            if stage < 3:
+                host["new weights"] = half * trained / processes
         if zero.get("offload_param", {}).get("device", "none") != "none":
             host["weights"] = device.pop("weights")
         return device, host
@@ -326,16 +360,17 @@ class Estimate:
 
     def _disk(self) -> dict[str, float]:
         weights, trained = self.parameters
-        model = (self.half_bytes if self.pure else 4) * weights
-        checkpoint = model + 8 * trained
+        each = self.half_bytes if self.pure else 4
+        saved = weights if self.config.lora_rank is None else trained
+        checkpoint = each * saved + 8 * trained
         if self.config.ds_config:  # its own copy of the weights, and those of the optimizer
-            checkpoint += model + 4 * trained
+            checkpoint += each * saved + 4 * trained
         kept = self.config.save_total_limit
         if kept is None:
             disk = {"each checkpoint": checkpoint}
         else:
             disk = {f"{kept} checkpoints and one being written": (kept + 1) * checkpoint}
-        return disk | {"trained model": model}
+        return disk | {"trained model": each * weights}
 
 
 def _move_to_cpu(model: Any) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobgen.cli import is_main_process
+from jobgen.cli import is_main_process, process_count
 from jobgen.config import TrainConfig
 from jobgen.dataset import PostingDataset
 from jobgen.metrics import covered_keywords
@@ -54,12 +54,12 @@ def print_training(
     config: TrainConfig,
     training: PostingDataset,
     test: PostingDataset | None,
-    processes: int,
-    precision: str,
+    precision: str | None,
 ) -> None:
-    """Rows, tokens, steps and precision of a training."""
+    """Rows, tokens, steps and precision (None: of another machine) of a training."""
     if not is_main_process():
         return
+    processes = process_count()
     table = Table("", "training", "held out", title=f"Training {config.model}")
     sets = [training] + ([test] if test else [])
     table.add_row("rows", *(str(len(rows)) for rows in sets))
@@ -73,7 +73,7 @@ def print_training(
         "postings a step",
         str(config.micro_batch_size * config.gradient_accumulation_steps * processes),
     )
-    table.add_row("precision", precision)
+    table.add_row("precision", precision or ("16 bits" if config.half_precision else "fp32"))
     Console().print(table)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from jobgen.cli import is_main_process
+from jobgen.cli import is_main_process, process_count
 from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
 from jobgen.dataset import PostingDataset
@@ -44,6 +44,9 @@ def goes_on(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
         )
     if resume and not found:
         raise InputError(str(run), "holds no run to go on with; start it without --resume")
+    recorded = read_json(str(run / "run.json")).get("decides", {}) if found else {}
+    if resume and config.ds_config:
+        _check_processes(recorded, run)
     if overwrite or resume or not found:
         return resume
     if (run / FINISHED).is_file():
@@ -52,10 +55,7 @@ def goes_on(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
             "holds a finished run; start over with --overwrite, go on with --resume (and more"
             " epochs, say), or choose another folder with --set output_dir=...",
         )
-    differences = _differences(
-        read_json(str(run / "run.json")).get("decides", {}), _decides(config)
-    )
-    if differences:
+    if differences := _differences(recorded, _decides(config)):
         raise InputError(
             str(run),
             [
@@ -111,8 +111,20 @@ def _decides(config: TrainConfig) -> dict[str, Any]:
         path = getattr(config, name)
         decides[name] = hash_file(path) if path else None
     decides["half_precision"] = precision_of(config)
+    decides["processes"] = process_count()
     decides["ds_config"] = read_json(config.ds_config) if config.ds_config else None
     return decides
+
+
+def _check_processes(recorded: dict[str, Any], run: Path) -> None:
+    """ZeRO's checkpoints hold a part of the optimizer for each process, and fit no other number."""
+    before = recorded.get("processes", process_count())
+    if before != process_count():
+        raise InputError(
+            str(run),
+            f"was trained by {before} process(es), and DeepSpeed cannot go on with"
+            f" {process_count()}; start as many again (deepspeed --num_gpus {before} ...)",
+        )
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

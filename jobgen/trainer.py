@@ -19,6 +19,7 @@ from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArgum
 from transformers.trainer_utils import rotate_checkpoints, sort_checkpoints
 
 from jobgen.checkpoints import (
+    WRITING,
     checkpoints_of,
     damage,
     move_into_place,
@@ -66,6 +67,8 @@ class PostingTrainer(Trainer):
         self.stop_on_signal = _StopOnSignal()
         callbacks: list[TrainerCallback] = [_RunLog(self.run_dir)]
         if train_dataset:
+            if config.early_stopping and test_dataset is None:
+                raise InputError("early_stopping", "needs a test table; or set it to null")
             callbacks += [_Epochs(train_dataset), self.stop_on_signal, _SkippedSteps(self)]
             # In steps, so that whatever is due is done at once: an evaluation at the end of an
             # epoch, apart from the checkpoint of its last step, could be lost between them.
@@ -217,11 +220,11 @@ class PostingTrainer(Trainer):
         args, state = self.args, self.state
         folder, kept = Path(args.output_dir), args.save_total_limit
         is_main = self.is_world_process_zero()
-        with write_errors(folder):
+        with write_errors(folder / WRITING, "a checkpoint"):
             if is_main:
                 writing_place(folder)
             self.accelerator.wait_for_everyone()
-            args.output_dir, args.save_total_limit = str(folder / ".writing"), None
+            args.output_dir, args.save_total_limit = str(folder / WRITING), None
             try:
                 super()._save_checkpoint(model, trial)
             finally:
@@ -232,7 +235,7 @@ class PostingTrainer(Trainer):
             if best.name == name or best.is_dir():  # where it will be, not where it was written
                 state.best_model_checkpoint = str(best)
             if is_main:
-                written = folder / ".writing" / name
+                written = folder / WRITING / name
                 state.save_to_json(str(written / "trainer_state.json"))
                 move_into_place(written, folder)
                 rotate_checkpoints(str(folder), kept, state.best_model_checkpoint)

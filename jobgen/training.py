@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from transformers import TrainingArguments
 
 from jobgen.checkpoints import checkpoints_of
-from jobgen.cli import say
+from jobgen.cli import process_count, say
 from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
 from jobgen.deepspeed_config import compiled_ops
@@ -52,30 +53,50 @@ def precision_of(config: TrainConfig) -> str:
     return "fp16" if on_gpu else "fp32"
 
 
-def deepspeed_settings(config: TrainConfig) -> dict[str, Any] | None:
+def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, Any] | None:
     """The content of the DeepSpeed JSON, None without one.
 
+    Args:
+        config: of the training; it alone decides what both files can say.
+        precision: of the training; None: not known, as it runs elsewhere.
+
     Raises:
-        InputError: it demands a precision in which this machine does not train.
+        InputError: the file contradicts the configuration or the precision.
     """
     if not config.ds_config:
         return None
     content = read_json(config.ds_config)
-    precision = precision_of(config)
-    for name in ("fp16", "bf16"):
-        if content.get(name, {}).get("enabled") is True and precision != name:
-            raise InputError(
-                config.ds_config,
-                f'{name}.enabled is true, but this machine trains in {precision}; "auto"'
-                " takes what the machine has",
+    step = config.micro_batch_size * config.gradient_accumulation_steps
+    ours = {
+        "train_micro_batch_size_per_gpu": config.micro_batch_size,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+        "train_batch_size": process_count() * step,
+        "gradient_clipping": config.max_grad_norm,
+        "optimizer.params.lr": config.lr,
+        "optimizer.params.eps": config.eps,
+        "optimizer.params.weight_decay": config.weight_decay,
+        "scheduler.params.warmup_max_lr": config.lr,
+        "scheduler.params.warmup_num_steps": max(1, config.warmup_steps),
+        "scheduler.params.total_num_steps": "auto",  # counted when the table is there
+    }
+    if precision is not None:
+        ours |= {f"{name}.enabled": precision == name for name in ("fp16", "bf16")}
+    problems = []
+    for name, value in ours.items():
+        theirs: Any = content
+        for key in name.split("."):
+            theirs = theirs.get(key, "auto") if isinstance(theirs, dict) else "auto"
+        if theirs not in ("auto", value):
+            problems.append(
+                f'{name} = {json.dumps(theirs)}  expected "auto"'
+                + ("" if value == "auto" else f" or, as in this training, {json.dumps(value)}")
             )
     if config.lora_rank is not None and content.get("zero_optimization", {}).get("stage") == 3:
-        raise InputError(
-            config.ds_config,
-            "ZeRO stage 3 does not go with lora_rank; take a file of stage 2, or lora_rank=null",
+        problems.append(
+            "ZeRO stage 3 does not go with lora_rank; take a file of stage 2, or lora_rank=null"
         )
-    if "scheduler" in content:
-        say(f"note: {config.ds_config}: its scheduler takes the place of lr_schedule")
+    if problems:
+        raise InputError(config.ds_config, problems)
     return content
 
 
@@ -86,8 +107,10 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     ZeRO stage needs.
     """
     precision = precision_of(config)
-    deepspeed = deepspeed_settings(config)
+    deepspeed = deepspeed_settings(config, precision)
     if deepspeed:
+        if "scheduler" in deepspeed:
+            say(f"note: {config.ds_config}: its scheduler takes the place of lr_schedule")
         set_single_process_environment()
         _announce_compilation(compiled_ops(deepspeed, torch.cuda.is_available()))
     if not torch.cuda.is_available():

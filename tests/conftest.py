@@ -1,7 +1,9 @@
 """Small real parts for the tests: a GPT-2 of two layers, its tokenizer, tables of postings."""
 
+import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -40,10 +42,17 @@ def run_script(*command: str, **options) -> subprocess.CompletedProcess:
 
 def launcher(*options: str) -> tuple[str, ...]:
     """DeepSpeed's launcher of this environment, on a port that nothing else uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    return (str(Path(sys.executable).parent / "deepspeed"), "--master_port", port, *options)
+    program = str(Path(sys.executable).parent / "deepspeed")
+    return (program, "--master_port", free_port(), *options)
+
+
+def free_port() -> str:
+    """A port below those that the system gives to connections, so that it stays free."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return str(port)
 
 
 def postings(n: int) -> pd.DataFrame:

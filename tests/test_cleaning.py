@@ -157,9 +157,9 @@ def test_titles_are_one_line():
     ids=lambda text: repr(text[:9]),
 )
 def test_time_grows_with_the_length_only(text):
-    start = time.perf_counter()
+    start = time.process_time()
     clean_text(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @needs_real_postings

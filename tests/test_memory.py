@@ -129,7 +129,17 @@ def test_states_are_those_that_deepspeed_says(tiny_tokenizer, tmp_path, offload)
         estimate.parameters[0], num_gpus_per_node=2, cpu_offload=offload
     )
     assert states == pytest.approx(theirs, rel=0.01)
-    assert need.host.get("optimizer", 0) == (16 * estimate.parameters[0] if offload else 0)
+    # Theirs is half as much again, against fragments.
+    cpu, _ = estimate_zero2_model_states_mem_needs(
+        estimate.parameters[0], num_gpus_per_node=2, cpu_offload=offload, additional_buffer_factor=1
+    )
+    if offload:
+        ours = need.host["optimizer"] + need.host["new weights"]
+        assert ours == pytest.approx(cpu * 18 / 16, rel=0.01)
+        more = estimate_of(
+            folder, gpus, ds_config=f"DS_configs/{name}.json", gradient_accumulation_steps=2
+        ).need()
+        assert more.host["gradients"] == 2 * estimate.parameters[0]
 
 
 def test_zero_3_keeps_its_weights_elsewhere(tiny_tokenizer, tmp_path):
@@ -140,6 +150,20 @@ def test_zero_3_keeps_its_weights_elsewhere(tiny_tokenizer, tmp_path):
     away = estimate_of(folder, gpus, ds_config="DS_configs/zero3_offload_12gb.json").need()
     assert "weights" not in away.device
     assert away.host["weights"] == 2 * parted.parameters[0]
+    assert away.host["gradients"] == 2 * parted.parameters[0]
+    assert away.host["optimizer"] == 16 * parted.parameters[0]
+
+
+def test_32_bits_need_no_second_copy_of_the_weights(tiny_tokenizer, tmp_path):
+    folder = untrained("gpt2", tiny_tokenizer, tmp_path, **SHAPES["gpt2"])
+    stages = {}
+    for stage in (0, 2, 3):
+        zero = {"stage": stage, "stage3_gather_16bit_weights_on_model_save": True}
+        file = tmp_path / f"{stage}.json"
+        file.write_text(json.dumps({"zero_optimization": zero}))
+        estimate = estimate_of(folder, target(on_gpu=True), ds_config=str(file))
+        stages[stage] = estimate.need().device["optimizer"] / estimate.parameters[0]
+    assert stages == {0: 8, 2: 16, 3: 12}
 
 
 def test_advice_is_the_largest_that_fits(tiny_tokenizer, tmp_path):
@@ -166,15 +190,21 @@ def test_no_batch_fits_a_device_that_is_too_small(tiny_tokenizer, tmp_path):
     assert (advice.rows, advice.length, advice.length_of_one) == (None, None, None)
 
 
-def test_targets():
+def test_targets(monkeypatch, tmp_path):
     config = TrainConfig()
-    gpu = find_target(config, 12, 1)
+    monkeypatch.setattr("jobgen.memory._CONTAINER_LIMITS", [str(tmp_path / "limit")])
+    gpu = find_target(config, 12)
     assert (gpu.memory, gpu.on_gpu, gpu.half) == (12 * 2**30, True, True)
-    assert not find_target(TrainConfig(half_precision=False), 12, 1).half
-    here = find_target(config, None, 2)
+    assert not find_target(TrainConfig(half_precision=False), 12).half
     if not torch.cuda.is_available():
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        here = find_target(config, None)
         assert not here.on_gpu
         assert here.memory == psutil.virtual_memory().total / 2
+        (tmp_path / "limit").write_text("max\n")
+        assert find_target(config, None) == here
+        (tmp_path / "limit").write_text("1000000\n")
+        assert find_target(config, None).memory == 500_000
 
 
 def test_the_script_prints_an_estimate_and_exits_with_3(train, tmp_path):
@@ -250,7 +280,7 @@ def test_memory_of_a_training(tiny_tokenizer, tmp_path, model):
         time.sleep(0.05)
     assert process.returncode == 0
     nlp = NLP_model({name: value for name, value in config.items() if name != "train"})
-    where = find_target(nlp.config, None, 1)
+    where = find_target(nlp.config, None)
     need = Estimate(nlp, nlp.training_set(pd.read_pickle(rows)), where).need().device
     print(model, peak / 1e6, {k: round(v / 1e6) for k, v in need.items()})
     assert sum(need.values()) == pytest.approx(peak, rel=0.15)

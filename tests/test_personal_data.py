@@ -424,9 +424,9 @@ def test_cleaning_of_titles():
     ids=lambda text: repr(text[:9]),
 )
 def test_time_grows_with_the_length_only(text):
-    start = time.perf_counter()
+    start = time.process_time()
     neutralise_personal_data(text, "replace")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @needs_real_postings

@@ -15,6 +15,7 @@ from conftest import (
     ROOT,
     ZERO_2,
     assert_same,
+    free_port,
     launcher,
     metrics,
     needs_original,
@@ -25,6 +26,7 @@ from conftest import (
 from safetensors.torch import load_file
 
 from jobgen.config import TrainConfig
+from jobgen.errors import InputError
 
 
 def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
@@ -187,13 +189,10 @@ def test_two_nodes(train, tmp_path):
     """Two launchers, each started by hand on its node, without ssh between them."""
     (tmp_path / "hostfile").write_text("first slots=1\nsecond slots=1\n")
     assert train("one", micro_batch_size=2, max_steps=3).returncode == 0
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
     train("two", "--dry-run", micro_batch_size=1, max_steps=3)  # writes its configuration
     both = [
         *(launcher()[0], "--hostfile", str(tmp_path / "hostfile"), "--no_ssh"),
-        *("--master_addr", "127.0.0.1", "--master_port", port),
+        *("--master_addr", "127.0.0.1", "--master_port", free_port()),
     ]
     script = ["cli_training.py", "-cfg", str(tmp_path / "two.json")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -297,6 +296,55 @@ def test_nlp_model_in_one_process(tiny_model, tmp_path, monkeypatch):
     assert loaded.evaluate(frame)["eval_nats_per_byte"] == pytest.approx(after, rel=1e-5)
     alone = loaded.evaluate(frame.head(6))["eval_nats_per_byte"]
     assert part == pytest.approx(alone, rel=1e-5)
+
+
+def test_a_deepspeed_file_that_says_something_else(train, tmp_path):
+    """Both files can say it, and the train JSON decides."""
+    file = tmp_path / "own.json"
+    content = {
+        **{"train_batch_size": 8, "gradient_accumulation_steps": "auto", "gradient_clipping": 1},
+        **{"fp16": {"enabled": True}, "bf16": {"enabled": False}},
+        "scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 5e-5}},
+    }
+    file.write_text(json.dumps(content))
+    for arguments in ([], ["--dry-run"], ["--estimate"]):
+        run = train("run", *arguments, ds_config=str(file))
+        assert run.returncode == 2
+        assert run.stderr.splitlines() == [
+            f"error: {file}: 3 problems",
+            '  train_batch_size = 8  expected "auto" or, as in this training, 2',
+            "  scheduler.params.warmup_max_lr = 5e-05"
+            '  expected "auto" or, as in this training, 0.001',
+            '  fp16.enabled = true  expected "auto" or, as in this training, false',
+        ]
+    # Of a GPU elsewhere only the table says whether it computes bf16.
+    run = train("run", "--estimate", "--vram", "12", ds_config=str(file))
+    assert "2 problems" in run.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_early_stopping_without_a_test_table(train):
+    run = train("run", early_stopping=2, test=None)
+    assert run.returncode == 2
+    assert "early_stopping: needs a test table" in run.stderr
+
+
+def test_another_number_of_processes_is_refused(tiny_model, tables, tmp_path, monkeypatch):
+    from jobgen import run_folder
+
+    config = TrainConfig(train=str(tables[0]), output_dir=str(tmp_path / "run"), ds_config=ZERO_2)
+    (tmp_path / "run").mkdir()
+    record = {"decides": run_folder._decides(config)}
+    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    assert run_folder.goes_on(config, resume=False, overwrite=False)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="processes: 1 there, 2 now"):
+        run_folder.goes_on(config, resume=False, overwrite=False)
+    with pytest.raises(InputError, match="was trained by 1 process"):
+        run_folder.goes_on(config, resume=True, overwrite=False)
+    assert not run_folder.goes_on(config, resume=False, overwrite=True)
+    alone = config.model_copy(update={"ds_config": None})
+    assert run_folder.goes_on(alone, resume=True, overwrite=False)
 
 
 @needs_original
