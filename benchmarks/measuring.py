@@ -81,7 +81,7 @@ def watch(script: str, job: dict) -> Iterator[tuple[dict, int]]:
     threading.Thread(target=sample, daemon=True).start()
     try:
         for line in process.stdout:
-            if line.startswith("{"):
+            if line.startswith('{"'):  # Trainers print their own, which is not JSON
                 yield json.loads(line), round(peak)
         if process.wait():
             sys.exit(f"error: status {process.returncode} of {' '.join(command)}")

