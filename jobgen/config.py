@@ -278,7 +278,7 @@ class TrainConfig(Config):
         " AMX), else fp16 on a GPU and fp32 on a CPU; false: always fp32",
     )
     torch_compile: bool = Field(
-        False, description="compile the model first (torch.compile): minutes, for faster steps"
+        False, description="compile the model first (torch.compile), which takes minutes"
     )
     eval_steps: int | None = Field(
         None, ge=1, description="optimizer steps between evaluations; null: after each epoch"

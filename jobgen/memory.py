@@ -361,10 +361,10 @@ class Estimate:
     def _disk(self) -> dict[str, float]:
         weights, trained = self.parameters
         each = self.half_bytes if self.pure else 4
-        saved = weights if self.config.lora_rank is None else trained
-        checkpoint = each * saved + 8 * trained
+        saved = each * (weights if self.config.lora_rank is None else trained)
+        checkpoint = saved + 8 * trained
         if self.config.ds_config:  # its own copy of the weights, and those of the optimizer
-            checkpoint += each * saved + 4 * trained
+            checkpoint += saved + 4 * trained
         kept = self.config.save_total_limit
         if kept is None:
             disk = {"each checkpoint": checkpoint}

@@ -255,6 +255,9 @@ def add_adapters(model: Any, tokenizer: Any, rank: int) -> Any:
         target_modules="all-linear",
         trainable_token_indices=added,
     )
+    # By it PEFT would notice that the vocabulary has grown, and save both embeddings with every
+    # checkpoint of the adapters. A resumed training makes the same ones again.
+    model.name_or_path = ""
     with warnings.catch_warnings():  # it asks for names that transformers will drop
         warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, adapters)

@@ -166,6 +166,16 @@ def test_32_bits_need_no_second_copy_of_the_weights(tiny_tokenizer, tmp_path):
     assert stages == {0: 8, 2: 16, 3: 12}
 
 
+def test_disk_of_adapters(tiny_tokenizer, tmp_path):
+    shape = SHAPES["llama"] | {"vocab_size": len(tiny_tokenizer) - 5}  # it grows at loading
+    folder = untrained("llama", tiny_tokenizer, tmp_path, **shape)
+    estimate = estimate_of(folder, lora_rank=4, save_total_limit=None)
+    estimate.nlp.model.save_pretrained(tmp_path / "adapters")
+    saved = (tmp_path / "adapters/adapter_model.safetensors").stat().st_size
+    moments = 8 * estimate.parameters[1]
+    assert estimate.need().disk["each checkpoint"] == pytest.approx(saved + moments, rel=0.02)
+
+
 def test_advice_is_the_largest_that_fits(tiny_tokenizer, tmp_path):
     folder = untrained("gpt2", tiny_tokenizer, tmp_path, **SHAPES["gpt2"])
     gpu = target(on_gpu=True, half=True, memory=0)

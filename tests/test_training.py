@@ -185,6 +185,20 @@ def test_three_steps_with_each_deepspeed_file(train, tmp_path, path):
     assert min(tensor.numel() for tensor in weights(tmp_path / "run").values()) > 0
 
 
+@pytest.mark.slow
+def test_compiled_trains_alike(train, tmp_path):
+    for name in ("plain", "compiled"):
+        compiled = name == "compiled"
+        run = train(name, max_steps=3, ds_config=None, torch_compile=compiled)
+        assert run.returncode == 0, run.stderr[-3000:]
+    plain, compiled = (
+        [line["loss"] for line in metrics(tmp_path / name) if "loss" in line]
+        for name in ("plain", "compiled")
+    )
+    assert compiled == pytest.approx(plain, abs=1e-2)  # dropout is drawn in another way
+    assert weights(tmp_path / "compiled").keys() == weights(tmp_path / "plain").keys()
+
+
 def test_two_nodes(train, tmp_path):
     """Two launchers, each started by hand on its node, without ssh between them."""
     (tmp_path / "hostfile").write_text("first slots=1\nsecond slots=1\n")
