@@ -1,7 +1,7 @@
 # make demo   from the sample table to newly written postings
 # make test   all tests
 # make lint   ruff
-# make bench  figures of the preparation; hours
+# make bench  figures of the preparation and the training; hours
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,6 +22,7 @@ lint: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	python benchmarks/prepare.py
+	python benchmarks/train.py
 
 format: $(VENV)/installed-test
 	ruff check --fix .

@@ -257,7 +257,7 @@ class TrainConfig(Config):
         ge=1,
         description="stop after so many optimizer steps; null: after the epochs",
     )
-    lr: float = Field(1e-4, gt=0, description="learning rate at its peak")
+    lr: float = Field(2e-4, gt=0, description="learning rate at its peak")
     lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
         "cosine", description="course of the learning rate after the warm-up"
     )
@@ -265,7 +265,7 @@ class TrainConfig(Config):
     weight_decay: float = Field(0.01, ge=0, description="of all weights but biases and norms")
     eps: float = Field(1e-8, gt=0, description="AdamW's epsilon")
     max_grad_norm: float = Field(1.0, ge=0, description="gradient norm clipped to this; 0: never")
-    micro_batch_size: int = Field(4, ge=1, description="postings per forward pass and process")
+    micro_batch_size: int = Field(2, ge=1, description="postings per forward pass and process")
     gradient_accumulation_steps: int = Field(
         1, ge=1, description="forward passes per optimizer step"
     )
