@@ -21,6 +21,7 @@ lint: $(VENV)/installed-test
 	ruff format --check .
 
 bench: $(VENV)/installed-test
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -r requirements-bench.txt
 	python benchmarks/prepare.py
 	python benchmarks/train.py
 

@@ -36,8 +36,9 @@ def main() -> None:
     nlp = NLP_model(config)
     training_set = nlp.training_set(train_frame)
     test_set = nlp.test_set(test_frame) if config.test else None
-    precision = None if arguments.vram else training.precision_of(config)
-    training.deepspeed_settings(config, precision)
+    elsewhere = arguments.vram is not None and config.half_precision
+    precision = None if elsewhere else training.precision_of(config)
+    training.check_settings(config, precision)
     report.print_training(config, training_set, test_set, precision)
     if arguments.estimate:
         if not is_main_process():  # another status than 0 would end the process that prints

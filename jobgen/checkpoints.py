@@ -104,6 +104,9 @@ def write_errors(place: Path, what: str) -> Iterator[None]:
     """
     try:
         yield
+    except InputError:  # it says already what is wrong
+        shutil.rmtree(place, ignore_errors=True)
+        raise
     except (OSError, SafetensorError, RuntimeError) as error:
         # torch reports a failed write as a plain RuntimeError.
         of_torch = ("PytorchStreamWriter", "inline_container", "unexpected pos")
@@ -116,7 +119,8 @@ def write_errors(place: Path, what: str) -> Iterator[None]:
         problem = InputError(
             str(place.parent),
             f"{what} cannot be written ({reason}); {free:.1f} GB are free. The checkpoints before"
-            " it are kept: with more room, the same command goes on from the newest",
+            " it are kept: with more room, the same command goes on from the newest, without"
+            " --overwrite",
         )
         if not is_main_process():  # the others wait for this one, and will not say it
             print(f"error: {problem}", file=sys.stderr, flush=True)

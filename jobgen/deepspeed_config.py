@@ -1,4 +1,4 @@
-"""DeepSpeed's JSON: what may stand in it, and what is filled in before the engine reads it."""
+"""DeepSpeed's JSON: what may stand in it, and what it makes DeepSpeed compile."""
 
 import difflib
 import json

@@ -76,8 +76,8 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
         raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(faults)}")
     with write_errors(written, "the trained model"):
         _describe(nlp.config, run, written, figures)
-        shutil.rmtree(place, ignore_errors=True)
-        os.replace(written, place)
+    shutil.rmtree(place, ignore_errors=True)
+    os.replace(written, place)
 
 
 @dataclass

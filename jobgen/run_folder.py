@@ -44,11 +44,12 @@ def goes_on(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
         )
     if resume and not found:
         raise InputError(str(run), "holds no run to go on with; start it without --resume")
-    recorded = read_json(str(run / "run.json")).get("decides", {}) if found else {}
-    if resume and config.ds_config:
-        _check_processes(recorded, run)
-    if overwrite or resume or not found:
-        return resume
+    if overwrite or not found:
+        return False
+    recorded = read_json(str(run / "run.json")).get("decides", {})
+    if resume:
+        _check_engine(recorded, config)
+        return True
     if (run / FINISHED).is_file():
         raise InputError(
             str(run),
@@ -116,14 +117,22 @@ def _decides(config: TrainConfig) -> dict[str, Any]:
     return decides
 
 
-def _check_processes(recorded: dict[str, Any], run: Path) -> None:
-    """ZeRO's checkpoints hold a part of the optimizer for each process, and fit no other number."""
-    before = recorded.get("processes", process_count())
-    if before != process_count():
+def _check_engine(recorded: dict[str, Any], config: TrainConfig) -> None:
+    """A checkpoint fits the engine that wrote it: each process of ZeRO has a part of its own."""
+
+    def engine(ds_config: dict[str, Any] | None, processes: int) -> str:
+        if ds_config is None:
+            return "without DeepSpeed"
+        stage = ds_config.get("zero_optimization", {}).get("stage", 0)
+        return f"with ZeRO stage {stage} in {processes} process(es)"
+
+    now = read_json(config.ds_config) if config.ds_config else None
+    before = engine(recorded.get("ds_config"), recorded.get("processes", process_count()))
+    if before != engine(now, process_count()):
         raise InputError(
-            str(run),
-            f"was trained by {before} process(es), and DeepSpeed cannot go on with"
-            f" {process_count()}; start as many again (deepspeed --num_gpus {before} ...)",
+            config.output_dir,
+            f"was trained {before}, and cannot go on {engine(now, process_count())}; train as"
+            " before, or start over with --overwrite",
         )
 
 

@@ -67,8 +67,6 @@ class PostingTrainer(Trainer):
         self.stop_on_signal = _StopOnSignal()
         callbacks: list[TrainerCallback] = [_RunLog(self.run_dir)]
         if train_dataset:
-            if config.early_stopping and test_dataset is None:
-                raise InputError("early_stopping", "needs a test table; or set it to null")
             callbacks += [_Epochs(train_dataset), self.stop_on_signal, _SkippedSteps(self)]
             # In steps, so that whatever is due is done at once: an evaluation at the end of an
             # epoch, apart from the checkpoint of its last step, could be lost between them.
@@ -118,7 +116,7 @@ class PostingTrainer(Trainer):
         except KeyboardInterrupt:
             kept = sort_checkpoints(str(checkpoints_of(self.run_dir)))
             raise KeyboardInterrupt(
-                f"Kept: {kept[-1]}. The same command goes on from there."
+                f"Kept: {kept[-1]}. The same command goes on from there, without --overwrite."
                 if kept
                 else "No checkpoint was written yet."
             ) from None

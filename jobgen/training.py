@@ -5,11 +5,13 @@ import ctypes
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import TrainingArguments
+from transformers.integrations import get_available_reporting_integrations
 
 from jobgen.checkpoints import checkpoints_of
 from jobgen.cli import process_count, say
@@ -18,6 +20,10 @@ from jobgen.config_file import read_json
 from jobgen.deepspeed_config import compiled_ops
 from jobgen.errors import InputError
 from jobgen.models import computes_bfloat16
+
+# How long a process may hold the lock of an operation that DeepSpeed compiles: to see that it is
+# up to date, and to compile it.
+_SECONDS_TO_LOOK, _SECONDS_TO_COMPILE = 20, 600
 
 
 def set_single_process_environment() -> None:
@@ -53,12 +59,36 @@ def precision_of(config: TrainConfig) -> str:
     return "fp16" if on_gpu else "fp32"
 
 
+def check_settings(config: TrainConfig, precision: str | None) -> None:
+    """What can be known to be wrong before anything is loaded or written.
+
+    Args:
+        config: of the training.
+        precision: as for `deepspeed_settings`.
+
+    Raises:
+        InputError: two settings do not go together, or a tracker is not installed.
+    """
+    deepspeed_settings(config, precision)
+    if config.early_stopping and config.test is None:
+        raise InputError("early_stopping", "needs a test table; name one, or set it to null")
+    missing = set(config.report_to) - set(get_available_reporting_integrations())
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise InputError(
+            "report_to", f"{names}: not installed; install it with pip, or leave it out"
+        )
+
+
 def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, Any] | None:
-    """The content of the DeepSpeed JSON, None without one.
+    """The content of the DeepSpeed JSON, with "auto" for all that it leaves to the configuration.
 
     Args:
         config: of the training; it alone decides what both files can say.
         precision: of the training; None: not known, as it runs elsewhere.
+
+    Returns:
+        None without such a file.
 
     Raises:
         InputError: the file contradicts the configuration or the precision.
@@ -72,20 +102,30 @@ def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, 
         "gradient_accumulation_steps": config.gradient_accumulation_steps,
         "train_batch_size": process_count() * step,
         "gradient_clipping": config.max_grad_norm,
-        "optimizer.params.lr": config.lr,
-        "optimizer.params.eps": config.eps,
-        "optimizer.params.weight_decay": config.weight_decay,
-        "scheduler.params.warmup_max_lr": config.lr,
-        "scheduler.params.warmup_num_steps": max(1, config.warmup_steps),
-        "scheduler.params.total_num_steps": "auto",  # counted when the table is there
     }
+    optimizer, scheduler = (content.get(name, {}) for name in ("optimizer", "scheduler"))
+    if optimizer.get("type", "").lower() in ("adam", "adamw"):
+        ours |= {
+            "optimizer.params.lr": config.lr,
+            "optimizer.params.betas": [0.9, 0.999],  # the Trainer's
+            "optimizer.params.eps": config.eps,
+            "optimizer.params.weight_decay": config.weight_decay,
+        }
+    if scheduler.get("type", "").startswith("Warmup"):
+        ours["scheduler.params.warmup_num_steps"] = max(1, config.warmup_steps)
+    if scheduler.get("type") in ("WarmupLR", "WarmupDecayLR"):
+        ours["scheduler.params.warmup_max_lr"] = config.lr
+    if scheduler.get("type") in ("WarmupDecayLR", "WarmupCosineLR"):
+        ours["scheduler.params.total_num_steps"] = "auto"  # counted when the table is there
     if precision is not None:
         ours |= {f"{name}.enabled": precision == name for name in ("fp16", "bf16")}
     problems = []
     for name, value in ours.items():
-        theirs: Any = content
-        for key in name.split("."):
-            theirs = theirs.get(key, "auto") if isinstance(theirs, dict) else "auto"
+        *blocks, key = name.split(".")
+        place = content
+        for block in blocks:
+            place = place.setdefault(block, {})
+        theirs = place.setdefault(key, "auto")
         if theirs not in ("auto", value):
             problems.append(
                 f'{name} = {json.dumps(theirs)}  expected "auto"'
@@ -97,6 +137,7 @@ def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, 
         )
     if problems:
         raise InputError(config.ds_config, problems)
+    content.setdefault("zero_optimization", {"stage": 0})
     return content
 
 
@@ -185,7 +226,9 @@ def _announce_compilation(ops: list[str]) -> None:
 
     for op in ops:
         folder = Path(_get_build_directory(op, verbose=False))
-        if (folder / f"{op}.so").is_file():
+        is_built = (folder / f"{op}.so").is_file()
+        _await_lock(folder / "lock", _SECONDS_TO_LOOK if is_built else _SECONDS_TO_COMPILE)
+        if is_built:
             continue
         if shutil.which(get_cxx_compiler()) is None:
             raise InputError(
@@ -194,5 +237,19 @@ def _announce_compilation(ops: list[str]) -> None:
                 " or train without DeepSpeed: --set ds_config=null",
             )
         say(f"DeepSpeed compiles {op} at its first use; this takes a minute or two, once ...")
-        if (folder / "lock").exists():
-            say(f"  another process seems to be at it; if there is none, delete {folder / 'lock'}")
+
+
+def _await_lock(lock: Path, seconds: float) -> None:
+    """Wait while another process compiles, but not for one that was killed at it.
+
+    PyTorch would wait for ever: its lock is a file that stays.
+    """
+    told = False
+    with contextlib.suppress(FileNotFoundError):
+        while time.time() - lock.stat().st_mtime < seconds:
+            if not told:
+                say(f"waiting for another process that holds {lock} ...")
+            told = True
+            time.sleep(0.2)
+        say(f"note: {lock} was left by a process that was killed; removed")
+        lock.unlink()

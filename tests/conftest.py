@@ -29,6 +29,8 @@ needs_real_postings = pytest.mark.skipif(
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may depend on the network
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Two workers share the cores, and what they start is small: threads would wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def run_script(*command: str, **options) -> subprocess.CompletedProcess:

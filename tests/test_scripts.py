@@ -215,6 +215,6 @@ def test_ctrl_c_in_training_keeps_the_checkpoint(tiny_model, tables, tmp_path, s
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "interrupted. Kept: " in errors
-    assert "The same command goes on from there." in errors
+    assert "The same command goes on from there, without --overwrite." in errors
     # DeepSpeed's launcher shows a traceback of its own; our process does not.
     assert "cli_training.py" not in errors.split("interrupted. Kept")[0].split("Traceback")[-1]

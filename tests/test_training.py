@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -332,18 +333,51 @@ def test_a_deepspeed_file_that_says_something_else(train, tmp_path):
             '  fp16.enabled = true  expected "auto" or, as in this training, false',
         ]
     # Of a GPU elsewhere only the table says whether it computes bf16.
-    run = train("run", "--estimate", "--vram", "12", ds_config=str(file))
+    elsewhere = ["--estimate", "--vram", "12"]
+    run = train("run", *elsewhere, ds_config=str(file), half_precision=True)
     assert "2 problems" in run.stderr
     assert not (tmp_path / "run").exists()
 
 
-def test_early_stopping_without_a_test_table(train):
-    run = train("run", early_stopping=2, test=None)
+def test_settings_are_checked_before_an_old_run_is_cleared(train, tmp_path):
+    (tmp_path / "run/checkpoints").mkdir(parents=True)
+    (tmp_path / "run/run.json").write_text("{}")
+    run = train("run", "--overwrite", early_stopping=2, test=None)
     assert run.returncode == 2
     assert "early_stopping: needs a test table" in run.stderr
+    run = train("run", "--overwrite", report_to=["comet_ml"])
+    assert run.returncode == 2
+    assert "report_to: comet_ml: not installed" in run.stderr
+    assert (tmp_path / "run/checkpoints").is_dir()
 
 
-def test_another_number_of_processes_is_refused(tiny_model, tables, tmp_path, monkeypatch):
+def test_a_short_deepspeed_file_leaves_the_rest_to_the_configuration(tmp_path):
+    from jobgen.training import deepspeed_settings
+
+    file = tmp_path / "short.json"
+    file.write_text(json.dumps({"optimizer": {"type": "AdamW"}, "scheduler": {"type": "WarmupLR"}}))
+    content = deepspeed_settings(TrainConfig(ds_config=str(file)), "fp32")
+    assert content["gradient_clipping"] == content["train_batch_size"] == "auto"
+    assert set(content["optimizer"]["params"].values()) == {"auto"}
+    assert content["scheduler"]["params"] == {"warmup_max_lr": "auto", "warmup_num_steps": "auto"}
+    assert content["zero_optimization"] == {"stage": 0}
+
+
+def test_a_lock_that_a_killed_process_left(tmp_path, capsys):
+    from jobgen import training
+
+    lock = tmp_path / "lock"
+    lock.touch()
+    start = time.monotonic()
+    training._await_lock(lock, 1.0)
+    assert not lock.exists()
+    assert 0.5 < time.monotonic() - start < 60
+    assert "left by a process that was killed" in capsys.readouterr().out
+    training._await_lock(lock, 1.0)
+    assert capsys.readouterr().out == ""
+
+
+def test_another_number_of_processes_is_refused(tables, tmp_path, monkeypatch):
     from jobgen import run_folder
 
     config = TrainConfig(train=str(tables[0]), output_dir=str(tmp_path / "run"), ds_config=ZERO_2)
@@ -354,11 +388,14 @@ def test_another_number_of_processes_is_refused(tiny_model, tables, tmp_path, mo
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="processes: 1 there, 2 now"):
         run_folder.goes_on(config, resume=False, overwrite=False)
-    with pytest.raises(InputError, match="was trained by 1 process"):
+    with pytest.raises(InputError, match="with ZeRO stage 2 in 1 process.*stage 2 in 2 process"):
         run_folder.goes_on(config, resume=True, overwrite=False)
     assert not run_folder.goes_on(config, resume=False, overwrite=True)
     alone = config.model_copy(update={"ds_config": None})
-    assert run_folder.goes_on(alone, resume=True, overwrite=False)
+    with pytest.raises(InputError, match="cannot go on without DeepSpeed"):
+        run_folder.goes_on(alone, resume=True, overwrite=False)
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert run_folder.goes_on(config, resume=True, overwrite=False)
 
 
 @needs_original
