@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ METHODS = {
     "jobgen": "jobgen",
     "float32": "jobgen in float32",
 }
-LIBRARIES = ("torch", "transformers", "trl", "deepspeed", "accelerate")
+LIBRARIES = ("torch", "transformers", "deepspeed", "accelerate")
 MAX_LEN, SEED, BATCH = 700, 20220213, 4
 # Of the minutes: in so many, too, as much is to be learnt as by the original's recipe in all.
 SHORT = 3 / 8
@@ -66,7 +67,8 @@ def main() -> None:
         return
     about = {"model": arguments.model, "minutes": arguments.minutes, "held_out": arguments.rows}
     about["postings"] = hash_file(arguments.postings)
-    results = open_results(arguments.output, arguments.resume, LIBRARIES, **about)
+    libraries = (*LIBRARIES, "trl") if "trl" in arguments.only else LIBRARIES
+    results = open_results(arguments.output, arguments.resume, libraries, **about)
     with tempfile.TemporaryDirectory() as work:
         prepare(arguments.postings, arguments.model, arguments.rows, work)
         for method in arguments.only:
@@ -113,6 +115,8 @@ def parse_arguments() -> argparse.Namespace:
     arguments.only = [row for row in arguments.only.split(",") if row]
     if unknown := set(arguments.only) - set(METHODS):
         parser.error(f"--only {','.join(sorted(unknown))}: expected some of {','.join(METHODS)}")
+    if "trl" in arguments.only and find_spec("trl") is None:
+        parser.error("--only: trl is not installed (pip install -r requirements-bench.txt)")
     if not arguments.row and not arguments.postings.is_file():
         parser.error(f"--postings {arguments.postings}: no such file")
     return arguments
