@@ -112,12 +112,14 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="keep the rows that OUTPUT has")
     parser.add_argument("--row", help=argparse.SUPPRESS)  # for the process of a row
     arguments = parser.parse_args()
+    if arguments.row:
+        return arguments
     arguments.only = [row for row in arguments.only.split(",") if row]
     if unknown := set(arguments.only) - set(METHODS):
         parser.error(f"--only {','.join(sorted(unknown))}: expected some of {','.join(METHODS)}")
     if "trl" in arguments.only and find_spec("trl") is None:
         parser.error("--only: trl is not installed (pip install -r requirements-bench.txt)")
-    if not arguments.row and not arguments.postings.is_file():
+    if not arguments.postings.is_file():
         parser.error(f"--postings {arguments.postings}: no such file")
     return arguments
 
