@@ -1,6 +1,6 @@
 """Speed, memory and held-out loss of trainings: the original's recipe, Trainer, TRL, this project.
 
-python benchmarks/train.py                                 # 45 minutes, on an idle machine
+python benchmarks/train.py                                 # about an hour, on an idle machine
 python benchmarks/train.py --minutes 1 --rows 40           # a taste
 python benchmarks/train.py --resume                        # go on after an interruption
 

@@ -217,12 +217,13 @@ class PostingTrainer(Trainer):
         """The Trainer's, but whole or not at all (jobgen.checkpoints)."""
         args, state = self.args, self.state
         folder, kept = Path(args.output_dir), args.save_total_limit
+        place = folder / WRITING
         is_main = self.is_world_process_zero()
-        with write_errors(folder / WRITING, "a checkpoint"):
+        with write_errors(place, "a checkpoint"):
             if is_main:
                 writing_place(folder)
             self.accelerator.wait_for_everyone()
-            args.output_dir, args.save_total_limit = str(folder / WRITING), None
+            args.output_dir, args.save_total_limit = str(place), None
             try:
                 super()._save_checkpoint(model, trial)
             finally:
@@ -233,7 +234,7 @@ class PostingTrainer(Trainer):
             if best.name == name or best.is_dir():  # where it will be, not where it was written
                 state.best_model_checkpoint = str(best)
             if is_main:
-                written = folder / WRITING / name
+                written = place / name
                 state.save_to_json(str(written / "trainer_state.json"))
                 move_into_place(written, folder)
                 rotate_checkpoints(str(folder), kept, state.best_model_checkpoint)
