@@ -1,6 +1,7 @@
 """Prepared rows -> what the model trains on: length filter, Dataset, batches."""
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from jobgen.prompts import neutralise, render_completion, render_prompt
 
 IGNORED = -100  # label of positions that are not learnt
 EVALUATION_KEYWORDS = 8  # what users type; the first of a row, so that evaluations compare
+# Batches have lengths, and numbers of logits, that are multiples of these. A CPU's bfloat16 kernels
+# are made for each size and kept, and blocks of many sizes leave holes in the heap.
+LENGTH_MULTIPLE, LOGITS_MULTIPLE = 16, 64
 
 
 def encode(tokenizer, texts: list[str]) -> list[list[int]]:
@@ -125,26 +129,33 @@ class PostingDataset(Dataset):
         ids, labels = prompt + text, prompt_labels + text
         return {"input_ids": ids, "labels": labels, "row": self.rows[row]}
 
+    def padded_length(self, longest: int) -> int:
+        """Tokens of each row of a batch, padding included, given those of its longest row."""
+        return min(ceil(longest / LENGTH_MULTIPLE) * LENGTH_MULTIPLE, self.max_len)
+
     def collate(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Pad rows on the right to the longest, and mark where logits are needed.
+        """Pad rows on the right to one length, and mark where logits are needed.
 
         There is no attention mask: a real token never looks to its right, and labels of padding
         are ignored, so that the mask would only cost time.
 
         Returns:
-            `input_ids` and `labels`, (B, T), int64; `logits_to_keep`, (B, T), true at the N
-            positions whose next token has a label; `shift_labels`, (N,), these labels; `rows`,
-            (B,), numbers of the rows in the table.
+            `input_ids` and `labels`, (B, T), int64; `logits_to_keep`, (B, T), true at N positions:
+            those whose next token has a label, and some that make up the multiple;
+            `shift_labels`, (N,), these labels, or `IGNORED`; `rows`, (B,), numbers of the rows in
+            the table.
         """
-        length = max(len(row["input_ids"]) for row in rows)
+        length = self.padded_length(max(len(row["input_ids"]) for row in rows))
         padding = {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED}
         batch = {
             name: torch.tensor([row[name] + [pad] * (length - len(row[name])) for row in rows])
             for name, pad in padding.items()
         }
         following = pad_right(batch["labels"][:, 1:], (0, 1), value=IGNORED)
-        batch["logits_to_keep"] = following != IGNORED
-        batch["shift_labels"] = following[batch["logits_to_keep"]]
+        keep = following != IGNORED
+        others = (~keep).ravel().nonzero()[: -int(keep.sum()) % LOGITS_MULTIPLE, 0]
+        keep.ravel()[others] = True
+        batch["logits_to_keep"], batch["shift_labels"] = keep, following[keep]
         batch["rows"] = torch.tensor([row["row"] for row in rows])
         return batch
 

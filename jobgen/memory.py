@@ -137,7 +137,7 @@ class Estimate:
         longest = sorted(range(len(rows)), key=lambda row: -rows.n_tokens[row])
         longest = longest[: self.config.micro_batch_size]
         tokens = sum(rows.n_tokens[row] for row in longest)
-        self.length = rows.n_tokens[longest[0]]
+        self.length = rows.padded_length(rows.n_tokens[longest[0]])
         self.learnt = sum(len(rows.text_ids[row]) for row in longest) / tokens
         if self.config.loss_on == "all":
             self.learnt = 1.0

@@ -29,7 +29,7 @@ from jobgen.checkpoints import (
 )
 from jobgen.cli import is_main_process, say
 from jobgen.config import TrainConfig
-from jobgen.dataset import PostingDataset, SimilarLengthSampler
+from jobgen.dataset import IGNORED, PostingDataset, SimilarLengthSampler
 from jobgen.errors import InputError
 from jobgen.frames import write_whole
 
@@ -171,7 +171,8 @@ class PostingTrainer(Trainer):
         with torch.no_grad():
             output = model(**inputs)
         keep, targets = inputs["logits_to_keep"], inputs["shift_labels"]
-        return output.loss, nats_per_row(output.logits, targets, keep), keep.sum(dim=1)
+        tokens = (inputs["labels"][:, 1:] != IGNORED).sum(dim=1)
+        return output.loss, nats_per_row(output.logits, targets, keep), tokens
 
     def _held_out_figures(self, prediction: EvalPrediction) -> dict[str, float]:
         nats, tokens = prediction.predictions.sum(), prediction.label_ids.sum()
