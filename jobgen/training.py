@@ -25,10 +25,6 @@ from jobgen.models import computes_bfloat16
 # up to date, and to compile it.
 _SECONDS_TO_LOOK, _SECONDS_TO_COMPILE = 20, 600
 
-# PyTorch takes its large blocks at multiples of 2 MB, on huge pages. Where keep_freed_memory leaves
-# them in the heap, they then split it into fewer holes. Read once, at the first tensor.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-
 
 def set_single_process_environment() -> None:
     """Give torch.distributed what a launcher would, where it is absent: one process (Jupyter)."""
