@@ -2,7 +2,7 @@
 
 import os
 
-# PyTorch takes its large blocks at multiples of 2 MB, on huge pages. In a heap that keeps what is
-# freed (training.keep_freed_memory) they leave fewer holes. Here, because PyTorch reads it once, at
-# its first tensor.
+# PyTorch takes its large blocks by whole pages, and asks for huge ones. A heap that keeps what is
+# freed (training.keep_freed_memory) grew less with it: EXPERIMENTS.md. Here, because PyTorch reads
+# it once, at its first tensor; a notebook that has made one before does without.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -16,8 +16,9 @@ from jobgen.prompts import neutralise, render_completion, render_prompt
 
 IGNORED = -100  # label of positions that are not learnt
 EVALUATION_KEYWORDS = 8  # what users type; the first of a row, so that evaluations compare
-# Batches have lengths, and numbers of logits, that are multiples of these. A CPU's bfloat16 kernels
-# are made for each size and kept, and blocks of many sizes leave holes in the heap.
+# Batches have lengths, and numbers of logits, that are multiples of these as far as max_len and the
+# batch allow. On a CPU, memory grows with each new size in bfloat16, and blocks of many sizes leave
+# holes in the heap.
 LENGTH_MULTIPLE, LOGITS_MULTIPLE = 16, 64
 
 
@@ -141,7 +142,7 @@ class PostingDataset(Dataset):
 
         Returns:
             `input_ids` and `labels`, (B, T), int64; `logits_to_keep`, (B, T), true at N positions:
-            those whose next token has a label, and some that make up the multiple;
+            those whose next token has a label, and others up to a multiple of 64;
             `shift_labels`, (N,), these labels, or `IGNORED`; `rows`, (B,), numbers of the rows in
             the table.
         """
@@ -153,8 +154,8 @@ class PostingDataset(Dataset):
         }
         following = pad_right(batch["labels"][:, 1:], (0, 1), value=IGNORED)
         keep = following != IGNORED
-        others = (~keep).ravel().nonzero()[: -int(keep.sum()) % LOGITS_MULTIPLE, 0]
-        keep.ravel()[others] = True
+        missing = -int(keep.sum()) % LOGITS_MULTIPLE
+        keep.view(-1)[(~keep).view(-1).nonzero()[:missing, 0]] = True
         batch["logits_to_keep"], batch["shift_labels"] = keep, following[keep]
         batch["rows"] = torch.tensor([row["row"] for row in rows])
         return batch

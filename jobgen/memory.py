@@ -24,7 +24,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from jobgen.cli import process_count
 from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
-from jobgen.dataset import PostingDataset
+from jobgen.dataset import LOGITS_MULTIPLE, PostingDataset
 from jobgen.errors import InputError
 from jobgen.models import VOCABULARY_MULTIPLE, add_adapters, blocks, unfreeze_last_n
 from jobgen.training import deepspeed_settings, precision_of
@@ -186,7 +186,7 @@ class Estimate:
 
         Args:
             rows: postings of a batch; None: micro_batch_size.
-            length: of the longest, in tokens; None: as in the table.
+            length: of each row, padding included, in tokens; None: as in the table.
         """
         rows, length = rows or self.config.micro_batch_size, length or self.length
         labels = rows * min(length - 1, ceil(self.learnt * length))
@@ -352,6 +352,7 @@ class Estimate:
 
     def _logits(self, labels: int) -> float:
         vocabulary = self._plain.config.vocab_size
+        labels = ceil(labels / LOGITS_MULTIPLE) * LOGITS_MULTIPLE
         logits_and_gradients = 2 * self.half_bytes * labels * vocabulary
         if self.target.on_gpu:
             return logits_and_gradients

@@ -42,8 +42,8 @@ _MANY_SKIPPED = 5
 class PostingTrainer(Trainer):
     """Trainer whose batches hold postings of similar length and whose evaluation is exact.
 
-    Logits are computed only where a label asks for them, and the loss never holds more than one
-    copy of them (DeepSpeed's chunked cross-entropy).
+    Logits are computed only where a label asks for them, and at a few other positions, and the loss
+    never holds more than one copy of them (DeepSpeed's chunked cross-entropy).
 
     Args:
         model: causal LM.
@@ -256,7 +256,7 @@ def nats_per_row(logits: torch.Tensor, targets: torch.Tensor, keep: torch.Tensor
 
     Args:
         logits: (N, V), of the positions to keep.
-        targets: (N,), the labels of these positions.
+        targets: (N,), the labels of these positions; `IGNORED` ones count nothing.
         keep: (B, T), true at these N positions.
 
     Returns:

@@ -77,6 +77,8 @@ def test_rows_that_do_not_fit_are_dropped_and_counted_never_cut(tiny_tokenizer):
 def test_a_batch_is_padded_on_the_right(tiny_tokenizer):
     data = dataset(tiny_tokenizer)
     assert [data.padded_length(n) for n in (1, 16, 17, data.max_len)] == [16, 16, 32, data.max_len]
+    data.max_len = 100
+    assert data.padded_length(97) == 100
     data.max_len = 4
     long = {"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7], "row": 4}
     short = {"input_ids": [8, 9], "labels": [IGNORED, 9], "row": 2}
@@ -136,6 +138,7 @@ def test_losses_of_a_batch_are_those_of_its_rows(architecture, tiny_tokenizer):
     output = model(**batch)
     output.loss.backward()
     keep = batch["logits_to_keep"]
+    assert keep[:, :-1][batch["labels"][:, 1:] != IGNORED].all()
     assert sum(tokens) < len(output.logits) < min(sum(tokens) + 64, keep.numel())
     assert len(output.logits) % 64 == 0
     assert float(output.loss.detach()) == pytest.approx(sum(nats) / sum(tokens), abs=1e-5)

@@ -273,10 +273,11 @@ def test_memory_of_a_training(tiny_tokenizer, tmp_path, model):
     architecture, shape, half, ds_config = MEASURED[model]
     folder = untrained(architecture, tiny_tokenizer, tmp_path / "model", vocab_size=30_000, **shape)
     rows = tmp_path / "train_1_1000.pkl"
-    table(150, rows=6).to_pickle(rows)
+    # Of many lengths: blocks of different sizes leave holes, step after step.
+    pd.concat([table(words, rows=2) for words in range(40, 151, 10)]).to_pickle(rows)
     config = {
         **{"train": str(rows), "output_dir": str(tmp_path / "run"), "model": str(folder)},
-        **{"max_len": 1000, "micro_batch_size": 2, "max_steps": 2, "report_to": []},
+        **{"max_len": 1000, "micro_batch_size": 2, "epochs": 2, "report_to": []},
         **{"half_precision": half, "ds_config": ds_config},
     }
     (tmp_path / "x.json").write_text(json.dumps(config))

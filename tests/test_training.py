@@ -468,3 +468,18 @@ def test_steps_that_overflow_are_reported(train, tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.count("steps changed nothing") == 1
     assert "warning: step 5: the last 5 steps changed nothing, because fp16" in run.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PyTorch asks for huge pages on Linux only")
+@pytest.mark.parametrize("asked", [None, "0"])
+def test_large_blocks_start_at_a_page(asked, monkeypatch):
+    """Huge pages are asked for before PyTorch's first tensor, in a script's order of imports."""
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)  # jobgen has set it here
+    if asked is not None:
+        monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", asked)
+    imports = "import mmap; from jobgen import memory, report, trainer; import torch, utils"
+    place = "torch.empty(2**24).data_ptr() % mmap.PAGESIZE"
+    command = [sys.executable, "-c", f"{imports}; print({place})"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (int(done.stdout.split()[-1]) == 0) == (asked is None)
