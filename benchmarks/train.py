@@ -8,8 +8,9 @@ Every row trains all weights of the same model on the same postings in a process
 equal minutes of training (evaluation not counted). Held out: nats per byte of the text of postings
 not trained on, given title and 8 keywords, computed in float32. Real tokens are those of prompt and
 text, without padding. The share of the machine's rate is 6 x parameters x real tokens per second
-over the rate of a float32 product of matrices, measured in the same process before the training. A
-row that computes in bfloat16 can have more than all of it, so jobgen has a row in float32 too.
+over the rate of a float32 product of matrices, measured between the steps of the same training,
+since the speed of a rented machine changes from minute to minute. A row that computes in bfloat16
+can have more than all of it, so jobgen has a row in float32 too.
 
 The original's learning rate rises for 100 steps, as its DeepSpeed file says, and stays. The others
 lay their schedule over the steps that the minutes allow, which a short trial tells.
@@ -58,6 +59,7 @@ SHORT = 3 / 8
 SHARES = {"jobgen": [1, SHORT], "float32": [SHORT]}
 TRIAL_STEPS = 6  # tell how many steps the minutes allow
 MOST_STEPS = 10**6
+PAUSE_EVERY = 15  # seconds of training, to measure the machine's rate
 
 
 def main() -> None:
@@ -164,7 +166,6 @@ def measure(method: str, minutes: float, model: str, rows: int, work: str) -> No
     from jobgen.training import keep_freed_memory
 
     keep_freed_memory()  # for all rows, as huge pages are: it is no merit of the recipe
-    rate = product_rate()
     tokenizer = load_tokenizer(locate(model))
     train = read_prepared(f"{work}/train_128_{MAX_LEN}.pkl")
     test = read_prepared(test_table(work)).sample(rows, random_state=SEED)
@@ -193,8 +194,8 @@ def measure(method: str, minutes: float, model: str, rows: int, work: str) -> No
     per_second = clock.tokens / clock.seconds
     tell(
         tokens_per_second=per_second,
-        share_of_rate=6 * parameters * per_second / rate,
-        float32_product_gflops=rate / 1e9,
+        share_of_rate=6 * parameters * per_second / clock.product_rate(),
+        float32_product_gflops=clock.product_rate() / 1e9,
         seconds=clock.seconds,
         steps=clock.steps,
         before=before,
@@ -212,34 +213,28 @@ def base_model(name: str, tokenizer: Any) -> Any:
     return load_model(locate(name), tokenizer, dtype=torch.float32)
 
 
-def product_rate() -> float:
-    """Floating-point operations a second of a product of two float32 matrices of 2048 rows."""
-    import torch
-
-    left, right = torch.randn(2048, 2048), torch.randn(2048, 2048)
-    for _ in range(3):
-        left @ right
-    start = time.perf_counter()
-    for _ in range(10):
-        left @ right
-    return 10 * 2 * 2048**3 / (time.perf_counter() - start)
-
-
 class Clock:
     """Stops a training after some minutes, and counts its real tokens and steps.
 
     Attributes:
-        seconds: of training, from the first forward pass to the end of the last step.
+        seconds: of training, from the first forward pass to the end of the last step, without the
+            pauses in which the machine's rate is measured.
         tokens: of prompt and text, without padding, in the batches of these steps.
     """
 
     def __init__(self, minutes: float):
         self.limit, self.started = 60 * minutes, None
         self.seconds, self.tokens, self.steps, self._first = 0.0, 0, 0, 0.0
+        self._products, self._product_seconds = 0, 0.0  # in the pauses
+        self._paused, self._pause_due = 0.0, 0.0  # both in seconds; a pause after the first step
 
     def seconds_per_step(self) -> float:
         """Without the first step, which is slower."""
         return (self.seconds - self._first) / (self.steps - 1)
+
+    def product_rate(self) -> float:
+        """Floating-point operations a second of products of two float32 matrices of 2048 rows."""
+        return self._products * 2 * 2048**3 / self._product_seconds
 
     def watch(self, model: Any, pad: int) -> Any:
         """Count the tokens that the model sees.
@@ -259,12 +254,32 @@ class Clock:
 
         class Stop(TrainerCallback):
             def on_step_end(self, args, state, control, **kwargs):
-                clock.seconds, clock.steps = time.perf_counter() - clock.started, state.global_step
+                clock.seconds = time.perf_counter() - clock.started - clock._paused
+                clock.steps = state.global_step
                 clock._first = clock._first or clock.seconds
+                if clock.seconds >= clock._pause_due:
+                    clock.pause()
                 control.should_training_stop |= clock.seconds >= clock.limit
                 control.should_save = False
 
         return Stop()
+
+    def pause(self) -> None:
+        """Measure the machine's rate of products for about a second."""
+        import torch
+
+        begun = time.perf_counter()
+        left, right = torch.randn(2, 2048, 2048)
+        for _ in range(3):
+            left @ right
+        start = time.perf_counter()
+        for _ in range(10):
+            left @ right
+        end = time.perf_counter()
+        self._products += 10
+        self._product_seconds += end - start
+        self._paused += end - begun
+        self._pause_due = self.seconds + PAUSE_EVERY
 
 
 def trainer_settings(output: Path, **settings: Any) -> dict[str, Any]:
