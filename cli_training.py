@@ -63,6 +63,7 @@ def main() -> None:
     if figures:
         say(f"held out: {figures['eval_nats_per_byte']:.4f} nats a byte")
     say(f"model: {run_dir / 'trained_model'}")
+    training.leave_process_group()
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
