@@ -13,7 +13,8 @@ since the speed of a rented machine changes from minute to minute. A row that co
 can have more than all of it, so jobgen has a row in float32 too.
 
 The original's learning rate rises for 100 steps, as its DeepSpeed file says, and stays. The others
-lay their schedule over the steps that the minutes allow, which a short trial tells.
+lay their schedule over the steps that the minutes allow, which a short trial tells; a training that
+ends too early or is cut too early, as the machine was faster or slower by then, is done again, once.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,6 +61,7 @@ SHORT = 3 / 8
 SHARES = {"jobgen": [1, SHORT], "float32": [SHORT]}
 TRIAL_STEPS = 6  # tell how many steps the minutes allow
 MOST_STEPS = 10**6
+IN_TIME = 0.93  # least share of the minutes, and of the steps that were to fill them
 PAUSE_EVERY = 15  # seconds of training, to measure the machine's rate
 
 
@@ -182,13 +185,11 @@ def measure(method: str, minutes: float, model: str, rows: int, work: str) -> No
         "float32": partial(train_with_jobgen, half_precision=False),
     }[method]
     run = partial(run, model, tokenizer, train, Path(work, f"{method}_{minutes:g}"))
-    clock, steps = Clock(minutes), MOST_STEPS
-    if method != "original":  # whose schedule has no end
-        trial = Clock(math.inf)
-        run(TRIAL_STEPS, trial)
-        gc.collect()  # a model and its Trainer know each other
-        steps = max(2, int(clock.limit / trial.seconds_per_step()))
-    trained = run(steps, clock)
+    if method == "original":  # whose schedule has no end
+        clock = Clock(minutes)
+        trained = run(MOST_STEPS, clock)
+    else:
+        trained, clock = train_in_time(run, minutes)
     # accelerate has put a forward pass in the training's precision in its place.
     trained = extract_model_from_parallel(trained, keep_fp32_wrapper=False)
     per_second = clock.tokens / clock.seconds
@@ -201,6 +202,22 @@ def measure(method: str, minutes: float, model: str, rows: int, work: str) -> No
         before=before,
         after=nats_per_byte(trained, held_out),
     )
+
+
+def train_in_time(run: Callable[[int, "Clock"], Any], minutes: float) -> tuple[Any, "Clock"]:
+    """Train for as many steps as the minutes allow; the model, and the clock of its training."""
+    clock = Clock(math.inf)
+    run(TRIAL_STEPS, clock)
+    for _ in range(2):
+        steps = max(2, int(60 * minutes / clock.seconds_per_step()))
+        trained = None  # its memory is needed
+        gc.collect()  # a model and its Trainer know each other
+        clock = Clock(minutes)
+        trained = run(steps, clock)
+        used = min(clock.seconds / clock.limit, clock.steps / steps)
+        if used >= IN_TIME or steps == 2:
+            break
+    return trained, clock
 
 
 def base_model(name: str, tokenizer: Any) -> Any:
