@@ -14,7 +14,7 @@ can have more than all of it, so jobgen has a row in float32 too.
 
 The original's learning rate rises for 100 steps, as its DeepSpeed file says, and stays. The others
 lay their schedule over the steps that the minutes allow, which a short trial tells; a training that
-ends too early or is cut too early, as the machine was faster or slower by then, is done again, once.
+misses its minutes, since the machine was faster or slower by then, is done again, once.
 """
 
 import argparse
