@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -190,9 +191,16 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         if self.trainer is not None:
             self.trainer.eval_dataset = test_set  # its bytes are what the figures are divided by
             return self.trainer.evaluate()
-        arguments = evaluation_arguments(self.config)
-        trainer = PostingTrainer(self.model, arguments, self.config, self.tokenizer, None, test_set)
-        return trainer.evaluate()
+        with TemporaryDirectory() as place:  # no run folder: nothing is trained
+            trainer = PostingTrainer(
+                self.model,
+                evaluation_arguments(self.config, place),
+                self.config,
+                self.tokenizer,
+                None,
+                test_set,
+            )
+            return trainer.evaluate()
 
     def generate(
         self, titles: list[str], keywords: list[list[str]], **settings: Any

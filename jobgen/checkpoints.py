@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
-from transformers.trainer_utils import sort_checkpoints
 
 from jobgen.cli import is_main_process, say
 from jobgen.errors import InputError
@@ -42,10 +41,7 @@ def move_into_place(written: Path, folder: Path) -> Path:
     files = sorted(path for path in written.rglob("*") if path.is_file())
     sums = {str(path.relative_to(written)): hash_file(path) for path in files}
     (written / SUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
-    for path in [*files, written / SUMS]:
-        _sync(path)
-    for path in [*(part for part in written.rglob("*") if part.is_dir()), written]:
-        _sync(path)
+    sync(written)
     place, aside = folder / written.name, folder / ".replaced"
     shutil.rmtree(aside, ignore_errors=True)
     if place.exists():  # of the same step; it stays until the new one is there
@@ -56,10 +52,21 @@ def move_into_place(written: Path, folder: Path) -> Path:
     return place
 
 
+def in_order(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, whole or not, the oldest first; copies by other names aside."""
+    found = [path for path in folder.glob("checkpoint-*") if step_of(path).isdigit()]
+    return sorted(found, key=lambda path: int(step_of(path)))
+
+
+def step_of(checkpoint: Path) -> str:
+    """The step in a checkpoint's name."""
+    return checkpoint.name.removeprefix("checkpoint-")
+
+
 def remove_later(folder: Path, step: int) -> None:
     """Remove the checkpoints after a step: those of an earlier training, and damaged ones."""
-    for path in map(Path, sort_checkpoints(str(folder))):
-        if int(path.name.rsplit("-", 1)[1]) > step:
+    for path in in_order(folder):
+        if int(step_of(path)) > step:
             shutil.rmtree(path)
 
 
@@ -71,11 +78,17 @@ def damage(checkpoint: Path) -> str | None:
         return f"has no {SUMS}, so it was not written whole"
     except (OSError, ValueError, UnicodeDecodeError) as error:
         return f"its {SUMS} cannot be read ({error})"
+    if not isinstance(sums, dict) or not sums:
+        return f"its {SUMS} names no files"
     for name, expected in sums.items():
         path = checkpoint / name
         if not path.is_file():
             return f"{name} is missing"
-        if hash_file(path) != expected:
+        try:
+            found = hash_file(path)
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror})"
+        if found != expected:
             return f"{name} was altered or cut off"
     return None
 
@@ -83,10 +96,10 @@ def damage(checkpoint: Path) -> str | None:
 def newest_whole(run: Path) -> Path | None:
     """The newest checkpoint of a run that is whole; names those that are not."""
     folder = checkpoints_of(run)
-    for path in reversed(sort_checkpoints(str(folder))):
-        wrong = damage(Path(path))
+    for path in reversed(in_order(folder)):
+        wrong = damage(path)
         if wrong is None:
-            return Path(path)
+            return path
         say(f"warning: {path} cannot be used: {wrong}")
     return None
 
@@ -125,6 +138,13 @@ def write_errors(place: Path, what: str) -> Iterator[None]:
         if not is_main_process():  # the others wait for this one, and will not say it
             print(f"error: {problem}", file=sys.stderr, flush=True)
         raise problem from None
+
+
+def sync(folder: Path) -> None:
+    """Bring a folder and all that is in it to the disk."""
+    parts = sorted(folder.rglob("*"), key=Path.is_dir)  # files first
+    for path in [*parts, folder]:
+        _sync(path)
 
 
 def _sync(path: Path) -> None:

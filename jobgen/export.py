@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from jobgen.checkpoints import write_errors
+from jobgen.checkpoints import sync, write_errors
 from jobgen.cli import is_main_process
 from jobgen.config import TrainConfig
 from jobgen.dataset import EVALUATION_KEYWORDS
@@ -76,6 +76,7 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
         raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(faults)}")
     with write_errors(written, "the trained model"):
         _describe(nlp.config, run, written, figures)
+        sync(written)
     shutil.rmtree(place, ignore_errors=True)
     os.replace(written, place)
 

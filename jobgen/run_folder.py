@@ -8,7 +8,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from jobgen.cli import is_main_process, process_count
+from jobgen.cli import is_main_process, process_count, say
 from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
 from jobgen.dataset import PostingDataset
@@ -22,6 +22,8 @@ RUN_FILES = ("config.json", "run.json", "metrics.jsonl", "loss.png")
 RUN_FOLDERS = ("checkpoints", "tensorboard", "trained_model", ".trained_model")
 # In the exported model, which comes last: with it a run is finished.
 FINISHED = "trained_model/training.json"
+# Fields that decide which weights there are, and which of them the optimizer knows.
+_WEIGHTS = ("model", "model_preload", "lora_rank", "unfreeze_last_n")
 # Fields that do not change what is learnt.
 _INDIFFERENT = {
     *("output_dir", "cache_dir", "report_to", "logging_steps", "save_steps", "save_total_limit"),
@@ -47,8 +49,12 @@ def goes_on(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
     if overwrite or not found:
         return False
     recorded = read_json(str(run / "run.json")).get("decides", {})
+    differences = _differences(recorded, _decides(config))
     if resume:
         _check_engine(recorded, config)
+        _check_weights(recorded, config)
+        for difference in differences:
+            say(f"note: {run} goes on with a change: {difference}")
         return True
     if (run / FINISHED).is_file():
         raise InputError(
@@ -56,7 +62,7 @@ def goes_on(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
             "holds a finished run; start over with --overwrite, go on with --resume (and more"
             " epochs, say), or choose another folder with --set output_dir=...",
         )
-    if differences := _differences(recorded, _decides(config)):
+    if differences:
         raise InputError(
             str(run),
             [
@@ -133,6 +139,22 @@ def _check_engine(recorded: dict[str, Any], config: TrainConfig) -> None:
             config.output_dir,
             f"was trained {before}, and cannot go on {engine(now, process_count())}; train as"
             " before, or start over with --overwrite",
+        )
+
+
+def _check_weights(recorded: dict[str, Any], config: TrainConfig) -> None:
+    """A checkpoint fits the weights that it was trained with."""
+    others = [name for name in _WEIGHTS if recorded.get(name) != getattr(config, name)]
+    if recorded and others:
+        raise InputError(
+            config.output_dir,
+            [
+                "cannot go on with other weights; train as before, or start over with --overwrite",
+                *(
+                    f"{name}: {recorded.get(name)!r} there, {getattr(config, name)!r} now"
+                    for name in others
+                ),
+            ],
         )
 
 

@@ -16,14 +16,16 @@ from accelerate.state import AcceleratorState
 from deepspeed.runtime.chunked_cross_entropy import ChunkedCausalLMLoss, chunked_cross_entropy
 from peft import PeftModel
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import rotate_checkpoints, sort_checkpoints
+from transformers.trainer_utils import rotate_checkpoints
 
 from jobgen.checkpoints import (
     WRITING,
     checkpoints_of,
     damage,
+    in_order,
     move_into_place,
     remove_later,
+    step_of,
     write_errors,
     writing_place,
 )
@@ -37,6 +39,10 @@ from jobgen.frames import write_whole
 _SAME_REQUEST_SECONDS = 1.0
 # fp16 steps skipped in a row that are reported: a loss scale of 2**16 that was 2**5 too large.
 _MANY_SKIPPED = 5
+_AGAINST_OVERFLOW = (
+    "A lower lr, more warmup_steps or a lower max_grad_norm can help, and half_precision=false"
+    " where a GPU has no bf16; --resume goes on from the newest checkpoint with such a change"
+)
 
 
 class PostingTrainer(Trainer):
@@ -65,9 +71,10 @@ class PostingTrainer(Trainer):
     ):
         self.run_dir, self.config = Path(config.output_dir), config
         self.stop_on_signal = _StopOnSignal()
-        callbacks: list[TrainerCallback] = [_RunLog(self.run_dir)]
+        callbacks: list[TrainerCallback] = []
         if train_dataset:
-            callbacks += [_Epochs(train_dataset), self.stop_on_signal, _SkippedSteps(self)]
+            callbacks += [_RunLog(self.run_dir), _Epochs(train_dataset)]
+            callbacks += [self.stop_on_signal, _SkippedSteps(self)]
             # In steps, so that whatever is due is done at once: an evaluation at the end of an
             # epoch, apart from the checkpoint of its last step, could be lost between them.
             epoch = config.steps_per_epoch(len(train_dataset), arguments.world_size)
@@ -104,7 +111,7 @@ class PostingTrainer(Trainer):
         Args:
             checkpoint: to go on from; None: from the start.
         """
-        resumed = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+        resumed = int(step_of(checkpoint)) if checkpoint else 0
         if self.is_world_process_zero():
             remove_later(checkpoints_of(self.run_dir), resumed)
         self.args.eval_on_start = checkpoint is None and self.eval_dataset is not None
@@ -114,7 +121,7 @@ class PostingTrainer(Trainer):
             if any_process(self.stop_on_signal.asked_at is not None, self.args):
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
-            kept = sort_checkpoints(str(checkpoints_of(self.run_dir)))
+            kept = in_order(checkpoints_of(self.run_dir))
             raise KeyboardInterrupt(
                 f"Kept: {kept[-1]}. The same command goes on from there, without --overwrite."
                 if kept
@@ -156,9 +163,7 @@ class PostingTrainer(Trainer):
             raise InputError(
                 f"step {self.state.global_step + 1}",
                 f"the loss is not a number, of rows {', '.join(map(str, rows))} of the training"
-                " table (the first is 0). A lower lr, more warmup_steps or a lower max_grad_norm"
-                " can help, and half_precision=false where a GPU has no bf16; --resume goes on"
-                " from the newest checkpoint with such a change",
+                f" table (the first is 0). {_AGAINST_OVERFLOW}",
             )
         return loss
 
@@ -215,8 +220,20 @@ class PostingTrainer(Trainer):
             self.state.best_model_checkpoint = None  # the last weights stay
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """The Trainer's, but whole or not at all (jobgen.checkpoints)."""
+        """The Trainer's, but whole or not at all (jobgen.checkpoints).
+
+        Raises:
+            InputError: there are weights that are not numbers; or it cannot be written.
+        """
         args, state = self.args, self.state
+        # Under ZeRO-3 a process has a part of each weight, elsewhere.
+        parts = (getattr(weight, "ds_tensor", weight) for weight in model.parameters())
+        if any_process(not all(bool(part.isfinite().all()) for part in parts), args):
+            raise InputError(
+                f"step {state.global_step}",
+                "the weights are no numbers any more, since a gradient was none; they are not"
+                f" saved. {_AGAINST_OVERFLOW}",
+            )
         folder, kept = Path(args.output_dir), args.save_total_limit
         place = folder / WRITING
         is_main = self.is_world_process_zero()

@@ -207,7 +207,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
             # On a CPU accelerate starts torch's process group alone, and ZeRO-3 would partition for
             # one process.
             init_distributed(verbose=False)
-        return TrainingArguments(**values)
+        arguments = TrainingArguments(**values)
     except torch.distributed.DistNetworkError:
         port = os.environ["MASTER_PORT"]
         raise InputError(
@@ -215,17 +215,22 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
             f"port {port} cannot be used, another training may be running; choose one with"
             " deepspeed --master_port N cli_training.py ...",
         ) from None
+    if arguments.n_gpu > 1:
+        say(f"note: one of {arguments.n_gpu} GPUs is used; the deepspeed launcher uses them all")
+        arguments._n_gpu = 1  # the Trainer's DataParallel would cut our batches into wrong pieces
+    return arguments
 
 
-def evaluation_arguments(config: TrainConfig) -> TrainingArguments:
-    """Arguments for an evaluation without training.
+def evaluation_arguments(config: TrainConfig, place: str) -> TrainingArguments:
+    """Arguments for an evaluation without training, whose Trainer makes its folder in `place`.
 
     DeepSpeed's engine evaluates untrained weights under ZeRO-3 only; otherwise it is left out.
     """
     zero = read_json(config.ds_config).get("zero_optimization", {}) if config.ds_config else {}
+    changes: dict[str, Any] = {"output_dir": place, "report_to": []}
     if zero.get("stage") != 3:
-        config = config.model_copy(update={"ds_config": None})
-    return training_arguments(config)
+        changes["ds_config"] = None
+    return training_arguments(config.model_copy(update=changes))
 
 
 def _announce_compilation(ops: list[str]) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -93,6 +94,16 @@ def tiny_model(tmp_path_factory) -> Path:
         eos_token_id=0,
     )
     GPT2LMHeadModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def no_dropout(tiny_model) -> Path:
+    """The same model without dropout, of which each process draws its own."""
+    folder = shutil.copytree(tiny_model, tiny_model.parent / "no_dropout")
+    dropout = dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop"), 0.0)
+    config = json.loads((folder / "config.json").read_text()) | dropout
+    (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 

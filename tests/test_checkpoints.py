@@ -17,7 +17,7 @@ import pytest
 from conftest import ROOT, assert_same, launcher, metrics, run_script, weights
 from safetensors.torch import load_file
 
-from jobgen.checkpoints import damage, move_into_place, newest_whole, writing_place
+from jobgen.checkpoints import damage, move_into_place, newest_whole, remove_later, writing_place
 
 STEADY = {"max_steps": 24, "save_steps": 2, "eval_steps": 8, "save_total_limit": 2}
 
@@ -48,8 +48,16 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, caps
     said = capsys.readouterr().out
     assert "checkpoint-10 cannot be used: global_step/optimizer.bin is missing" in said
     assert "checkpoint-9 cannot be used: has no checksums.json" in said
+    (third / "checksums.json").write_text("[]")
+    shutil.copytree(first, first.with_name("checkpoint-12-mine"))
+    assert newest_whole(tmp_path) == first
+    assert "checkpoint-10 cannot be used: its checksums.json names no" in capsys.readouterr().out
     (first / "checksums.json").write_bytes(b"\xff\xfe")
     assert newest_whole(tmp_path) is None
+    remove_later(third.parent, 8)
+    assert sorted(path.name for path in third.parent.glob("checkpoint-*")) == [
+        *("checkpoint-12-mine", "checkpoint-8")
+    ]
 
 
 def is_newer(folder: Path, moment: float) -> bool:
@@ -165,9 +173,16 @@ def test_another_configuration_is_refused_unless_asked_for(train, tables, tmp_pa
     assert other.returncode == 2
     assert "train: its content differs" in other.stderr
     tables[0].write_bytes(before)
+    other = train("run", "--resume", **STEADY | {"lora_rank": 2, "lr": 2e-3})
+    assert other.returncode == 2
+    assert "cannot go on with other weights" in other.stderr
+    assert "lora_rank: None there, 2 now" in other.stderr
     same = train("run", **STEADY)
     assert same.returncode == 0
     assert "training.json" in [path.name for path in (tmp_path / "run/trained_model").iterdir()]
+    more = train("run", "--resume", **STEADY | {"lr": 2e-3, "max_steps": 25})
+    assert more.returncode == 0
+    assert "goes on with a change: lr: 0.001 there, 0.002 now" in more.stdout
 
 
 def test_two_at_once_are_refused(train, tmp_path):

@@ -3,15 +3,18 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from conftest import ROOT, launcher, postings, run_script
 
+from jobgen.checkpoints import damage
 from jobgen.frames import read_prepared
 
 
@@ -190,31 +193,42 @@ def test_generating_with_what_cannot_generate(tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize("start", [lambda: (sys.executable,), launcher], ids=["alone", "launcher"])
-def test_ctrl_c_in_training_keeps_the_checkpoint(tiny_model, tables, tmp_path, start):
+def test_a_stopped_training_saves_first_and_goes_on(tiny_model, tables, tmp_path, start):
+    """Ctrl-C, the same command again, SIGTERM; no checkpoint is due before either."""
     config = {
         "train": str(tables[0]),
         "output_dir": str(tmp_path / "run"),
         "model": str(tiny_model),
         "max_len": 128,
         "max_steps": 100000,
-        "save_steps": 20,
-        "logging_steps": 1000,
+        "save_steps": 100000,
+        "logging_steps": 5,
     }
-    path = tmp_path / "train.json"
+    path, log = tmp_path / "train.json", tmp_path / "run" / "metrics.jsonl"
     path.write_text(json.dumps(config))
-    command = [*start(), "cli_training.py", "-cfg", str(path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
-    checkpoints = tmp_path / "run" / "checkpoints"
-    deadline = time.monotonic() + 120
-    while not list(checkpoints.glob("checkpoint-*/trainer_state.json")):
-        assert process.poll() is None, process.communicate()[1][-2000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "interrupted. Kept: " in errors
-    assert "The same command goes on from there, without --overwrite." in errors
-    # DeepSpeed's launcher shows a traceback of its own; our process does not.
-    assert "cli_training.py" not in errors.split("interrupted. Kept")[0].split("Traceback")[-1]
+    kept = 0
+    for number in (signal.SIGINT, signal.SIGTERM):
+        command = [*start(), "cli_training.py", "-cfg", str(path)]
+        process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
+        deadline, step = time.monotonic() + 120, 0
+        while step < kept + 5:
+            assert process.poll() is None, process.communicate()[1][-2000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+            lines = log.read_text().splitlines(keepends=True) if log.is_file() else []
+            step = max((json.loads(line)["step"] for line in lines if line[-1] == "\n"), default=0)
+        os.killpg(process.pid, number)  # as a terminal does: to all processes of the command
+        said, errors = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert "stopping after this step, with a checkpoint" in said
+        assert "The same command goes on from there, without --overwrite." in errors
+        # DeepSpeed's launcher shows a traceback of its own; our process does not.
+        assert "cli_training.py" not in errors.split("interrupted. Kept")[0].split("Traceback")[-1]
+        saved = re.search(r"interrupted\. Kept: (\S+/checkpoint-(\d+))\.", errors)
+        assert damage(Path(saved[1])) is None
+        assert int(saved[2]) >= step
+        kept = int(saved[2])
+    # The second training began where the first one ended.
+    logged = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    assert logged == sorted(set(logged))

@@ -1,0 +1,132 @@
+"""Each setting of the optimization does what it says; trainings in this process."""
+
+import pytest
+import torch
+from conftest import assert_same, metrics, postings
+
+from jobgen.checkpoints import newest_whole
+from jobgen.errors import InputError
+from utils import NLP_model
+
+
+@pytest.fixture
+def fit(no_dropout, tmp_path):
+    """Train a tiny model for some steps, without DeepSpeed."""
+
+    def run(name="run", steps=3, resume=False, before_training=lambda nlp: None, **settings):
+        config = {
+            **{"model": str(no_dropout), "output_dir": str(tmp_path / name), "max_len": 128},
+            **{"max_steps": steps, "lr": 1e-3, "warmup_steps": 0, "lr_schedule": "linear"},
+            **{"half_precision": False, "report_to": [], "logging_steps": 1},
+        } | settings
+        nlp = NLP_model(config)
+        before_training(nlp)
+        nlp.train(postings(12), resume=resume)
+        return nlp
+
+    return run
+
+
+def weights(nlp) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in nlp.model.named_parameters()}
+
+
+def largest_difference(first, second) -> float:
+    assert first.keys() == second.keys()
+    return max(float((first[name] - second[name]).abs().max()) for name in first)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"micro_batch_size": 1, "gradient_accumulation_steps": 4}, {"gradient_checkpointing": True}],
+    ids=["accumulation", "checkpointing"],
+)
+def test_less_memory_and_the_same_weights(fit, settings):
+    plain = weights(fit("plain", micro_batch_size=4))
+    saving = fit("saving", **{"micro_batch_size": 4} | settings)
+    assert saving.model.is_gradient_checkpointing == ("gradient_checkpointing" in settings)
+    assert largest_difference(plain, weights(saving)) < 1e-5
+    assert largest_difference(plain, weights(fit("other", micro_batch_size=2))) > 1e-4
+
+
+def test_weights_decay_but_biases_and_norms(fit):
+    without, with_decay = (
+        weights(fit(f"decay {decay}", steps=1, weight_decay=decay)) for decay in (0, 0.5)
+    )
+    decayed = {name for name in without if not torch.equal(without[name], with_decay[name])}
+    assert decayed == {
+        name for name, weight in without.items() if not name.endswith("bias") and ".ln_" not in name
+    }
+    name = "transformer.h.0.mlp.c_fc.weight"
+    assert float(with_decay[name].norm() / without[name].norm()) == pytest.approx(0.9995, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("linear", [0.5, 1, 0.75, 0.5, 0.25, 0]),
+        ("cosine", [0.5, 1, 0.8536, 0.5, 0.1464, 0]),
+        ("constant_with_warmup", [0.5, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_schedules(fit, tmp_path, schedule, expected):
+    fit(steps=6, warmup_steps=2, lr=1, lr_schedule=schedule, max_grad_norm=1e-9)
+    rates = [line["learning_rate"] for line in metrics(tmp_path / "run") if "loss" in line]
+    assert rates == pytest.approx(expected, abs=1e-4)
+
+
+def test_clipping_and_epsilon(no_dropout, fit):
+    """Adam divides by a gradient's own size; with a large epsilon it takes steps of that size."""
+    start = weights(NLP_model({"model": str(no_dropout), "max_len": 128}))
+
+    def step(name, **settings) -> float:
+        after = weights(fit(name, steps=1, weight_decay=0, **settings))
+        return largest_difference(start, after)
+
+    usual, whole = step("usual", max_grad_norm=0), step("whole", max_grad_norm=0, eps=1)
+    assert usual == pytest.approx(1e-3, rel=0.01)
+    assert whole < usual / 2
+    assert step("clipped", max_grad_norm=1e-3, eps=1) < whole / 50
+
+
+def test_fused_optimizer_and_attention(fit):
+    nlp = fit(steps=1)
+    assert nlp.trainer.optimizer.defaults["fused"]
+    assert nlp.model.config._attn_implementation == "sdpa"
+
+
+def test_evaluation_of_the_first_rows(no_dropout):
+    nlp = NLP_model({"model": str(no_dropout), "max_len": 128, "eval_rows": 3})
+    assert len(nlp.test_set(postings(7))) == 3
+
+
+def test_going_on_without_deepspeed(tiny_model, fit, tmp_path):
+    """In the middle of an epoch, with dropout and accumulated gradients; past a cut checkpoint."""
+    steady = {"model": str(tiny_model), "lr_schedule": "constant_with_warmup", "save_steps": 2}
+    steady |= {"micro_batch_size": 1, "gradient_accumulation_steps": 2}
+    whole = weights(fit("whole", steps=10, **steady))
+    fit("half", steps=8, **steady)
+    newest = newest_whole(tmp_path / "half")
+    assert newest.name == "checkpoint-8"
+    cut = newest / "model.safetensors"
+    cut.write_bytes(cut.read_bytes()[:-1])
+    assert_same(weights(fit("half", steps=10, resume=True, **steady)), whole)
+
+
+def test_weights_that_are_no_numbers_are_not_saved(fit, tmp_path):
+    """The loss of a step is a number, its gradient is not."""
+
+    def poison(nlp):
+        norm, calls = nlp.model.transformer.ln_f.weight, []
+
+        def spoil(gradient):
+            calls.append(gradient)
+            return gradient * float("nan") if len(calls) == 4 else gradient
+
+        norm.register_hook(spoil)
+
+    with pytest.raises(
+        InputError, match=r"step 4: the weights are no numbers any more.*A lower lr"
+    ):
+        fit(steps=6, save_steps=2, before_training=poison)
+    assert newest_whole(tmp_path / "run").name == "checkpoint-2"
