@@ -87,7 +87,7 @@ def test_train_writes_rows_and_prints_bars(tiny_tokenizer, tmp_path, expected):
         assert row["peak_memory_mb"] > 100
         assert row["after"] < row["before"]
     bars = [line for line in done.stdout.splitlines() if line.startswith("bar ")]
-    assert len(bars) == len(results["bars"]) == (4 if "original" in expected else 0)
+    assert len(bars) == len(results["bars"]) == (5 if "original" in expected else 0)
     again = run_script(*command, "--resume")
     assert again.returncode == 0
     assert json.loads(output.read_text(encoding="utf-8"))["rows"] == results["rows"]
