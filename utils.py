@@ -189,8 +189,12 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
         test_set = self.test_set(frame)
         if self.trainer is not None:
-            self.trainer.eval_dataset = test_set  # its bytes are what the figures are divided by
-            return self.trainer.evaluate()
+            # Its bytes are what the figures are divided by.
+            of_training, self.trainer.eval_dataset = self.trainer.eval_dataset, test_set
+            try:
+                return self.trainer.evaluate()
+            finally:
+                self.trainer.eval_dataset = of_training
         with TemporaryDirectory() as place:  # no run folder: nothing is trained
             trainer = PostingTrainer(
                 self.model,

@@ -209,7 +209,8 @@ def train_in_time(run: Callable[[int, "Clock"], Any], minutes: float) -> tuple[A
     clock = Clock(math.inf)
     run(TRIAL_STEPS, clock)
     for _ in range(2):
-        steps = max(2, int(60 * minutes / clock.seconds_per_step()))
+        pace = clock.seconds_per_step() or clock.seconds  # of a single step
+        steps = max(2, int(60 * minutes / pace))
         trained = None  # its memory is needed
         gc.collect()  # a model and its Trainer know each other
         clock = Clock(minutes)
@@ -247,7 +248,7 @@ class Clock:
 
     def seconds_per_step(self) -> float:
         """Without the first step, which is slower."""
-        return (self.seconds - self._first) / (self.steps - 1)
+        return (self.seconds - self._first) / max(1, self.steps - 1)
 
     def product_rate(self) -> float:
         """Floating-point operations a second of products of two float32 matrices of 2048 rows."""

@@ -70,6 +70,22 @@ def remove_later(folder: Path, step: int) -> None:
             shutil.rmtree(path)
 
 
+def rotate(folder: Path, limit: int | None, best: Path) -> None:
+    """Remove the oldest checkpoints beyond a number, but neither the newest nor the best.
+
+    Args:
+        folder: of the checkpoints.
+        limit: how many to keep; None: all.
+        best: need not be there.
+    """
+    newest_first = in_order(folder)[::-1]
+    kept = newest_first[:1] + [path for path in newest_first[1:] if path == best]
+    others = [path for path in newest_first if path not in kept]
+    if limit:
+        for path in others[max(0, limit - len(kept)) :]:
+            shutil.rmtree(path)
+
+
 def damage(checkpoint: Path) -> str | None:
     """What is wrong with a checkpoint; None: it is whole."""
     try:

@@ -22,8 +22,8 @@ RUN_FILES = ("config.json", "run.json", "metrics.jsonl", "loss.png")
 RUN_FOLDERS = ("checkpoints", "tensorboard", "trained_model", ".trained_model")
 # In the exported model, which comes last: with it a run is finished.
 FINISHED = "trained_model/training.json"
-# Fields that decide which weights there are, and which of them the optimizer knows.
-_WEIGHTS = ("model", "model_preload", "lora_rank", "unfreeze_last_n")
+# Fields that decide which weights the optimizer knows.
+_WEIGHTS = ("lora_rank", "unfreeze_last_n")
 # Fields that do not change what is learnt.
 _INDIFFERENT = {
     *("output_dir", "cache_dir", "report_to", "logging_steps", "save_steps", "save_total_limit"),

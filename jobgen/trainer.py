@@ -16,7 +16,6 @@ from accelerate.state import AcceleratorState
 from deepspeed.runtime.chunked_cross_entropy import ChunkedCausalLMLoss, chunked_cross_entropy
 from peft import PeftModel
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import rotate_checkpoints
 
 from jobgen.checkpoints import (
     WRITING,
@@ -25,6 +24,7 @@ from jobgen.checkpoints import (
     in_order,
     move_into_place,
     remove_later,
+    rotate,
     step_of,
     write_errors,
     writing_place,
@@ -92,6 +92,8 @@ class PostingTrainer(Trainer):
         # A global state and a variable remember whether this process's last Trainer had an engine.
         AcceleratorState._reset_state()
         os.environ["ACCELERATE_USE_DEEPSPEED"] = str(bool(arguments.deepspeed)).lower()
+        # Read when the Trainer makes its callbacks.
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.run_dir / "tensorboard")
         plain = model.get_base_model() if isinstance(model, PeftModel) else model
         plain.loss_function = ChunkedCausalLMLoss()
         super().__init__(
@@ -226,9 +228,8 @@ class PostingTrainer(Trainer):
             InputError: there are weights that are not numbers; or it cannot be written.
         """
         args, state = self.args, self.state
-        # Under ZeRO-3 a process has a part of each weight, elsewhere.
-        parts = (getattr(weight, "ds_tensor", weight) for weight in model.parameters())
-        if any_process(not all(bool(part.isfinite().all()) for part in parts), args):
+        finite = all(bool(own_part(weight).isfinite().all()) for weight in model.parameters())
+        if any_process(not finite, args):
             raise InputError(
                 f"step {state.global_step}",
                 "the weights are no numbers any more, since a gradient was none; they are not"
@@ -255,7 +256,7 @@ class PostingTrainer(Trainer):
                 written = place / name
                 state.save_to_json(str(written / "trainer_state.json"))
                 move_into_place(written, folder)
-                rotate_checkpoints(str(folder), kept, state.best_model_checkpoint)
+                rotate(folder, kept, best)
         self.accelerator.wait_for_everyone()
 
 
@@ -265,6 +266,15 @@ def any_process(is_so: bool, args: TrainingArguments) -> bool:
     if args.world_size > 1:
         torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
     return bool(flag)
+
+
+def own_part(weight: torch.Tensor) -> torch.Tensor:
+    """What this process holds of a weight: all of it, or under ZeRO-3 its share."""
+    if not hasattr(weight, "ds_tensor"):
+        return weight
+    share = weight.ds_tensor.flatten()
+    start = torch.distributed.get_rank(weight.ds_process_group) * share.numel()
+    return share[: max(0, weight.ds_numel - start)]  # behind it may be padding that nobody wrote
 
 
 @torch.no_grad()

@@ -169,7 +169,6 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     if not torch.cuda.is_available():
         keep_freed_memory()
     run = Path(config.output_dir)
-    os.environ["TENSORBOARD_LOGGING_DIR"] = str(run / "tensorboard")
     values = dict(
         output_dir=str(checkpoints_of(run)),
         deepspeed=deepspeed,

@@ -17,7 +17,14 @@ import pytest
 from conftest import ROOT, assert_same, launcher, metrics, run_script, weights
 from safetensors.torch import load_file
 
-from jobgen.checkpoints import damage, move_into_place, newest_whole, remove_later, writing_place
+from jobgen.checkpoints import (
+    damage,
+    move_into_place,
+    newest_whole,
+    remove_later,
+    rotate,
+    writing_place,
+)
 
 STEADY = {"max_steps": 24, "save_steps": 2, "eval_steps": 8, "save_total_limit": 2}
 
@@ -54,6 +61,11 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, caps
     assert "checkpoint-10 cannot be used: its checksums.json names no" in capsys.readouterr().out
     (first / "checksums.json").write_bytes(b"\xff\xfe")
     assert newest_whole(tmp_path) is None
+    rotate(third.parent, 2, best=first)
+    assert not second.exists()
+    rotate(third.parent, 1, best=third.with_name("checkpoint-3"))
+    assert not first.exists()
+    checkpoint(tmp_path, 8)
     remove_later(third.parent, 8)
     assert sorted(path.name for path in third.parent.glob("checkpoint-*")) == [
         *("checkpoint-12-mine", "checkpoint-8")

@@ -300,6 +300,7 @@ def test_nlp_model_in_one_process(tiny_model, tmp_path, monkeypatch):
     assert nlp.unfreeze_last_n(1) > 0
     after = nlp.train(frame, frame)["eval_nats_per_byte"]
     assert nlp.trainer.is_deepspeed_enabled
+    assert list((tmp_path / "run/tensorboard").rglob("events.*"))
     assert after < before
     part = nlp.evaluate(frame.head(6))["eval_nats_per_byte"]
     settings = {"max_length": 60, "num_return_sequences": 2, "seed": 3}
