@@ -160,9 +160,14 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             The held-out figures at the end: `eval_nats_per_byte`, `eval_perplexity` and others;
             empty without a test frame.
         """
+        import torch
+
         from jobgen.checkpoints import newest_whole
         from jobgen.trainer import PostingTrainer
+        from jobgen.training import keep_freed_memory
 
+        if not torch.cuda.is_available():
+            keep_freed_memory(self.model)
         train_set, test_set = train_frame, test_frame
         if isinstance(train_frame, pd.DataFrame):
             train_set = self.training_set(train_frame)

@@ -168,12 +168,12 @@ def measure(method: str, minutes: float, model: str, rows: int, work: str) -> No
     from jobgen.models import load_tokenizer, locate
     from jobgen.training import keep_freed_memory
 
-    keep_freed_memory()  # for all rows, as huge pages are: it is no merit of the recipe
     tokenizer = load_tokenizer(locate(model))
     train = read_prepared(f"{work}/train_128_{MAX_LEN}.pkl")
     test = read_prepared(test_table(work)).sample(rows, random_state=SEED)
     held_out = PostingDataset(test, tokenizer, MAX_LEN)
     untrained = base_model(model, tokenizer)
+    keep_freed_memory(untrained)  # for all rows, as huge pages are: it is no merit of the recipe
     parameters = sum(weight.numel() for weight in untrained.parameters())
     before = nats_per_byte(untrained, held_out)
     del untrained

@@ -26,11 +26,17 @@ from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
 from jobgen.dataset import LOGITS_MULTIPLE, PostingDataset
 from jobgen.errors import InputError
-from jobgen.models import VOCABULARY_MULTIPLE, add_adapters, blocks, unfreeze_last_n
+from jobgen.models import (
+    ATTENTION_DROPOUT,
+    VOCABULARY_MULTIPLE,
+    add_adapters,
+    blocks,
+    unfreeze_last_n,
+)
 from jobgen.training import deepspeed_settings, precision_of
 
 # Beside what tensors take. Of a GPU: CUDA's context and holes in the cache, assumed, not measured.
-# Of a CPU: holes in the heap, which keeps what is freed (training.keep_freed_memory), measured.
+# Of a CPU: holes in the heap, measured.
 _GPU_RESERVE = 0.8e9
 _HEAP_HOLES = 0.18
 # Where the kernel says how much memory a container may have (cgroups version 2 and 1).
@@ -156,7 +162,7 @@ class Estimate:
         shape.vocab_size = ceil(rows / multiple) * multiple
         if self.target.on_gpu:
             # A CPU's attention with dropout keeps (T, T) matrices, a GPU's does not.
-            for name in ("attn_pdrop", "attention_dropout"):
+            for name in ATTENTION_DROPOUT:
                 if getattr(shape, name, None):
                     setattr(shape, name, 0.0)
         with torch.device("meta"):  # a fake tensor could not be converted, as adapters are

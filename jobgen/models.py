@@ -36,6 +36,8 @@ _POSITION_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_le
 _VOCABULARY_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt")
 # The decoder's ModuleList has as many entries as one of these says.
 _LAYER_KEYS = ("num_hidden_layers", "n_layer", "num_layers")
+# How architectures call the share of attention weights that a training drops.
+ATTENTION_DROPOUT = ("attn_pdrop", "attention_dropout")
 
 
 def locate(name: str, cache_dir: str | None = None, weights: bool = True) -> Path:
