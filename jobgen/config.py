@@ -366,14 +366,34 @@ class GenerateConfig(Config):
     top_p: float = Field(
         0.95, gt=0, le=1, description="sample from the likeliest that hold this probability; 1: all"
     )
+    min_p: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="leave out what is less likely than this share of the likeliest",
+    )
     repetition_penalty: float = Field(
         1.1, gt=0, description="above 1: tokens already written are less likely"
     )
     no_repeat_ngram_size: OptionalCount = Field(
         None, description="n-grams of this many tokens never occur twice; null: they may"
     )
+    guidance: Literal["off", "soft", "certain"] = Field(
+        "soft",
+        description="missing keywords become more likely as the text grows; certain: all are written",
+    )
     num_return_sequences: int = Field(1, ge=1, description="postings per prompt")
-    batch_size: int = Field(16, ge=1, description="postings written at the same time")
+    num_candidates: OptionalCount = Field(
+        None,
+        ge=1,
+        description="texts written per prompt, of which the best are kept; null: as many as are kept",
+    )
+    batch_size: OptionalCount = Field(
+        None, ge=1, description="texts written at the same time; null: as the free memory allows"
+    )
+    half_precision: bool = Field(
+        True, description="compute in 16 bits where the hardware does; false: always fp32"
+    )
     seed: int = Field(20220213, ge=0, le=2**32 - 1, description="decides what is sampled")
     prompts: list[Prompt] = Field(
         [], description="what to write: a list of {title, keywords}, or an object of them"
