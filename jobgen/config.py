@@ -338,8 +338,9 @@ class GenerateConfig(Config):
         "output_core_name": "output_name",
     }
     ignored = {"length_penalty": "it belongs to beam search, and the texts are sampled"}
+    input_files = ("prompts_file",)
     input_paths = ("model_preload",)
-    ordered = (("min_length", "max_length"),)
+    ordered = (("min_length", "max_length"), ("num_return_sequences", "num_candidates"))
 
     model: str = Field(
         description="trained model folder; with model_preload: the base model its weights belong to"
@@ -380,13 +381,17 @@ class GenerateConfig(Config):
     )
     guidance: Literal["off", "soft", "certain"] = Field(
         "soft",
-        description="missing keywords become more likely as the text grows; certain: all are written",
+        description="missing keywords become likelier as the text grows; certain: all get written",
     )
     num_return_sequences: int = Field(1, ge=1, description="postings per prompt")
     num_candidates: OptionalCount = Field(
         None,
         ge=1,
-        description="texts written per prompt, of which the best are kept; null: as many as are kept",
+        description="texts per prompt, of which the best are kept; null: as many as are kept",
+    )
+    max_copied_words: OptionalCount = Field(
+        50,
+        description="texts with more words in a row of the training postings are dropped; null: none",
     )
     batch_size: OptionalCount = Field(
         None, ge=1, description="texts written at the same time; null: as the free memory allows"
@@ -397,6 +402,10 @@ class GenerateConfig(Config):
     seed: int = Field(20220213, ge=0, le=2**32 - 1, description="decides what is sampled")
     prompts: list[Prompt] = Field(
         [], description="what to write: a list of {title, keywords}, or an object of them"
+    )
+    prompts_file: str | None = Field(
+        None,
+        description="more of them: a table with the columns title and keywords (.csv, .jsonl, ...)",
     )
 
     @classmethod

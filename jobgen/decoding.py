@@ -72,6 +72,28 @@ def neutralise_prompts(
     return safe, total
 
 
+def fit_keywords(
+    tokenizer: Any, title: str, keywords: list[str], config: GenerateConfig
+) -> list[str]:
+    """The first keywords that leave half of max_length to the text; the others are named.
+
+    Raises:
+        InputError: the title alone leaves no room for a text.
+    """
+    n = len(keywords)
+    encode_prompt(tokenizer, title, [], config)
+    while n and _prompt_tokens(tokenizer, title, keywords[:n]) > config.max_length // 2:
+        n -= 1
+    if n < len(keywords):
+        left_out = ", ".join(keywords[n:])
+        say(f'warning: prompt "{title[:60]}": no room for {len(keywords) - n} keywords: {left_out}')
+    return keywords[:n]
+
+
+def _prompt_tokens(tokenizer: Any, title: str, keywords: list[str]) -> int:
+    return len(encode(tokenizer, [render_prompt(title, keywords)])[0])
+
+
 def encode_prompt(
     tokenizer: Any, title: str, keywords: list[str], config: GenerateConfig
 ) -> list[int]:

@@ -32,6 +32,7 @@ _HOLD_BACK = 8.0
 _HOLD_END = 5.0
 _CONTINUED_WORD = 6.0
 
+_OPENING = ("\n", "(", "/", "-", '"', "'")  # behind which a word needs no blank
 _INTERVAL = 28  # tokens that a keyword may take to come in, at most
 _BY = 0.6  # share of the room by which all are to be in
 _PAUSE = 12  # tokens for which a keyword that was written is held back

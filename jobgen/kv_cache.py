@@ -62,7 +62,7 @@ class KVCache(Cache):
         self.rows = rows
         # With room to go on for a while before the columns that no row uses any more are dropped.
         self.capacity = longest + max(64, longest // 2)
-        # Set by the owner of the batch: the first column that a row uses, and the next to be written.
+        # Set by the batch: the first column that a row uses, and the next one to be written.
         self.first = self.end = 0
 
     def advance(self) -> None:
