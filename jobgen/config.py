@@ -391,7 +391,7 @@ class GenerateConfig(Config):
     )
     max_copied_words: OptionalCount = Field(
         50,
-        description="texts with more words in a row of the training postings are dropped; null: none",
+        description="texts with more words in a row of a training posting are dropped; null: none",
     )
     batch_size: OptionalCount = Field(
         None, ge=1, description="texts written at the same time; null: as the free memory allows"

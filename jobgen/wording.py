@@ -7,10 +7,10 @@ Exists and Sustains Gender Inequality", appendix A. Counted and shown, never cha
 import re
 
 _MASCULINE = """active* adventurous* aggress* ambitio* analy* assert* athlet* autonom* boast*
-challeng* compet* confident* courag* decide* decision* decisive* determin* domina* force* greedy headstrong
-hierarch* hostil* impulsive* independen* individual* intellect* lead* logic* masculine* objective*
-opinion* outspoken* persist* principle* reckless* self-confiden* self-relian* self-sufficien*
-stubborn* superior*"""
+challeng* compet* confident* courag* decide* decision* decisive* determin* domina* force* greedy
+headstrong hierarch* hostil* impulsive* independen* individual* intellect* lead* logic* masculine*
+objective* opinion* outspoken* persist* principle* reckless* self-confiden* self-relian*
+self-sufficien* stubborn* superior*"""
 _FEMININE = """affectionate* cheer* child* commit* communal* compassion* connect* considerate*
 cooperat* depend* emotiona* empath* feminine* flatterable* gentle* honest* interdependen*
 interpersonal* kind kinship* loyal* modesty* nag* nurtur* pleasant* polite* quiet* respon* sensitiv*
