@@ -3,8 +3,8 @@
 python benchmarks/control.py --model runs/real/trained_model --test input_data/test_128_700.pkl
 python benchmarks/control.py --model ... --test ... --resume       # go on after an interruption
 
-Writes a posting for each of the four sample prompts and for 100 held-out postings' titles with their
-first 8 keywords, in each way. Perplexity is that of the tokens drawn, under the model without
+Writes a posting for each of the four sample prompts and for 100 held-out ones (a title and its
+first 8 keywords), in each way. Perplexity is that of the tokens drawn, under the model without
 guidance. Coverage is by stems; *other* is the coverage of the next prompt's keywords, which nobody
 asked for. A full run takes about 40 minutes on 2 cores, most of it for the best of eight.
 """

@@ -241,6 +241,7 @@ class _Batch:
         self.never = torch.tensor(never, device=device)
         self.n_prompt = torch.zeros(rows, dtype=torch.long, device=device)
         self.n_text = torch.zeros(rows, dtype=torch.long, device=device)
+        self.alive = torch.zeros(rows, dtype=torch.long, device=device)  # 1, or 0: a free place
         self.nats = torch.zeros(rows, dtype=torch.float64, device=device)
         self.uniform = torch.zeros(rows, longest, device=device)
         # (B, max_length), the newest token in the last column of those in use.
@@ -288,7 +289,7 @@ class _Batch:
         self.logits[places] = output.logits[sources, -1].float()
         for place, task in zip(places, tasks, strict=True):
             self.n_prompt[place], self.n_text[place] = len(task.ids), 0
-            self.nats[place] = 0
+            self.nats[place], self.alive[place] = 0, 1
             self.text_ids[place] = self.tokenizer.pad_token_id
             own = np.random.default_rng([self.config.seed, task.prompt, task.candidate])
             uniform = own.random(self.config.max_length, np.float32)
@@ -323,8 +324,7 @@ class _Batch:
 
     def _read(self) -> None:
         length = self.n_prompt + self.n_text  # (B,)
-        alive = torch.tensor([task is not None for task in self.tasks], device=length.device)
-        most = int((length * alive).max())
+        most = int((length * self.alive).max())
         self.cache.first = self.cache.end + 1 - most
         columns = torch.arange(most, 0, -1, device=length.device)  # (most,), from the end
         output = self.model(
@@ -354,11 +354,12 @@ class _Batch:
             self.guidance.shift(scores, self.n_text, config.max_length - length)
         if config.min_length:
             scores[length < config.min_length, self.tokenizer.eos_token_id] = -torch.inf
-        tokens = pick(scores, self.uniform[rows, self.n_text], config)
+        uniform = self.uniform[rows, self.n_text.clamp(max=config.max_length - 1)]
+        tokens = pick(scores, uniform, config)
         self.nats += self.logits.logsumexp(dim=1) - self.logits[rows, tokens]
         self.text_ids = self.text_ids.roll(-1, dims=1)
         self.text_ids[:, -1] = tokens
-        self.n_text += 1
+        self.n_text += self.alive
         return tokens
 
     def _ids_of(self, place: int) -> list[int]:
@@ -366,7 +367,7 @@ class _Batch:
 
     def _result(self, place: int) -> tuple[Task, Written]:
         task, ids = self.tasks[place], self._ids_of(place)
-        self.tasks[place] = None
+        self.tasks[place], self.alive[place] = None, 0
         finished = ids[-1] == self.tokenizer.eos_token_id
         return task, Written(ids[:-1] if finished else ids, finished, float(self.nats[place]))
 
@@ -374,7 +375,16 @@ class _Batch:
         """Drop all rows but these."""
         self.tasks = [self.tasks[row] for row in rows.tolist()]
         self.cache.keep(rows)
-        for name in ("n_prompt", "n_text", "nats", "uniform", "text_ids", "logits", "tokens"):
+        for name in (
+            "n_prompt",
+            "n_text",
+            "alive",
+            "nats",
+            "uniform",
+            "text_ids",
+            "logits",
+            "tokens",
+        ):
             setattr(self, name, getattr(self, name)[rows])
         if self.guidance:
             self.guidance.keep(rows)
