@@ -15,6 +15,7 @@ Nothing here loops over rows or keywords while tokens are written, but for the c
 what is in is decided on the text itself, by stems, after a keyword was finished, and now and then.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -33,6 +34,7 @@ _HOLD_END = 5.0
 _CONTINUED_WORD = 6.0
 
 _OPENING = ("\n", "(", "/", "-", '"', "'")  # behind which a word needs no blank
+_LAST_WORD = re.compile(r"\w[\w+#]*\Z")
 _INTERVAL = 28  # tokens that a keyword may take to come in, at most
 _BY = 0.6  # share of the room by which all are to be in
 _PAUSE = 12  # tokens for which a keyword that was written is held back
@@ -66,7 +68,7 @@ class _State:
     lengths: torch.Tensor  # (B, N), 0: no variant
     keyword: torch.Tensor  # (B, N)
     spaced: torch.Tensor  # (B, N)
-    cost: torch.Tensor  # (B, K), tokens that a keyword needs at least
+    cost: torch.Tensor  # (B, K), tokens that a keyword may need
     progress: torch.Tensor  # (B, N), tokens of a variant that the text ends with
     missing: torch.Tensor  # (B, K)
     pause: torch.Tensor  # (B, K), tokens for which it is held back
@@ -172,7 +174,7 @@ class KeywordGuidance:
             lengths = plan.lengths[plan.keyword == index]
             if len(lengths):
                 state.missing[row, index] = True
-                state.cost[row, index] = int(lengths.min())
+                state.cost[row, index] = int(lengths.max())
         state.open[row] = True
 
     def keep(self, rows: torch.Tensor) -> None:
@@ -196,17 +198,16 @@ class KeywordGuidance:
         interval = (left / missing.clamp(min=1)).clamp(max=_INTERVAL)
         bonus = (_FIRST_BONUS + _GROWTH * state.since / interval).clamp(max=_MOST_BONUS)  # (B,)
         begun = state.progress > 0
-        wanted = state.missing & (state.pause == 0)  # (B, K)
-        wanted = wanted.gather(1, state.keyword) & (state.lengths > 0)  # (B, N)
-        may_begin = state.spaced | state.open[:, None]
-        target = wanted & (begun | may_begin)
+        due = state.missing.gather(1, state.keyword) & (state.lengths > 0)  # (B, N)
+        due &= begun | state.spaced | state.open[:, None]
+        held_back = (state.pause > 0).gather(1, state.keyword) & (state.lengths > 0)
+        target = due & ~held_back
         next_ids = state.ids.gather(2, state.progress[:, :, None])[:, :, 0].clamp(min=0)  # (B, N)
         before = scores.gather(1, next_ids)
         bonus = torch.where(begun, _FINISH, bonus[:, None])
         raised = torch.where(target, before + bonus, -torch.inf)
 
-        held_back = (state.pause > 0).gather(1, state.keyword) & (state.lengths > 0) & ~begun
-        lowered = torch.where(held_back, before - _HOLD_BACK, torch.inf)
+        lowered = torch.where(held_back & ~begun, before - _HOLD_BACK, torch.inf)
         scores.scatter_reduce_(1, next_ids, lowered, "amin")
         just_finished = state.finished == 1
         if just_finished.any():
@@ -219,30 +220,31 @@ class KeywordGuidance:
         scores.scatter_reduce_(1, next_ids, raised, "amax")
         if self.certain:
             need = ((state.cost + _SEPARATOR) * state.missing).sum(dim=1) + _RESERVE
-            self._write_now(scores, some & (room <= need), target, begun, next_ids)
+            self._write_now(scores, some & (room <= need), due, next_ids)
 
     def _write_now(
         self,
         scores: torch.Tensor,
         rows: torch.Tensor,
-        target: torch.Tensor,
-        begun: torch.Tensor,
+        due: torch.Tensor,
         next_ids: torch.Tensor,
     ) -> None:
-        """Leave these rows, (B,), nothing but missing keywords with a comma between them."""
+        """Leave these rows, (B,), nothing but missing keywords, commas, and a full stop."""
         rows = rows.nonzero()[:, 0]
         if not len(rows):
             return
-        # What was begun comes first; then what has not just been written.
-        finishing = target[rows] & begun[rows]
-        target = torch.where(finishing.any(dim=1, keepdim=True), finishing, target[rows])
+        # What was begun comes first.
+        finishing = due[rows] & (self.state.progress[rows] > 0)
+        target = torch.where(finishing.any(dim=1, keepdim=True), finishing, due[rows])
         only = torch.full_like(scores[rows], -torch.inf)
         here = next_ids[rows]
         now = torch.where(target, scores[rows].gather(1, here), -torch.inf)
         only.scatter_reduce_(1, here, now, "amax")
         between = (self.state.finished[rows] == 1) | ~target.any(dim=1)
         only[between] = -torch.inf
-        only[between, self.separator] = 0
+        last = self.state.missing[rows].sum(dim=1) == 1
+        only[between & last, self.stop] = 0
+        only[between & ~last, self.comma] = 0
         scores[rows] = only
 
     def observe(self, tokens: torch.Tensor, text_ids: list[list[int]] | Any) -> None:
@@ -274,7 +276,8 @@ class KeywordGuidance:
 
     def _check(self, row: int, ids: list[int]) -> None:
         state, words = self.state, self.words[row]
-        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        # The last word may go on.
+        text = _LAST_WORD.sub("", self.tokenizer.decode(ids, skip_special_tokens=True))
         missing = torch.zeros_like(state.missing[row])
         covered = covered_by_stems(text, words)
         missing[: len(words)] = ~torch.tensor(covered, dtype=torch.bool, device=self.device)

@@ -38,6 +38,8 @@ class _Columns(DynamicLayer):
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write the newest column; returns all that are in use."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
         first, end = self.owner.first, self.owner.end
         self.keys[:, :, end : end + 1] = key_states
         self.values[:, :, end : end + 1] = value_states

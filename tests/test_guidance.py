@@ -148,7 +148,7 @@ def test_words_need_a_blank_but_behind_a_line_break(tiny_tokenizer):
 
 def test_another_form_counts(tiny_tokenizer):
     row = Guided(tiny_tokenizer, ["night shift"])
-    row.write(" You use night shifts in team")
+    row.write(" You use night shifts in team" + " team" * 20)
     assert not row.guidance.state.missing.any()
 
 
