@@ -108,8 +108,9 @@ class KeywordGuidance:
         self.opens = torch.tensor(
             [text[-1:] in "\n(/-\"'" and text != "" for text in texts], **table
         )
-        comma = tokenizer.encode(",", add_special_tokens=False)
-        self.separator = comma[-1]
+        self.comma, self.stop = (
+            tokenizer.encode(mark, add_special_tokens=False)[-1] for mark in (",", ".")
+        )
         self.plans = {tuple(words): self._plan(words) for words in keywords}
         n = max(len(plan.lengths) for plan in self.plans.values())
         longest = max(plan.ids.shape[1] for plan in self.plans.values())
