@@ -203,10 +203,3 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         check_writable(str(tmp_path / "file" / "folder"))
-
-
-def test_a_csv_of_something_else_is_not_appended_to(tmp_path):
-    path = tmp_path / "p.csv"
-    path.write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="exists with other columns"):
-        check_postings_file(path)

@@ -62,7 +62,7 @@ def test_other_files_are_left_alone(tmp_path):
     row = path.read_bytes().split(b"\n", 1)[1]
     header = ",".join(POSTING_COLUMNS).encode()
     files = {
-        b"title,text\nCook,Soup\n": r"exists with other columns \(title,text\).*another output_name",
+        b"title,text\nCook,Soup\n": r"other columns \(title,text\).*another output_name",
         b"title,text": "other columns",
         b"\xff\xfe\x00": "other columns",
         header + b"\n" + b'"x","y"\n' + row: "row 1 is damaged",

@@ -19,7 +19,7 @@ def model(tiny_model, tiny_tokenizer):
     return load_model(tiny_model, tiny_tokenizer, dtype=torch.float32)
 
 
-def writer(model, tokenizer, index=None, **settings) -> Writer:
+def writer(model, tokenizer, index=None, /, **settings) -> Writer:
     about = {"model": "m", "max_length": 60, "num_return_sequences": 2, "batch_size": 2}
     return Writer(model, tokenizer, GenerateConfig(**about | settings), index)
 
@@ -42,7 +42,8 @@ def test_a_prompt_gives_the_same_alone(model, tiny_tokenizer):
     rows = write(model, tiny_tokenizer)
     for number in range(3):
         alone = write(model, tiny_tokenizer, prompts=PROMPTS[number : number + 1])
-        assert alone == rows[2 * number : 2 * number + 2]
+        expected = rows[2 * number : 2 * number + 2]
+        assert [(row.id, row.text) for row in alone] == [(row.id, row.text) for row in expected]
 
 
 def test_ids_are_of_all_that_decides_a_text(model, tiny_tokenizer):
@@ -112,5 +113,5 @@ def test_contact_data_is_cleaned(model, tiny_tokenizer, monkeypatch):
     text = "Write to jane.roe@example.com, call +1 212 555 0100 or see https://example.com/jobs."
     written(monkeypatch, tiny_tokenizer, [text] * 2)
     (group,) = writer(model, tiny_tokenizer).write([(0, "Cook", ["call"])])
-    assert group[0].text == "Write to [email], call [phone] or see [url]."
+    assert group[0].text == "Write to [e-mail], call [phone] or see [link]."
     assert (group[0].covered, group[0].nats_per_token) == (1, 2.0)
