@@ -24,7 +24,7 @@ import torch
 
 from jobgen.metrics import covered_by_stems
 
-# Logits. Set by trials on postings of the training table: EXPERIMENTS.md.
+# Logits. Not tuned yet: EXPERIMENTS.md has what they give.
 _FIRST_BONUS = 1.0
 _GROWTH = 7.0  # of the bonus, over the tokens that a keyword may take to come in
 _MOST_BONUS = 16.0
@@ -234,8 +234,9 @@ class KeywordGuidance:
         rows = rows.nonzero()[:, 0]
         if not len(rows):
             return
-        # What was begun comes first.
-        finishing = due[rows] & (self.state.progress[rows] > 0)
+        # What was begun comes first; of that, what has come farthest.
+        progress = self.state.progress[rows] * due[rows]
+        finishing = (progress > 0) & (progress == progress.amax(dim=1, keepdim=True))
         target = torch.where(finishing.any(dim=1, keepdim=True), finishing, due[rows])
         only = torch.full_like(scores[rows], -torch.inf)
         here = next_ids[rows]
