@@ -219,7 +219,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         Args:
             titles: one per prompt.
             keywords: a list of keywords per title.
-            settings: fields of `GenerateConfig`, such as `temperature` or `num_return_sequences`.
+            settings: fields of `GenerateConfig`, such as `temperature` or `num_return_sequences`;
+                `half_precision` is false unless it is given, for it changes the weights for good.
 
         Returns:
             The columns of `jobgen.postings.Posting`; `num_return_sequences` rows per title, fewer
@@ -230,7 +231,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         from jobgen.postings import POSTING_COLUMNS
         from jobgen.writing import Writer
 
-        settings = settings | {"model": self.config.model}
+        settings = {"half_precision": False} | settings | {"model": self.config.model}
         config, _ = parse_config(settings, GenerateConfig, "NLP_model.generate")
         config = decoding.fit_to_positions(config, self.limit)
         pairs = list(zip(titles, keywords, strict=True))
