@@ -219,27 +219,38 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         Args:
             titles: one per prompt.
             keywords: a list of keywords per title.
-            settings: fields of `GenerateConfig`, such as `temperature` or `num_return_sequences`.
+            settings: fields of `GenerateConfig`, such as `temperature` or `num_return_sequences`;
+                `half_precision` is false unless it is given, for it changes the weights for good.
 
         Returns:
-            Columns title, keywords, text, finished; `num_return_sequences` rows per title.
+            The columns of `jobgen.postings.Posting`; `num_return_sequences` rows per title, fewer
+            where texts were copies.
         """
-        from jobgen.decoding import (
-            fit_to_positions,
-            neutralise_prompts,
-            pick_device,
-            write_postings,
-        )
+        from jobgen import decoding
+        from jobgen.copies import CopyIndex
+        from jobgen.postings import POSTING_COLUMNS
+        from jobgen.writing import Writer
 
-        settings = settings | {"model": self.config.model}
+        settings = {"half_precision": False} | settings | {"model": self.config.model}
         config, _ = parse_config(settings, GenerateConfig, "NLP_model.generate")
-        config = fit_to_positions(config, self.limit)
+        config = decoding.fit_to_positions(config, self.limit)
         pairs = list(zip(titles, keywords, strict=True))
-        prompts, _ = neutralise_prompts(pairs, self.tokenizer)
+        prompts, _ = decoding.neutralise_prompts(pairs, self.tokenizer)
+        index = CopyIndex.load(self.folder)
         if self.trainer is None:
-            self.model.to(pick_device(config.device))
-        batches = write_postings(self.model, self.tokenizer, prompts, config)
-        return pd.DataFrame([posting for batch in batches for posting in batch])
+            decoding.place_model(
+                self.model, decoding.pick_device(config.device), config.half_precision
+            )
+        else:
+            learnt = self.trainer.train_dataset
+            index = CopyIndex.of(learnt.texts, learnt.rows) if learnt else index
+        numbered = []
+        for number, (title, words) in enumerate(prompts):
+            words = decoding.fit_keywords(self.tokenizer, title, words, config)
+            numbered.append((number, title, words))
+        groups = Writer(self.model, self.tokenizer, config, index).write(numbered)
+        rows = [vars(posting) for group in groups for posting in group]
+        return pd.DataFrame(rows, columns=POSTING_COLUMNS)
 
     def save(self, folder: str) -> None:
         """Write a plain Hugging Face model folder: safetensors, tokenizer, generation settings."""

@@ -338,8 +338,9 @@ class GenerateConfig(Config):
         "output_core_name": "output_name",
     }
     ignored = {"length_penalty": "it belongs to beam search, and the texts are sampled"}
+    input_files = ("prompts_file",)
     input_paths = ("model_preload",)
-    ordered = (("min_length", "max_length"),)
+    ordered = (("min_length", "max_length"), ("num_return_sequences", "num_candidates"))
 
     model: str = Field(
         description="trained model folder; with model_preload: the base model its weights belong to"
@@ -366,17 +367,45 @@ class GenerateConfig(Config):
     top_p: float = Field(
         0.95, gt=0, le=1, description="sample from the likeliest that hold this probability; 1: all"
     )
+    min_p: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="leave out what is less likely than this share of the likeliest",
+    )
     repetition_penalty: float = Field(
         1.1, gt=0, description="above 1: tokens already written are less likely"
     )
     no_repeat_ngram_size: OptionalCount = Field(
         None, description="n-grams of this many tokens never occur twice; null: they may"
     )
+    guidance: Literal["off", "soft", "certain"] = Field(
+        "soft",
+        description="missing keywords become likelier as the text grows; certain: all get written",
+    )
     num_return_sequences: int = Field(1, ge=1, description="postings per prompt")
-    batch_size: int = Field(16, ge=1, description="postings written at the same time")
+    num_candidates: OptionalCount = Field(
+        None,
+        ge=1,
+        description="texts per prompt, of which the best are kept; null: as many as are kept",
+    )
+    max_copied_words: OptionalCount = Field(
+        50,
+        description="texts with more words in a row of a training posting are dropped; null: none",
+    )
+    batch_size: OptionalCount = Field(
+        None, ge=1, description="texts written at the same time; null: as the free memory allows"
+    )
+    half_precision: bool = Field(
+        True, description="compute in 16 bits where the hardware does; false: always fp32"
+    )
     seed: int = Field(20220213, ge=0, le=2**32 - 1, description="decides what is sampled")
     prompts: list[Prompt] = Field(
         [], description="what to write: a list of {title, keywords}, or an object of them"
+    )
+    prompts_file: str | None = Field(
+        None,
+        description="more of them: a table with the columns title and keywords (.csv, .jsonl, ...)",
     )
 
     @classmethod

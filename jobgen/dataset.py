@@ -103,6 +103,7 @@ class PostingDataset(Dataset):
         self.n_tokens = [n for n, fit in zip(n_tokens, fits, strict=True) if fit]
         self.titles, self.row_keywords = list(frame["title"]), list(frame["keywords"])
         self.text_ids = encode(tokenizer, [render_completion(text) for text in frame["text"]])
+        self.texts = list(frame["text"])
         self.n_bytes = sum(len(text.encode()) for text in frame["text"])
 
     def __len__(self) -> int:

@@ -57,11 +57,16 @@ def word_hashes(text: str, n: int = SEQUENCE) -> np.ndarray:
     >>> word_hashes("Night shifts", n=8) == word_hashes("night SHIFTS!", n=8)
     array([ True])
     """
+    return np.unique(sequence_hashes(text, n))
+
+
+def sequence_hashes(text: str, n: int = SEQUENCE) -> np.ndarray:
+    """`word_hashes` in the order of the text, those that come again included."""
     words = _WORD.findall(text.lower())
     hashes = np.fromiter(map(_word_hash, words), np.uint64, len(words))
     n = min(n, len(words))
     runs = len(words) - n + 1
-    return np.unique(_mix([np.zeros(runs, np.uint64), *(hashes[k : k + runs] for k in range(n))]))
+    return _mix([np.zeros(runs, np.uint64), *(hashes[k : k + runs] for k in range(n))])
 
 
 def signature(text: str) -> np.ndarray:

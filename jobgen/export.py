@@ -15,6 +15,7 @@ import torch
 from jobgen.checkpoints import sync, write_errors
 from jobgen.cli import is_main_process
 from jobgen.config import TrainConfig
+from jobgen.copies import CopyIndex
 from jobgen.dataset import EVALUATION_KEYWORDS
 from jobgen.frames import write_json, write_whole
 from jobgen.prompts import EOS, render_prompt
@@ -76,6 +77,8 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
         raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(faults)}")
     with write_errors(written, "the trained model"):
         _describe(nlp.config, run, written, figures)
+        learnt = nlp.trainer.train_dataset
+        CopyIndex.of(learnt.texts, learnt.rows).save(written)
         sync(written)
     shutil.rmtree(place, ignore_errors=True)
     os.replace(written, place)

@@ -162,6 +162,28 @@ def read_prepared(path: str) -> pd.DataFrame:
     return frame
 
 
+def read_prompts(path: str) -> list[tuple[str, str | list[str]]]:
+    """Titles and keywords of a table, in its order; keywords may be missing, or one text.
+
+    Raises:
+        InputError: it cannot be read, or a row has no title.
+    """
+    table = read_table(path)
+    if "title" not in table:
+        columns = ", ".join(map(str, table.columns))
+        raise InputError(path, f'no column "title"; its columns are: {columns}')
+    titles = table["title"]
+    keywords = table["keywords"] if "keywords" in table else [""] * len(table)
+    prompts = []
+    for row, (title, words) in enumerate(zip(titles, keywords, strict=True), start=1):
+        if not isinstance(title, str) or not title.strip():
+            raise InputError(path, f"row {row} has no title")
+        if not (isinstance(words, str) or _is_list_of_texts(words)):
+            words = ""
+        prompts.append((title, words))
+    return prompts
+
+
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Write a file beside its place, then move it there: readers never see half of it."""
 

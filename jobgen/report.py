@@ -14,7 +14,6 @@ from rich.text import Text
 from jobgen.cli import is_main_process, process_count
 from jobgen.config import TrainConfig
 from jobgen.dataset import PostingDataset
-from jobgen.metrics import covered_keywords
 from jobgen.postings import Posting
 from jobgen.preparation import Prepared
 
@@ -128,19 +127,29 @@ def _gigabytes(size: float) -> str:
     return f"{size / 2**30:.2f}"  # a card of 12 GB has 12 x 2^30 bytes
 
 
-def print_posting(posting: Posting) -> None:
-    """Show one posting with the keywords that it mentions and those that it does not."""
+def print_title(title: str) -> None:
+    """Announce a posting."""
+    Console().rule(Text(title))
+
+
+def print_figures(posting: Posting) -> None:
+    """Say which keywords a posting mentions and which it does not, and what it has copied."""
     console = Console()
-    console.rule(Text(posting.title))
-    console.print(posting.text, markup=False, highlight=False)
     console.rule()
-    covered = covered_keywords(posting.text, posting.keywords)
-    for found, label in ((True, "mentioned"), (False, "missing")):
-        words = [
-            word for word, is_in in zip(posting.keywords, covered, strict=True) if is_in == found
-        ]
+    mentioned = [word for word in posting.keywords if word not in posting.missing]
+    for words, label in ((mentioned, "mentioned"), (posting.missing, "missing")):
         if words:
             console.print(f"{label}: {', '.join(words)}", markup=False, highlight=False)
+    if posting.copied_words:
+        console.print(
+            f"from training postings: at most {posting.copied_words} words in a row"
+            f" (row {posting.nearest_row})",
+            highlight=False,
+        )
+    console.print(
+        f"gender-coded words: {posting.masculine} masculine, {posting.feminine} feminine",
+        highlight=False,
+    )
     if not posting.finished:
         console.print("cut off at max_length")
 

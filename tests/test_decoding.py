@@ -1,12 +1,27 @@
-"""Generation: batches, left padding, the prompt cut by its tokens, seeds, limits."""
+"""Generation: places that pass from text to text, the cache, seeds, limits, lack of memory."""
+
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from jobgen import decoding
 from jobgen.config import GenerateConfig
-from jobgen.decoding import fit_to_positions, neutralise_prompts, pick_device, write_postings
+from jobgen.decoding import (
+    Task,
+    encode_prompt,
+    fit_keywords,
+    fit_to_positions,
+    neutralise_prompts,
+    pick_device,
+    rows_that_fit,
+    write_texts,
+)
 from jobgen.errors import InputError
+from jobgen.kv_cache import KVCache
 from jobgen.models import load_model
+from jobgen.prompts import render_prompt
+from jobgen.sampling import forbid_repeated_ngrams, penalise_repetition, pick
 
 PROMPTS = [("Engineer", ["Python", "SQL"]), ("Cook", []), ("Engineer in a large team", ["Linux"])]
 
@@ -17,16 +32,77 @@ def model(tiny_model, tiny_tokenizer):
     return load_model(tiny_model, tiny_tokenizer, dtype=torch.float32)
 
 
-def write(model, tokenizer, prompts=PROMPTS, **settings):
-    config = GenerateConfig(model="m", **({"max_length": 60} | settings))
-    return [row for batch in write_postings(model, tokenizer, prompts, config) for row in batch]
+def settings_of(**settings) -> GenerateConfig:
+    return GenerateConfig(model="m", **({"max_length": 60, "guidance": "off"} | settings))
 
 
-def test_rows_come_in_the_order_of_the_prompts(model, tiny_tokenizer):
-    rows = write(model, tiny_tokenizer, num_return_sequences=2, batch_size=4)
-    assert [row.title for row in rows] == [title for title, _ in PROMPTS for _ in range(2)]
-    assert [row.keywords for row in rows[::2]] == [keywords for _, keywords in PROMPTS]
-    assert rows[0].text != rows[1].text
+def write(model, tokenizer, prompts=PROMPTS, copies=1, **settings) -> dict:
+    """What was written, by prompt and candidate, in their order."""
+    config = settings_of(**settings)
+    tasks = [
+        Task(number, n, encode_prompt(tokenizer, *prompt, config), prompt[1])
+        for number, prompt in enumerate(prompts)
+        for n in range(copies)
+    ]
+    found = list(write_texts(model, tokenizer, tasks, config))
+    assert len(found) == len(tasks)
+    return {(task.prompt, task.candidate): text for task, text in sorted(found)}
+
+
+def test_each_text_is_the_one_it_would_be_alone(model, tiny_tokenizer, monkeypatch):
+    """However many are beside it, in whose place it begins, and however the columns move."""
+    bias = torch.zeros(model.lm_head.weight.shape[0])
+    bias[tiny_tokenizer.eos_token_id] = 2.5  # so that they end here and there
+    head = model.lm_head.forward
+    monkeypatch.setattr(model.lm_head, "forward", lambda states: head(states) + bias)
+    alone = write(model, tiny_tokenizer, copies=6, batch_size=1)
+    for rows in (2, 5, 18):
+        together = write(model, tiny_tokenizer, copies=6, batch_size=rows)
+        assert [text.ids for text in together.values()] == [text.ids for text in alone.values()]
+        for text, same in zip(together.values(), alone.values(), strict=True):
+            assert text.nats == pytest.approx(same.nats, rel=1e-4)
+    assert len({tuple(text.ids) for text in alone.values()}) == 18
+    assert len({len(text.ids) for text in alone.values()}) > 6
+
+
+def test_the_likeliest_text_is_that_of_transformers(model, tiny_tokenizer):
+    """GPT-2's learnt positions, and the local attention of GPT-Neo, see the same columns."""
+    from transformers import GPTNeoConfig, GPTNeoForCausalLM
+
+    neo = GPTNeoConfig(
+        vocab_size=len(tiny_tokenizer),
+        **{"hidden_size": 16, "num_layers": 2, "num_heads": 2, "window_size": 8},
+        **{"attention_types": [[["global", "local"], 1]], "max_position_embeddings": 128},
+    )
+    torch.manual_seed(3)
+    for one in (model, GPTNeoForCausalLM(neo).eval()):
+        rest = {"do_sample": False, "repetition_penalty": 1.0, "min_length": 128}
+        ours = write(one, tiny_tokenizer, copies=2, batch_size=4, max_length=128, **rest)
+        for number, prompt in enumerate(PROMPTS):
+            ids = tiny_tokenizer(render_prompt(*prompt), add_special_tokens=False)["input_ids"]
+            special = decoding.special_tokens(tiny_tokenizer)
+            never = sorted(set(tiny_tokenizer.convert_tokens_to_ids(special)))
+            theirs = one.generate(
+                torch.tensor([ids]),
+                attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+                do_sample=False,
+                max_length=128,
+                suppress_tokens=never,
+                pad_token_id=tiny_tokenizer.pad_token_id,
+            )[0, len(ids) :].tolist()
+            assert ours[number, 0].ids == ours[number, 1].ids == theirs
+
+
+def test_the_likelihood_is_the_models_own(model, tiny_tokenizer):
+    """Guidance, penalties and filters decide what is drawn, not how likely the model finds it."""
+    config = {"guidance": "certain", "temperature": 0.5, "top_k": 20}
+    (text,) = write(model, tiny_tokenizer, PROMPTS[:1], **config).values()
+    prompt = encode_prompt(tiny_tokenizer, *PROMPTS[0], settings_of())
+    drawn = text.ids + [tiny_tokenizer.eos_token_id] * text.finished
+    with torch.no_grad():
+        logits = model(torch.tensor([prompt + drawn])).logits[0, len(prompt) - 1 : -1]
+    nats = torch.nn.functional.cross_entropy(logits, torch.tensor(drawn), reduction="sum")
+    assert text.nats == pytest.approx(float(nats), rel=1e-4)
 
 
 def test_the_same_seed_writes_the_same(model, tiny_tokenizer):
@@ -36,95 +112,143 @@ def test_the_same_seed_writes_the_same(model, tiny_tokenizer):
     assert write(model, tiny_tokenizer, seed=2) != first
 
 
-def test_left_padding_does_not_change_the_text(model, tiny_tokenizer):
-    settings = {"do_sample": False, "min_length": 60, "repetition_penalty": 1.0}
-    together = write(model, tiny_tokenizer, **settings)
-    longest = "Engineer in a large team"
-    for row, prompt in zip(together, PROMPTS, strict=True):
-        alone = write(model, tiny_tokenizer, [prompt], **settings)[0]
-        assert alone.text.startswith(row.text) if row.title != longest else alone == row
-        assert row.text
-
-
-def test_a_title_repeated_in_the_text_loses_nothing(model, tiny_tokenizer, monkeypatch):
-    """The original cut the prompt off by splitting at the title."""
-    written = tiny_tokenizer("Cook soup. A Cook!<|EOS|>", add_special_tokens=False)["input_ids"]
-
-    def generate(input_ids, **_):
-        rows = torch.tensor([written] * len(input_ids))
-        return torch.cat([input_ids, rows], dim=1)
-
-    monkeypatch.setattr(model, "generate", generate)
-    rows = write(model, tiny_tokenizer, [("Cook", ["soup"])])
-    assert rows[0].text == "Cook soup. A Cook!"
-    assert rows[0].finished
-
-
 def test_each_row_has_its_own_limits(model, tiny_tokenizer, monkeypatch):
-    """Padding of batch mates is not counted, and the end token waits for min_length."""
-    from jobgen.dataset import encode
-    from jobgen.prompts import render_prompt
-
-    written = []
-    generate = model.generate
-
-    def recorded(input_ids, **settings):
-        output = generate(input_ids=input_ids, **settings)
-        written.append(output[:, input_ids.shape[1] :])
-        return output
-
-    monkeypatch.setattr(model, "generate", recorded)
-    # Only the end token is left at once, or it never comes.
-    always = {"repetition_penalty": 1.0, "temperature": 0.01, "top_k": 1}
-    with torch.no_grad():
-        bias = torch.zeros(len(tiny_tokenizer))
-        bias[tiny_tokenizer.eos_token_id] = 1e4
+    """The end token waits for min_length, and max_length ends a text: prompt included."""
+    bias = torch.zeros(model.lm_head.weight.shape[0])
+    bias[tiny_tokenizer.eos_token_id] = 1e4
     head = model.lm_head.forward
     monkeypatch.setattr(model.lm_head, "forward", lambda states: head(states) + bias)
-    rows = write(model, tiny_tokenizer, min_length=50, max_length=100, **always)
-    lengths = [len(encode(tiny_tokenizer, [render_prompt(*prompt)])[0]) for prompt in PROMPTS]
+    lengths = [len(encode_prompt(tiny_tokenizer, *prompt, settings_of())) for prompt in PROMPTS]
     assert len(set(lengths)) == 3
-    ends = (written[0] == tiny_tokenizer.eos_token_id).int().argmax(dim=1).tolist()
-    assert [length + end for length, end in zip(lengths, ends, strict=True)] == [50, 50, 50]
-    assert all(row.finished for row in rows)
+    texts = write(model, tiny_tokenizer, min_length=50, max_length=100).values()
+    assert [n + len(text.ids) for n, text in zip(lengths, texts, strict=True)] == [50, 50, 50]
+    assert all(text.finished for text in texts)
     bias.neg_()
-    rows = write(model, tiny_tokenizer, max_length=70, **always)
-    pads = (written[1] != tiny_tokenizer.pad_token_id).sum(dim=1).tolist()
-    assert [length + n for length, n in zip(lengths, pads, strict=True)] == [70, 70, 70]
-    assert not any(row.finished for row in rows)
+    texts = write(model, tiny_tokenizer, max_length=70).values()
+    assert [n + len(text.ids) for n, text in zip(lengths, texts, strict=True)] == [70, 70, 70]
+    assert not any(text.finished for text in texts)
 
 
 def test_a_batch_that_fills_all_positions(model, tiny_tokenizer):
-    rows = write(model, tiny_tokenizer, max_length=128, num_return_sequences=3)
-    assert len(rows) == 9
+    texts = write(model, tiny_tokenizer, copies=3, max_length=128, min_length=128)
+    assert len(texts) == 9
+    assert not any(text.finished for text in texts.values())
 
 
-def test_special_tokens_are_never_written(model, tiny_tokenizer, monkeypatch):
-    decode = tiny_tokenizer.decode
-    monkeypatch.setattr(tiny_tokenizer, "decode", lambda ids, **_: decode(ids))
-    rows = write(model, tiny_tokenizer, temperature=5.0, num_return_sequences=8, max_length=100)
-    assert not any("<|" in row.text for row in rows)
+def test_special_tokens_are_never_written(model, tiny_tokenizer):
+    texts = write(model, tiny_tokenizer, copies=8, temperature=5.0, max_length=100, top_p=1.0)
+    special = set(tiny_tokenizer.all_special_ids) | {0}
+    assert not any(special & set(text.ids) for text in texts.values())
 
 
-def test_penalties_do_not_work_against_the_keywords(model, tiny_tokenizer):
-    """A keyword of many tokens can be written, though the prompt holds the same n-gram."""
-    from transformers import NoRepeatNGramLogitsProcessor
+def test_lack_of_memory_loses_no_text(model, tiny_tokenizer, monkeypatch, capsys):
+    expected = write(model, tiny_tokenizer, copies=4, batch_size=2)
+    read, calls = decoding._Batch.read, []
 
-    from jobgen.decoding import _TextOnly
+    def short_of_memory(batch):
+        calls.append(len(batch.tasks))
+        if len(batch.tasks) > 3 and len(calls) > 10:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
+        read(batch)
 
-    prompt, text = [5, 6, 7, 8], [9, 5, 6, 7]
-    processor = _TextOnly(NoRepeatNGramLogitsProcessor(4), len(prompt))
-    scores = processor(torch.tensor([prompt + text]), torch.zeros(1, 20))
-    assert scores[0, 8] == 0
-    again = processor(torch.tensor([prompt + text + [8, 5, 6, 7]]), torch.zeros(1, 20))
-    assert again[0, 8] == -torch.inf
+    monkeypatch.setattr(decoding._Batch, "read", short_of_memory)
+    assert write(model, tiny_tokenizer, copies=4, batch_size=12).keys() == expected.keys()
+    again = write(model, tiny_tokenizer, copies=4, batch_size=12)
+    assert [text.ids for text in again.values()] == [text.ids for text in expected.values()]
+    said = capsys.readouterr().out
+    assert "out of memory; going on with batches of 6" in said
+    assert "batches of 3" in said
+    monkeypatch.setattr(decoding._Batch, "read", lambda _: torch.zeros(1)[5])
+    with pytest.raises(IndexError):
+        write(model, tiny_tokenizer)
 
 
-def test_a_prompt_without_room_is_named_before_anything_is_written(model, tiny_tokenizer):
-    prompts = [("Cook", []), ("Engineer " * 40, [])]
-    config = GenerateConfig(model="m", max_length=50)
+def test_the_cache_keeps_what_moves(tiny_tokenizer, model):
+    cache = KVCache(1, rows=1, longest=40)
+    cache.end = 1
+    layer = cache.layers[0]
+    for column in range(1, 300):
+        cache.first = max(0, cache.end - 30)
+        new = torch.full((1, 1, 1, 2), float(column))
+        keys, _ = layer.update(new, new)
+        assert keys.shape[2] == cache.end - cache.first + 1
+        assert keys[0, 0, -1, 0] == column
+        if column > 40:
+            assert keys[0, 0, :, 0].tolist() == list(range(column - 30, column + 1))
+        cache.advance()
+        assert cache.end < cache.capacity
+
+
+def test_rows_are_as_many_as_the_memory_holds(model, monkeypatch):
+    def rows(free: float) -> int:
+        memory = SimpleNamespace(available=free)
+        monkeypatch.setattr(decoding.psutil, "virtual_memory", lambda: memory)
+        return rows_that_fit(model, 128)
+
+    assert rows(2e6) < rows(4e6) <= 64
+    assert rows(1) == 1
+
+
+def drawn(scores, uniform, **settings) -> list[int]:
+    config = GenerateConfig(model="m", **{"temperature": 1.0, "top_p": 1.0} | settings)
+    scores = torch.tensor(scores).log().expand(len(uniform), -1)
+    return pick(scores, torch.tensor(uniform), config).tolist()
+
+
+def test_random_numbers_decide_what_is_drawn():
+    shares = [0.1, 0.5, 0.0, 0.4]
+    assert drawn(shares, [0.0, 0.09, 0.11, 0.59, 0.61, 0.9999999]) == [0, 0, 1, 1, 3, 3]
+    # From the likeliest on, where they are sorted.
+    assert drawn(shares, [0.0, 0.54, 0.56, 0.9999], top_k=2) == [1, 1, 3, 3]
+    assert drawn(shares, [0.54, 0.56, 0.9999], top_p=0.85) == [1, 3, 3]
+    assert drawn(shares, [0.99], top_p=0.45) == [1]
+    assert drawn(shares, [0.99, 0.0], min_p=0.7) == [3, 1]
+    assert drawn(shares, [0.99], min_p=0.7, top_p=0.9) == [3]
+    assert drawn(shares, [0.99], do_sample=False) == [1]
+    assert drawn([0.2, 0.2, 0.6], [0.35], temperature=0.01) == [2]
+
+
+def test_top_p_of_a_flat_distribution_needs_more_than_the_likeliest():
+    scores = torch.zeros(2, 1000)
+    scores[0, :10] = 20.0
+    config = GenerateConfig(model="m", top_p=0.9, temperature=1.0)
+    picked = pick(scores, torch.tensor([0.999, 0.999]), config)
+    assert picked[0] < 10
+    many = [int(pick(scores[1:], torch.tensor([u / 500]), config)[0]) for u in range(500)]
+    assert len(set(many)) > 400
+
+
+def test_filters_are_those_of_transformers():
+    from transformers import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
+
+    torch.manual_seed(0)
+    ids, scores = torch.randint(0, 6, (4, 30)), torch.randn(4, 20)
+    ours = scores.clone()
+    penalise_repetition(ours, ids, 1.3)
+    assert torch.equal(ours, RepetitionPenaltyLogitsProcessor(1.3)(ids, scores.clone()))
+    for n in (1, 2, 3):
+        ours = scores.clone()
+        forbid_repeated_ngrams(ours, ids, n)
+        assert torch.equal(ours, NoRepeatNGramLogitsProcessor(n)(ids, scores.clone()))
+
+
+def test_a_prompt_without_room_is_named(tiny_tokenizer):
+    config = settings_of(max_length=50)
     with pytest.raises(InputError, match='prompt "Engineer .* take .* tokens; max_length is 50'):
-        next(write_postings(model, tiny_tokenizer, prompts, config))
+        encode_prompt(tiny_tokenizer, "Engineer " * 40, [], config)
+    with pytest.raises(InputError, match='prompt "Engineer '):
+        fit_keywords(tiny_tokenizer, "Engineer " * 40, ["Python"], config)
+
+
+def test_keywords_that_do_not_fit_are_named(tiny_tokenizer, capsys):
+    words = [f"skill {n}" for n in range(200)]
+    kept = fit_keywords(tiny_tokenizer, "Cook", words, settings_of(max_length=100))
+    assert 2 < len(kept) < 30
+    assert kept == words[: len(kept)]
+    said = capsys.readouterr().out
+    assert f'prompt "Cook": no room for {200 - len(kept)} keywords: skill {len(kept)}, ' in said
+    assert said.endswith("skill 199\n")
+    assert fit_keywords(tiny_tokenizer, "Cook", words[:2], settings_of()) == words[:2]
 
 
 def test_max_length_beyond_the_positions(capsys):

@@ -1,6 +1,5 @@
 """Tables are read safely, whatever is in them; rows are appended whole."""
 
-import csv
 import pickle
 import subprocess
 
@@ -18,7 +17,6 @@ from jobgen.frames import (
     rename_columns,
     write_whole,
 )
-from jobgen.postings import POSTING_COLUMNS, Posting, append_postings, check_postings_file
 
 TABLE = pd.DataFrame({"title": ["Cook", "Nurse"], "text": ["Cook soup,\nplease", 'Say "ah" ü']})
 
@@ -205,25 +203,3 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         check_writable(str(tmp_path / "file" / "folder"))
-
-
-def test_rows_are_appended_whole(tmp_path):
-    path = tmp_path / "p.csv"
-    text = 'We need Python,\nand "C++".\rNow'
-    append_postings(path, [Posting("Dev", ["python", "C", "C++"], text, True)], 7, "m")
-    append_postings(path, [Posting("Cook", [], "Soup", False)], 8, "m")
-    check_postings_file(path)
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    assert rows == [
-        POSTING_COLUMNS,
-        ["Dev", "python, C, C++", text, "7", "m", "True", "2", "C"],
-        ["Cook", "", "Soup", "8", "m", "False", "0", ""],
-    ]
-
-
-def test_a_csv_of_something_else_is_not_appended_to(tmp_path):
-    path = tmp_path / "p.csv"
-    path.write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="exists with other columns"):
-        check_postings_file(path)

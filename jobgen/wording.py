@@ -1,0 +1,34 @@
+"""Words that make postings sound as if men, or women, were meant.
+
+The lists of Gaucher, Friesen and Kay (2011), "Evidence That Gendered Wording in Job Advertisements
+Exists and Sustains Gender Inequality", appendix A. Counted and shown, never changed.
+"""
+
+import re
+
+_MASCULINE = """active* adventurous* aggress* ambitio* analy* assert* athlet* autonom* boast*
+challeng* compet* confident* courag* decide* decision* decisive* determin* domina* force* greedy
+headstrong hierarch* hostil* impulsive* independen* individual* intellect* lead* logic* masculine*
+objective* opinion* outspoken* persist* principle* reckless* self-confiden* self-relian*
+self-sufficien* stubborn* superior*"""
+_FEMININE = """affectionate* cheer* child* commit* communal* compassion* connect* considerate*
+cooperat* depend* emotiona* empath* feminine* flatterable* gentle* honest* interdependen*
+interpersonal* kind kinship* loyal* modesty* nag* nurtur* pleasant* polite* quiet* respon* sensitiv*
+submissive* support* sympath* tender* together* trust* understand* warm* whin* yield*"""
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    parts = "|".join(word.replace("*", r"\w*") for word in words.split())
+    return re.compile(rf"(?<![\w-])(?:{parts})(?!\w)", re.IGNORECASE)
+
+
+_MASCULINE_WORDS, _FEMININE_WORDS = _pattern(_MASCULINE), _pattern(_FEMININE)
+
+
+def gender_coded(text: str) -> tuple[int, int]:
+    """How many masculine-coded and how many feminine-coded words a text has.
+
+    >>> gender_coded("You lead analyses and support our team. A leaderboard helps.")
+    (3, 1)
+    """
+    return len(_MASCULINE_WORDS.findall(text)), len(_FEMININE_WORDS.findall(text))

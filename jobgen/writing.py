@@ -1,0 +1,146 @@
+"""Titles and keywords -> the best of several texts each, cleaned and searched for copies."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from jobgen.cleaning import remove_control_characters
+from jobgen.config import GenerateConfig
+from jobgen.copies import CopyIndex
+from jobgen.decoding import Task, Written, encode_prompt, rows_that_fit, write_texts
+from jobgen.metrics import missing_keywords, repetition
+from jobgen.personal_data import neutralise_emails, neutralise_links, neutralise_phones
+from jobgen.postings import Posting
+from jobgen.wording import gender_coded
+
+# Fields that change no text: where it goes, how many there are, what it is computed with.
+_IRRELEVANT = {"cache_dir", "device", "output_dir", "output_name", "batch_size", "prompts"}
+_IRRELEVANT |= {"half_precision", "prompts_file", "beyond_positions"}
+# Prompts are written in groups of so many times the texts of a batch: larger ones keep the batch
+# full for longer, smaller ones lose less in an interruption.
+_GROUP = 4
+
+
+class Writer:
+    """Writes postings.
+
+    Args:
+        model: fine-tuned causal LM, where it is to run.
+        tokenizer: its tokenizer, with the special tokens.
+        config: lengths, sampling, guidance, ranking.
+        index: of the texts that it learnt from; None: copies cannot be found.
+
+    Attributes:
+        copies: texts that were left out since they were copied.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, config: GenerateConfig, index: CopyIndex | None):
+        self.model, self.tokenizer, self.config, self.index = model, tokenizer, config, index
+        self.candidates = config.num_candidates or config.num_return_sequences
+        self.copies = 0
+
+    def ids_of(self, prompt: int, title: str, keywords: list[str]) -> list[str]:
+        """The ids of the texts of a prompt.
+
+        Args:
+            prompt: its number, from 0, which decides what is drawn.
+            title: of the prompt.
+            keywords: of the prompt.
+        """
+        settings = self.config.model_dump(exclude=_IRRELEVANT, mode="json")
+        decides = json.dumps([settings, prompt, title, keywords], sort_keys=True)
+        digest = hashlib.sha256(decides.encode()).hexdigest()[:16]
+        return [f"{digest}-{n}" for n in range(1, self.config.num_return_sequences + 1)]
+
+    def write(
+        self,
+        prompts: Sequence[tuple[int, str, list[str]]],
+        follow: Callable[[int], Any] = lambda token: None,
+        progress: Callable[[int], Any] = lambda texts: None,
+    ) -> Iterator[list[Posting]]:
+        """Write `num_return_sequences` postings for each prompt.
+
+        Args:
+            prompts: number, title and keywords of each, from `neutralise_prompts`.
+            follow: is given each token of the first text.
+            progress: is told how many texts have ended, each time.
+
+        Yields:
+            The postings of a group of prompts, in the order of the prompts.
+
+        Raises:
+            InputError: a prompt leaves no room for a text.
+        """
+        rows = self.config.batch_size or rows_that_fit(self.model, self.config.max_length)
+        size = max(1, _GROUP * rows // self.candidates)
+        for start in range(0, len(prompts), size):
+            group, tasks = prompts[start : start + size], []
+            for prompt, title, keywords in group:
+                ids = encode_prompt(self.tokenizer, title, keywords, self.config)
+                tasks += [Task(prompt, n, ids, keywords) for n in range(self.candidates)]
+            texts: dict[int, list[tuple[int, Written]]] = {prompt: [] for prompt, *_ in group}
+            written = write_texts(self.model, self.tokenizer, tasks, self.config, follow)
+            for task, text in written:
+                texts[task.prompt].append((task.candidate, text))
+                progress(1)
+            yield [
+                posting
+                for prompt, title, keywords in group
+                for posting in self._best(prompt, title, keywords, sorted(texts[prompt]))
+            ]
+
+    def _best(
+        self, prompt: int, title: str, keywords: list[str], texts: list[tuple[int, Written]]
+    ) -> list[Posting]:
+        ids = self.ids_of(prompt, title, keywords)
+        found = [self._posting(title, keywords, written) for _, written in texts]
+        kept = [posting for posting in found if not self._is_copy(posting)]
+        self.copies += len(found) - len(kept)
+        best = sorted(kept, key=rank)
+        return [
+            Posting(**{**vars(posting), "id": name})
+            for posting, name in zip(best, ids, strict=False)
+        ]
+
+    def _is_copy(self, posting: Posting) -> bool:
+        most = self.config.max_copied_words
+        return most is not None and (posting.copied_words or 0) > most
+
+    def _posting(self, title: str, keywords: list[str], written: Written) -> Posting:
+        text = self.tokenizer.decode(written.ids, skip_special_tokens=True)
+        text = remove_control_characters(text).strip()
+        for rule in (neutralise_emails, neutralise_links, neutralise_phones):
+            text, _ = rule(text)
+        missing = missing_keywords(text, keywords)
+        copied = self.index.check(text) if self.index else None
+        masculine, feminine = gender_coded(text)
+        return Posting(
+            id="",
+            title=title,
+            keywords=keywords,
+            text=text,
+            seed=self.config.seed,
+            model=self.config.model_preload or self.config.model,
+            finished=written.finished,
+            covered=len(keywords) - len(missing),
+            missing=missing,
+            nats_per_token=written.nats / (len(written.ids) + written.finished),
+            repetition=repetition(text),
+            copied_words=copied.longest if copied else None,
+            copied_share=copied.share if copied else None,
+            nearest_row=copied.nearest if copied else None,
+            masculine=masculine,
+            feminine=feminine,
+        )
+
+
+def rank(posting: Posting) -> tuple[float, ...]:
+    """What the best candidate has least of; the likelihood to a tenth, so that the rest counts."""
+    return (
+        len(posting.missing),
+        round(posting.nats_per_token, 1),
+        not posting.finished,
+        posting.repetition,
+        posting.copied_share or 0.0,
+    )
