@@ -1,6 +1,7 @@
 r"""Titles and keywords -> postings, in a CSV or on the terminal.
 
   python cli_generate_text.py -cfg generate_configs/offline_default.json
+  deepspeed --num_gpus 2 cli_generate_text.py -cfg generate_configs/gpt2-large.json
   python cli_generate_text.py -cfg generate_configs/offline_default.json \
       --title "Data Engineer" --keywords "Python,Spark,remote work"
 """
@@ -9,11 +10,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from jobgen.cli import parse_arguments, read_config, run, say
+from jobgen.cli import is_main_process, parse_arguments, read_config, run, say
 from jobgen.config import GenerateConfig, Prompt
 from jobgen.errors import InputError
 from jobgen.frames import check_writable, read_prompts
-from jobgen.postings import append_postings, open_postings
+from jobgen.postings import open_postings
 
 
 def main() -> None:
@@ -22,6 +23,10 @@ def main() -> None:
     config = read_config(arguments, GenerateConfig)
     if arguments.keywords and arguments.title is None:
         raise InputError("--keywords", "belongs to --title, which is not given")
+    if arguments.title is not None:
+        if not is_main_process():
+            return
+        config = config.model_copy(update={"num_return_sequences": 1})
     prompts = [_prompt(arguments)] if arguments.title is not None else _prompts(config)
     csv_path = Path(config.output_dir) / f"{config.output_name}.csv"
     there: set[str] = set()
@@ -32,52 +37,23 @@ def main() -> None:
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen import decoding
     from jobgen.copies import CopyIndex
-    from jobgen.writing import Writer
+    from jobgen.writing import Writer, append_missing, number_prompts
     from utils import NLP_model
 
     device = decoding.pick_device(config.device)
     nlp = NLP_model.load(config.model, config.model_preload, config.cache_dir)
     config = decoding.fit_to_positions(config, nlp.limit)
     pairs = [(prompt.title, prompt.keyword_list()) for prompt in prompts]
-    pairs, neutralised = decoding.neutralise_prompts(pairs, nlp.tokenizer)
-    if neutralised:
-        say(f"note: {neutralised} special-token strings in the prompts were neutralised")
-    numbered = [
-        (number, title, decoding.fit_keywords(nlp.tokenizer, title, keywords, config))
-        for number, (title, keywords) in enumerate(pairs)
-    ]
+    numbered = number_prompts(pairs, nlp.tokenizer, config)
     index = CopyIndex.load(nlp.folder)
     if index is None:
         say(f"note: {config.model} has no index of its training texts; copies cannot be found")
     decoding.place_model(nlp.model, device, config.half_precision)
-    if arguments.title is not None:
-        config = config.model_copy(update={"num_return_sequences": 1})
-        _show(Writer(nlp.model, nlp.tokenizer, config, index), numbered)
-        return
     writer = Writer(nlp.model, nlp.tokenizer, config, index)
-    _append(writer, numbered, csv_path, there)
-
-
-def _append(writer: Any, prompts: list[tuple], csv_path: Path, there: set[str]) -> None:
-    """Write what the CSV does not have yet."""
-    from tqdm import tqdm
-
-    missing = [prompt for prompt in prompts if not there.issuperset(writer.ids_of(*prompt))]
-    done, written = len(prompts) - len(missing), 0
-    if done:
-        say(f"{done} of {len(prompts)} prompts are in {csv_path} already")
-    total = len(missing) * writer.candidates
-    try:
-        with tqdm(total=total, desc="writing", unit=" texts", disable=not total) as progress:
-            for postings in writer.write(missing, progress=progress.update):
-                written += append_postings(csv_path, postings)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"{written} postings were written. The same command goes on from there."
-        ) from None
-    if writer.copies:
-        say(f"{writer.copies} texts were left out: copies of training postings")
-    say(f"{written} postings appended to {csv_path}")
+    if arguments.title is not None:
+        _show(writer, numbered)
+    else:
+        append_missing(writer, numbered, csv_path, there)
 
 
 def _show(writer: Any, prompts: list[tuple]) -> None:
@@ -91,7 +67,7 @@ def _show(writer: Any, prompts: list[tuple]) -> None:
     streamer = TextStreamer(writer.tokenizer, skip_special_tokens=True)
     streams = writer.candidates == 1
     follow = {"follow": lambda token: streamer.put(torch.tensor([token]))} if streams else {}
-    postings = [posting for group in writer.write(prompts, **follow) for posting in group]
+    (postings,) = writer.write([prompts], **follow)
     if streams:
         streamer.end()
     if not postings:
@@ -104,6 +80,7 @@ def _show(writer: Any, prompts: list[tuple]) -> None:
 def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="write for this title, to the terminal, into no file")
     parser.add_argument("--keywords", default="", help="comma-separated, for --title")
+    parser.add_argument("--local_rank", type=int, help="given by the launcher")
 
 
 def _prompts(config: GenerateConfig) -> list[Prompt]:

@@ -30,7 +30,7 @@ def main() -> None:
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import export, report, run_folder, training
+    from jobgen import export, processes, report, run_folder, training
     from utils import NLP_model
 
     nlp = NLP_model(config)
@@ -63,7 +63,7 @@ def main() -> None:
     if figures:
         say(f"held out: {figures['eval_nats_per_byte']:.4f} nats a byte")
     say(f"model: {run_dir / 'trained_model'}")
-    training.leave_process_group()
+    processes.leave_process_group()
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:

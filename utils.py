@@ -229,13 +229,13 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         from jobgen import decoding
         from jobgen.copies import CopyIndex
         from jobgen.postings import POSTING_COLUMNS
-        from jobgen.writing import Writer
+        from jobgen.writing import Writer, number_prompts
 
         settings = {"half_precision": False} | settings | {"model": self.config.model}
         config, _ = parse_config(settings, GenerateConfig, "NLP_model.generate")
         config = decoding.fit_to_positions(config, self.limit)
         pairs = list(zip(titles, keywords, strict=True))
-        prompts, _ = decoding.neutralise_prompts(pairs, self.tokenizer)
+        prompts = number_prompts(pairs, self.tokenizer, config)
         index = CopyIndex.load(self.folder)
         if self.trainer is None:
             decoding.place_model(
@@ -244,11 +244,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         else:
             learnt = self.trainer.train_dataset
             index = CopyIndex.of(learnt.texts, learnt.rows) if learnt else index
-        numbered = []
-        for number, (title, words) in enumerate(prompts):
-            words = decoding.fit_keywords(self.tokenizer, title, words, config)
-            numbered.append((number, title, words))
-        groups = Writer(self.model, self.tokenizer, config, index).write(numbered)
+        writer = Writer(self.model, self.tokenizer, config, index)
+        groups = writer.write(writer.groups(prompts))
         rows = [vars(posting) for group in groups for posting in group]
         return pd.DataFrame(rows, columns=POSTING_COLUMNS)
 

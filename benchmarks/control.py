@@ -88,6 +88,7 @@ def load(arguments: argparse.Namespace) -> tuple:
     from jobgen.config_file import load_config
     from jobgen.copies import CopyIndex
     from jobgen.frames import read_prepared
+    from jobgen.writing import number_prompts
     from utils import NLP_model
 
     samples, _ = load_config(ROOT / "generate_configs/offline_default.json", GenerateConfig)
@@ -102,8 +103,8 @@ def load(arguments: argparse.Namespace) -> tuple:
     ]
     nlp = NLP_model.load(str(arguments.model))
     decoding.place_model(nlp.model, decoding.pick_device("auto"), True)
-    safe, _ = decoding.neutralise_prompts(prompts, nlp.tokenizer)
-    numbered = [(number, *prompt) for number, prompt in enumerate(safe)]
+    config = GenerateConfig(model="m", max_length=arguments.max_length)
+    numbered = number_prompts(prompts, nlp.tokenizer, config)
     return nlp, numbered, CopyIndex.load(arguments.model)
 
 
@@ -116,7 +117,7 @@ def measure(nlp, prompts: list[tuple], index, settings: dict, max_length: int) -
     config = GenerateConfig(model="m", max_length=max_length, seed=SEED, **settings)
     writer = Writer(nlp.model, nlp.tokenizer, config, index)
     began = time.monotonic()
-    postings = [posting for group in writer.write(prompts) for posting in group]
+    postings = [posting for group in writer.write(writer.groups(prompts)) for posting in group]
     seconds = time.monotonic() - began
     tokens = [len(nlp.tokenizer.encode(posting.text)) + posting.finished for posting in postings]
     nats = sum(n * posting.nats_per_token for n, posting in zip(tokens, postings, strict=True))

@@ -60,7 +60,12 @@ def read_config(arguments: argparse.Namespace, model: type[Model], **options) ->
 
 def is_main_process() -> bool:
     """Whether this is the only process, or the first of those that the launcher started."""
-    return os.environ.get("RANK", "0") == "0"
+    return process_rank() == 0
+
+
+def process_rank() -> int:
+    """The number of this process among those that the launcher started, from 0."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def process_count() -> int:

@@ -1,5 +1,6 @@
 """Prompts -> texts: one batch whose places are taken by the next text as soon as one has ended."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -10,7 +11,7 @@ import psutil
 import torch
 from transformers import DynamicCache
 
-from jobgen.cli import say
+from jobgen.cli import process_count, say
 from jobgen.config import GenerateConfig
 from jobgen.dataset import encode
 from jobgen.errors import InputError
@@ -27,9 +28,10 @@ _SMALLER = 0.7  # a batch that has shrunk to this share of its rows is made smal
 
 
 def pick_device(wanted: str) -> str:
-    """Resolve "auto", and check that a GPU that was asked for is there."""
+    """Resolve "auto", a GPU for each process; check that a GPU that was asked for is there."""
     if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        own = f":{os.environ['LOCAL_RANK']}" if process_count() > 1 else ""
+        return f"cuda{own}" if torch.cuda.is_available() else "cpu"
     device = torch.device(wanted)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError("device", f'"{wanted}": this machine has no such GPU; use "auto"')
@@ -210,7 +212,7 @@ def rows_that_fit(model: Any, longest: int) -> int:
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]
     else:
-        free = psutil.virtual_memory().available
+        free = psutil.virtual_memory().available / process_count()
     most = _MOST_ROWS.get(device.type, _MOST_ROWS["cpu"])
     return int(min(max(1, _SHARE_OF_MEMORY * free / each), most))
 

@@ -24,9 +24,9 @@ import torch
 
 from jobgen.metrics import covered_by_stems
 
-# Logits. Not tuned yet: EXPERIMENTS.md has what they give.
+# Logits. EXPERIMENTS.md has what others gave.
 _FIRST_BONUS = 1.0
-_GROWTH = 7.0  # of the bonus, over the tokens that a keyword may take to come in
+_GROWTH = 5.0  # of the bonus, over the tokens that a keyword may take to come in
 _MOST_BONUS = 16.0
 _FINISH = 16.0
 _HOLD_BACK = 8.0
@@ -35,7 +35,7 @@ _CONTINUED_WORD = 6.0
 
 _OPENING = ("\n", "(", "/", "-", '"', "'")  # behind which a word needs no blank
 _LAST_WORD = re.compile(r"\w[\w+#]*\Z")
-_INTERVAL = 28  # tokens that a keyword may take to come in, at most
+_INTERVAL = 40  # tokens that a keyword may take to come in, at most
 _BY = 0.6  # share of the room by which all are to be in
 _PAUSE = 12  # tokens for which a keyword that was written is held back
 _CHECK_EVERY = 24  # tokens

@@ -36,18 +36,6 @@ def set_single_process_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def leave_process_group() -> None:
-    """Wait for the other processes and take leave of them; without any, do nothing.
-
-    A process that ends right after its last exchange may be aborted: a thread of gloo still holds
-    the exchanged tensor, and wants Python's lock while Python ends. The launcher would then end the
-    first process in the middle of its export.
-    """
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
-
-
 def keep_freed_memory(model: Any) -> None:
     """Let glibc reuse large blocks instead of returning them to the system after each operation.
 

@@ -2,16 +2,30 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
+from jobgen import processes
 from jobgen.cleaning import remove_control_characters
+from jobgen.cli import is_main_process, process_count, process_rank, say
 from jobgen.config import GenerateConfig
 from jobgen.copies import CopyIndex
-from jobgen.decoding import Task, Written, encode_prompt, rows_that_fit, write_texts
+from jobgen.decoding import (
+    Task,
+    Written,
+    encode_prompt,
+    fit_keywords,
+    neutralise_prompts,
+    rows_that_fit,
+    write_texts,
+)
 from jobgen.metrics import missing_keywords, repetition
 from jobgen.personal_data import neutralise_emails, neutralise_links, neutralise_phones
-from jobgen.postings import Posting
+from jobgen.postings import Posting, append_postings
 from jobgen.wording import gender_coded
 
 # Fields that change no text: where it goes, how many there are, what it is computed with.
@@ -20,6 +34,27 @@ _IRRELEVANT |= {"half_precision", "prompts_file", "beyond_positions"}
 # Prompts are written in groups of so many times the texts of a batch: larger ones keep the batch
 # full for longer, smaller ones lose less in an interruption.
 _GROUP = 4
+
+
+# The number of a prompt, from 0, which decides what is drawn; its title; its keywords.
+NumberedPrompt = tuple[int, str, list[str]]
+
+
+def number_prompts(
+    prompts: Sequence[tuple[str, list[str]]], tokenizer: Any, config: GenerateConfig
+) -> list[NumberedPrompt]:
+    """Number prompts, once their special tokens are broken up and their keywords fit.
+
+    Raises:
+        InputError: a title leaves no room for a text.
+    """
+    safe, neutralised = neutralise_prompts(prompts, tokenizer)
+    if neutralised:
+        say(f"note: {neutralised} special-token strings in the prompts were neutralised")
+    return [
+        (number, title, fit_keywords(tokenizer, title, keywords, config))
+        for number, (title, keywords) in enumerate(safe)
+    ]
 
 
 class Writer:
@@ -53,33 +88,37 @@ class Writer:
         digest = hashlib.sha256(decides.encode()).hexdigest()[:16]
         return [f"{digest}-{n}" for n in range(1, self.config.num_return_sequences + 1)]
 
+    def groups(
+        self, prompts: Sequence[NumberedPrompt], processes: int = 1
+    ) -> list[list[NumberedPrompt]]:
+        """Divide prompts into groups that are written at the same time, one a process."""
+        rows = self.config.batch_size or rows_that_fit(self.model, self.config.max_length)
+        share = math.ceil(len(prompts) / processes)
+        size = max(1, min(_GROUP * rows // self.candidates, share))
+        return [list(prompts[start : start + size]) for start in range(0, len(prompts), size)]
+
     def write(
         self,
-        prompts: Sequence[tuple[int, str, list[str]]],
+        groups: Sequence[Sequence[NumberedPrompt]],
         follow: Callable[[int], Any] = lambda token: None,
         progress: Callable[[int], Any] = lambda texts: None,
     ) -> Iterator[list[Posting]]:
         """Write `num_return_sequences` postings for each prompt.
 
         Args:
-            prompts: number, title and keywords of each, from `neutralise_prompts`.
+            groups: of prompts, which are written together.
             follow: is given each token of the first text.
             progress: is told how many texts have ended, each time.
 
         Yields:
-            The postings of a group of prompts, in the order of the prompts.
-
-        Raises:
-            InputError: a prompt leaves no room for a text.
+            The postings of a group, in the order of its prompts; fewer where texts were copies.
         """
-        rows = self.config.batch_size or rows_that_fit(self.model, self.config.max_length)
-        size = max(1, _GROUP * rows // self.candidates)
-        for start in range(0, len(prompts), size):
-            group, tasks = prompts[start : start + size], []
+        for group in groups:
+            tasks, texts = [], {}
             for prompt, title, keywords in group:
                 ids = encode_prompt(self.tokenizer, title, keywords, self.config)
                 tasks += [Task(prompt, n, ids, keywords) for n in range(self.candidates)]
-            texts: dict[int, list[tuple[int, Written]]] = {prompt: [] for prompt, *_ in group}
+                texts[prompt] = []
             written = write_texts(self.model, self.tokenizer, tasks, self.config, follow)
             for task, text in written:
                 texts[task.prompt].append((task.candidate, text))
@@ -144,3 +183,42 @@ def rank(posting: Posting) -> tuple[float, ...]:
         posting.repetition,
         posting.copied_share or 0.0,
     )
+
+
+def append_missing(
+    writer: Writer, prompts: Sequence[NumberedPrompt], path: Path, there: set[str]
+) -> None:
+    """Append to a CSV what it does not have yet; all processes of a launcher take part.
+
+    Args:
+        writer: of this process.
+        prompts: all of them.
+        path: of the CSV.
+        there: the ids that it holds.
+
+    Raises:
+        KeyboardInterrupt: with what was written by then.
+    """
+    processes.join_process_group()
+    missing = [prompt for prompt in prompts if not there.issuperset(writer.ids_of(*prompt))]
+    if done := len(prompts) - len(missing):
+        say(f"{done} of {len(prompts)} prompts are in {path} already")
+    groups = processes.as_the_first(writer.groups(missing, process_count()))
+    mine = groups[process_rank() :: process_count()]
+    total, written = sum(map(len, mine)) * writer.candidates, 0
+    silent = not total or not is_main_process()
+    try:
+        with tqdm(total=total, desc="writing", unit=" texts", disable=silent) as progress:
+            texts = writer.write(mine, progress=progress.update)
+            rounds = math.ceil(len(groups) / process_count())
+            for postings in processes.in_order(texts, rounds):
+                if is_main_process():
+                    written += append_postings(path, postings)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"{written} postings were written. The same command goes on from there."
+        ) from None
+    if copies := sum(processes.gather(writer.copies)):
+        say(f"{copies} texts were left out: copies of training postings")
+    say(f"{written} postings appended to {path}")
+    processes.leave_process_group()

@@ -6,7 +6,10 @@ import random
 from importlib.util import find_spec
 
 import pytest
-from conftest import run_script
+import torch
+from conftest import postings, run_script
+
+from jobgen.models import load_model
 
 needs_trl = pytest.mark.skipif(find_spec("trl") is None, reason="of requirements-bench.txt")
 
@@ -91,3 +94,46 @@ def test_train_writes_rows_and_prints_bars(tiny_tokenizer, tmp_path, expected):
     again = run_script(*command, "--resume")
     assert again.returncode == 0
     assert json.loads(output.read_text(encoding="utf-8"))["rows"] == results["rows"]
+
+
+@pytest.fixture(scope="module")
+def prepared(tiny_model, tiny_tokenizer, tmp_path_factory):
+    """What cli_prepare_data.py and cli_training.py leave: a model folder, a held-out table."""
+    folder = tmp_path_factory.mktemp("prepared")
+    torch.manual_seed(0)
+    load_model(tiny_model, tiny_tokenizer, dtype=torch.float32).save_pretrained(folder / "model")
+    tiny_tokenizer.save_pretrained(folder / "model")
+    postings(30).to_pickle(folder / "test.pkl")
+    return "--model", str(folder / "model"), "--test", str(folder / "test.pkl")
+
+
+def test_generate_writes_rows_and_prints_bars(prepared, tmp_path):
+    output = tmp_path / "generate.json"
+    command = ("benchmarks/generate.py", *prepared, "--output", str(output), "--max_length", "90")
+    done = run_script(*command, "--sizes", "1,100")
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = json.loads(output.read_text(encoding="utf-8"))
+    assert [row["sequences"] for row in results["rows"]] == [1, 100] * 7
+    for row in results["rows"]:
+        assert row["sequences"] <= row["tokens"] <= 90 * row["sequences"]
+        assert row["tokens_per_second"] > 0
+        assert 1 < row["perplexity"] < 10_000
+    coverage = {row["way"]: row["coverage"] for row in results["rows"]}
+    assert coverage["jobgen, certain"] == 1 > coverage["jobgen, plain"]
+    bars = [line for line in done.stdout.splitlines() if line.startswith("bar ")]
+    assert len(bars) == len(results["bars"]) == 2
+
+
+def test_control_writes_rows_and_prints_bars(prepared, tmp_path):
+    output, texts = tmp_path / "control.json", tmp_path / "texts"
+    command = ("benchmarks/control.py", *prepared, "--output", str(output), "--texts", str(texts))
+    done = run_script(*command, "--prompts", "10", "--max_length", "128")
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = json.loads(output.read_text(encoding="utf-8"))
+    rows = {row["way"]: row for row in results["rows"]}
+    assert list(rows) == ["plain", "soft", "certain", "plain, best of 8"]
+    assert rows["certain"]["coverage"] == 1 > rows["plain, best of 8"]["coverage"]
+    assert rows["plain, best of 8"]["coverage"] >= rows["plain"]["coverage"]
+    bars = [line for line in done.stdout.splitlines() if line.startswith("bar ")]
+    assert len(bars) == len(results["bars"]) == 6
+    assert len(list(texts.glob("*.csv"))) == 4

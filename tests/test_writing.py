@@ -25,7 +25,8 @@ def writer(model, tokenizer, index=None, /, **settings) -> Writer:
 
 
 def write(*arguments, prompts=PROMPTS, **settings) -> list:
-    return [row for group in writer(*arguments, **settings).write(prompts) for row in group]
+    ours = writer(*arguments, **settings)
+    return [row for group in ours.write(ours.groups(prompts)) for row in group]
 
 
 def test_postings_come_in_the_order_of_the_prompts(model, tiny_tokenizer):
@@ -98,20 +99,20 @@ def test_copies_are_left_out_and_counted(model, tiny_tokenizer, monkeypatch):
     part = " ".join(learnt.split()[:40])
     written(monkeypatch, tiny_tokenizer, [learnt, f"We cook soup. {part}"])
     ours = writer(model, tiny_tokenizer, index, max_length=128)
-    (group,) = ours.write([(0, "Cook", [])])
+    (group,) = ours.write([[(0, "Cook", [])]])
     assert [(row.copied_words, row.nearest_row) for row in group] == [(40, 7)]
     assert group[0].copied_share == pytest.approx(33 / 36, abs=0.02)
     assert ours.copies == 1
     all_kept = writer(model, tiny_tokenizer, index, max_copied_words=None)
-    (group,) = all_kept.write([(0, "Cook", [])])
+    (group,) = all_kept.write([[(0, "Cook", [])]])
     assert (len(group), all_kept.copies) == (2, 0)
-    (group,) = writer(model, tiny_tokenizer).write([(0, "Cook", [])])
+    (group,) = writer(model, tiny_tokenizer).write([[(0, "Cook", [])]])
     assert [row.copied_words for row in group] == [None, None]
 
 
 def test_contact_data_is_cleaned(model, tiny_tokenizer, monkeypatch):
     text = "Write to jane.roe@example.com, call +1 212 555 0100 or see https://example.com/jobs."
     written(monkeypatch, tiny_tokenizer, [text] * 2)
-    (group,) = writer(model, tiny_tokenizer).write([(0, "Cook", ["call"])])
+    (group,) = writer(model, tiny_tokenizer).write([[(0, "Cook", ["call"])]])
     assert group[0].text == "Write to [e-mail], call [phone] or see [link]."
     assert (group[0].covered, group[0].nats_per_token) == (1, 2.0)

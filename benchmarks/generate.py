@@ -1,0 +1,211 @@
+"""Tokens a second: the original's loop, transformers' own generation, this project's.
+
+python benchmarks/generate.py --model runs/real/trained_model --test input_data/test_128_700.pkl
+python benchmarks/generate.py --model ... --test ... --resume      # go on after an interruption
+
+The prompts are held-out titles with their first 8 keywords. 100 sequences are 5 for each of 20
+prompts, 20 are 5 for each of 4, and so on. The original project calls `model.generate` once for
+each prompt, in fp32. All ways sample with the same settings; perplexity is that of their texts
+under the model. The cores must be idle. A full run takes about 40 minutes on 2 of them.
+"""
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+from measuring import ROOT, add_bar, announce, open_results, print_results, save
+
+SEED, KEYWORDS, EACH = 20220213, 8, 5
+SIZES = (1, 5, 20, 100)
+LOOP, BATCHED, OURS = "original's loop", "model.generate, one batch", "jobgen"
+# way -> how it computes
+WAYS = {
+    LOOP: {"half_precision": False},
+    BATCHED: {"half_precision": False},
+    f"{BATCHED}, 16 bits": {"half_precision": True},
+    f"{OURS}, plain, fp32": {"half_precision": False, "guidance": "off"},
+    f"{OURS}, plain": {"half_precision": True, "guidance": "off"},
+    f"{OURS}, soft": {"half_precision": True, "guidance": "soft"},
+    f"{OURS}, certain": {"half_precision": True, "guidance": "certain"},
+}
+COLUMNS = {
+    "way": "way",
+    "sequences": "sequences",
+    "tokens": "tokens",
+    "seconds": "seconds",
+    "tokens/s": "tokens_per_second",
+    "coverage": "coverage",
+    "perplexity": "perplexity",
+}
+
+
+def main() -> None:
+    """Measure row after row, each written at once; print the table and the bars."""
+    arguments = parse_arguments()
+    from jobgen.frames import hash_folder
+
+    about = {"model": hash_folder(arguments.model), "max_length": arguments.max_length}
+    results = open_results(arguments.output, arguments.resume, ("torch", "transformers"), **about)
+    measured = {(row["way"], row["sequences"]) for row in results["rows"]}
+    for way in arguments.only:
+        sizes = [size for size in arguments.sizes if (way, size) not in measured]
+        writer = Writer(arguments, WAYS[way]) if sizes else None
+        for size in sizes:
+            busy = announce(f"{way}, {size} sequences")
+            row = writer.measure(way.startswith(OURS), way == LOOP, size)
+            row = {"way": way, "sequences": size, "busy_percent": busy} | row
+            results["rows"].append(row)
+            save(arguments.output, results)
+    judge(results)
+    save(arguments.output, results)
+    print_results(results, COLUMNS)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--model", type=Path, required=True, metavar="FOLDER", help="fine-tuned")
+    parser.add_argument("--test", required=True, metavar="FILE", help="prepared table, held out")
+    parser.add_argument("--max_length", type=int, default=300, help="tokens (%(default)s)")
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="(%(default)s)")
+    parser.add_argument("--only", default=";".join(WAYS), help="ways to measure (%(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results/generate.json")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that OUTPUT has")
+    arguments = parser.parse_args()
+    arguments.only = arguments.only.split(";")
+    if unknown := set(arguments.only) - set(WAYS):
+        parser.error(f"--only {';'.join(sorted(unknown))}: expected some of {';'.join(WAYS)}")
+    arguments.sizes = [int(size) for size in arguments.sizes.split(",")]
+    return arguments
+
+
+class Writer:
+    """Writes with a model that is loaded once for all sizes of a way.
+
+    Args:
+        arguments: of the command line.
+        settings: how it computes, and its guidance.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, settings: dict):
+        from jobgen import decoding
+        from jobgen.config import GenerateConfig
+        from jobgen.frames import read_prepared
+        from jobgen.writing import number_prompts
+        from utils import NLP_model
+
+        self.config = GenerateConfig(
+            model="m", max_length=arguments.max_length, seed=SEED, **settings
+        )
+        nlp = NLP_model.load(str(arguments.model))
+        decoding.place_model(nlp.model, decoding.pick_device("auto"), self.config.half_precision)
+        self.model, self.tokenizer = nlp.model.eval(), nlp.tokenizer
+        test = read_prepared(arguments.test).sample(max(SIZES) // EACH, random_state=SEED)
+        pairs = [
+            (title, keywords[:KEYWORDS])
+            for title, keywords in zip(test["title"], test["keywords"], strict=True)
+        ]
+        self.prompts = number_prompts(pairs, self.tokenizer, self.config)
+
+    def measure(self, ours: bool, one_by_one: bool, size: int) -> dict:
+        """Write so many texts.
+
+        Args:
+            ours: with this project's decoding, not `model.generate`.
+            one_by_one: with a call for each prompt.
+            size: number of texts.
+        """
+        from jobgen.decoding import encode_prompt
+        from jobgen.metrics import covered_by_stems
+
+        each = min(size, EACH)
+        prompts = self.prompts[: size // each]
+        ids = [encode_prompt(self.tokenizer, *prompt[1:], self.config) for prompt in prompts]
+        self._generate(ids[:1], 1, max_length=len(ids[0]) + 3)  # what the first call costs
+        began = time.monotonic()
+        if ours:
+            texts = self._write(prompts, ids, each)
+        elif one_by_one:
+            texts = [text for prompt in ids for text in self._generate([prompt], each)]
+        else:
+            texts = self._generate(ids, each)
+        seconds = time.monotonic() - began
+        tokens = sum(map(len, texts))
+        prompts = [prompt for prompt in prompts for _ in range(each)]
+        sources = [prompt for prompt in ids for _ in range(each)]
+        covered = [
+            found
+            for (*_, keywords), text in zip(prompts, texts, strict=True)
+            for found in covered_by_stems(self.tokenizer.decode(text), keywords)
+        ]
+        nats = sum(self._nats(*pair) for pair in zip(sources, texts, strict=True))
+        return {
+            "tokens": tokens,
+            "seconds": round(seconds, 1),
+            "tokens_per_second": tokens / seconds,
+            "coverage": sum(covered) / len(covered),
+            "perplexity": math.exp(nats / tokens),
+        }
+
+    def _write(self, prompts: list[tuple], ids: list[list[int]], each: int) -> list[list[int]]:
+        """Texts of this project, each with its end token."""
+        from jobgen.decoding import Task, write_texts
+
+        tasks = [
+            Task(number, n, prompt, keywords)
+            for (number, _, keywords), prompt in zip(prompts, ids, strict=True)
+            for n in range(each)
+        ]
+        written = sorted(write_texts(self.model, self.tokenizer, tasks, self.config))
+        end = [self.tokenizer.eos_token_id]
+        return [text.ids + end * text.finished for _, text in written]
+
+    def _generate(self, ids: list[list[int]], each: int, **settings) -> list[list[int]]:
+        """Texts of `model.generate`, each with its end token."""
+        config, end = self.config, self.tokenizer.eos_token_id
+        batch = self.tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self.model.device)
+        settings = {"max_length": config.max_length} | settings
+        rows = self.model.generate(
+            **batch,
+            do_sample=True,
+            num_return_sequences=each,
+            temperature=config.temperature,
+            top_k=0,
+            top_p=config.top_p,
+            repetition_penalty=config.repetition_penalty,
+            eos_token_id=end,
+            pad_token_id=self.tokenizer.pad_token_id,
+            **settings,
+        )
+        texts = rows[:, batch["input_ids"].shape[1] :].tolist()
+        return [text[: text.index(end) + 1] if end in text else text for text in texts]
+
+    def _nats(self, prompt: list[int], text: list[int]) -> float:
+        """Negative log-likelihood of a text."""
+        import torch
+
+        with torch.no_grad():
+            ids = torch.tensor([prompt + text], device=self.model.device)
+            logits = self.model(ids, logits_to_keep=len(text) + 1).logits[0, :-1].float()
+        return float(torch.nn.functional.cross_entropy(logits, ids[0, -len(text) :])) * len(text)
+
+
+def judge(results: dict) -> None:
+    """Put the bars for which there are rows into the results."""
+    results["bars"] = []
+    speeds = {row["way"]: row["tokens_per_second"] for row in results["rows"]
+              if row["sequences"] == max(SIZES)}  # fmt: skip
+    plain, soft = (speeds.get(f"{OURS}, {way}") for way in ("plain", "soft"))
+    if plain and LOOP in speeds:
+        ratio = plain / speeds[LOOP]
+        add_bar(results, f"tokens/s, plain to {LOOP}", ratio, "at least 5", ratio >= 5)
+    if plain and soft:
+        add_bar(
+            results, "tokens/s, soft to plain", soft / plain, "at least 0.9", soft >= 0.9 * plain
+        )
+
+
+if __name__ == "__main__":
+    main()
