@@ -20,6 +20,8 @@ from jobgen.postings import open_postings
 def main() -> None:
     """Read configuration and prompts, load the model, write the postings group by group."""
     arguments = parse_arguments(__doc__, GenerateConfig, _flags)
+    if arguments.engine:
+        arguments.overrides.append(f"engine={arguments.engine}")
     config = read_config(arguments, GenerateConfig)
     if arguments.keywords and arguments.title is None:
         raise InputError("--keywords", "belongs to --title, which is not given")
@@ -35,21 +37,21 @@ def main() -> None:
         there = open_postings(csv_path)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import decoding
     from jobgen.copies import CopyIndex
-    from jobgen.writing import Writer, append_missing, number_prompts
+    from jobgen.engines import check_engine, open_engine
+    from jobgen.tasks import fit_to_positions, number_prompts
+    from jobgen.writing import Writer, append_missing
     from utils import NLP_model
 
-    device = decoding.pick_device(config.device)
+    check_engine(config)
     nlp = NLP_model.load(config.model, config.model_preload, config.cache_dir)
-    config = decoding.fit_to_positions(config, nlp.limit)
+    config = fit_to_positions(config, nlp.limit)
     pairs = [(prompt.title, prompt.keyword_list()) for prompt in prompts]
     numbered = number_prompts(pairs, nlp.tokenizer, config)
     index = CopyIndex.load(nlp.folder)
     if index is None:
         say(f"note: {config.model} has no index of its training texts; copies cannot be found")
-    decoding.place_model(nlp.model, device, config.half_precision)
-    writer = Writer(nlp.model, nlp.tokenizer, config, index)
+    writer = Writer(open_engine(nlp, config), nlp.tokenizer, config, index)
     if arguments.title is not None:
         _show(writer, numbered)
     else:
@@ -80,6 +82,7 @@ def _show(writer: Any, prompts: list[tuple]) -> None:
 def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="write for this title, to the terminal, into no file")
     parser.add_argument("--keywords", default="", help="comma-separated, for --title")
+    parser.add_argument("--engine", help="short for --set engine=...")
     parser.add_argument("--local_rank", type=int, help="given by the launcher")
 
 

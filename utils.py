@@ -226,25 +226,29 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             The columns of `jobgen.postings.Posting`; `num_return_sequences` rows per title, fewer
             where texts were copies.
         """
-        from jobgen import decoding
         from jobgen.copies import CopyIndex
+        from jobgen.engines import Transformers, open_engine
         from jobgen.postings import POSTING_COLUMNS
-        from jobgen.writing import Writer, number_prompts
+        from jobgen.tasks import fit_to_positions, number_prompts
+        from jobgen.writing import Writer
 
         settings = {"half_precision": False} | settings | {"model": self.config.model}
         config, _ = parse_config(settings, GenerateConfig, "NLP_model.generate")
-        config = decoding.fit_to_positions(config, self.limit)
+        config = fit_to_positions(config, self.limit)
         pairs = list(zip(titles, keywords, strict=True))
         prompts = number_prompts(pairs, self.tokenizer, config)
         index = CopyIndex.load(self.folder)
         if self.trainer is None:
-            decoding.place_model(
-                self.model, decoding.pick_device(config.device), config.half_precision
-            )
+            engine = open_engine(self, config)
         else:
+            if config.engine != "transformers":
+                raise InputError(
+                    "engine", f'"{config.engine}" reads a saved model; save it, and load that'
+                )
+            engine = Transformers(self.model, self.tokenizer, config)
             learnt = self.trainer.train_dataset
             index = CopyIndex.of(learnt.texts, learnt.rows) if learnt else index
-        writer = Writer(self.model, self.tokenizer, config, index)
+        writer = Writer(engine, self.tokenizer, config, index)
         groups = writer.write(writer.groups(prompts))
         rows = [vars(posting) for group in groups for posting in group]
         return pd.DataFrame(rows, columns=POSTING_COLUMNS)

@@ -83,12 +83,11 @@ def parse_arguments() -> argparse.Namespace:
 
 def load(arguments: argparse.Namespace) -> tuple:
     """The model where it is to run, the prompts, the index of its training texts."""
-    from jobgen import decoding
     from jobgen.config import GenerateConfig
     from jobgen.config_file import load_config
     from jobgen.copies import CopyIndex
     from jobgen.frames import read_prepared
-    from jobgen.writing import number_prompts
+    from jobgen.tasks import number_prompts
     from utils import NLP_model
 
     samples, _ = load_config(ROOT / "generate_configs/offline_default.json", GenerateConfig)
@@ -102,7 +101,6 @@ def load(arguments: argparse.Namespace) -> tuple:
         for title, keywords in zip(test["title"], test["keywords"], strict=True)
     ]
     nlp = NLP_model.load(str(arguments.model))
-    decoding.place_model(nlp.model, decoding.pick_device("auto"), True)
     config = GenerateConfig(model="m", max_length=arguments.max_length)
     numbered = number_prompts(prompts, nlp.tokenizer, config)
     return nlp, numbered, CopyIndex.load(arguments.model)
@@ -111,11 +109,12 @@ def load(arguments: argparse.Namespace) -> tuple:
 def measure(nlp, prompts: list[tuple], index, settings: dict, max_length: int) -> tuple:
     """Write a posting for each prompt in one way; the figures of all, and the postings."""
     from jobgen.config import GenerateConfig
+    from jobgen.engines import open_engine
     from jobgen.metrics import covered_by_stems, distinct_n
     from jobgen.writing import Writer
 
     config = GenerateConfig(model="m", max_length=max_length, seed=SEED, **settings)
-    writer = Writer(nlp.model, nlp.tokenizer, config, index)
+    writer = Writer(open_engine(nlp, config), nlp.tokenizer, config, index)
     began = time.monotonic()
     postings = [posting for group in writer.write(writer.groups(prompts)) for posting in group]
     seconds = time.monotonic() - began

@@ -6,7 +6,8 @@ python benchmarks/generate.py --model ... --test ... --resume      # go on after
 The prompts are held-out titles with their first 8 keywords. 100 sequences are 5 for each of 20
 prompts, 20 are 5 for each of 4, and so on. The original project calls `model.generate` once for
 each prompt, in fp32. All ways sample with the same settings; perplexity is that of their texts
-under the model. The cores must be idle. A full run takes about 40 minutes on 2 of them.
+under the model in fp32. Engines that are not installed are left out. The cores must be idle. A full
+run takes about an hour on 2 of them.
 """
 
 import argparse
@@ -19,15 +20,27 @@ from measuring import ROOT, add_bar, announce, open_results, print_results, save
 SEED, KEYWORDS, EACH = 20220213, 8, 5
 SIZES = (1, 5, 20, 100)
 LOOP, BATCHED, OURS = "original's loop", "model.generate, one batch", "jobgen"
-# way -> how it computes
+# way -> how it computes; with an engine, it is this project that writes
 WAYS = {
     LOOP: {"half_precision": False},
     BATCHED: {"half_precision": False},
-    f"{BATCHED}, 16 bits": {"half_precision": True},
-    f"{OURS}, plain, fp32": {"half_precision": False, "guidance": "off"},
-    f"{OURS}, plain": {"half_precision": True, "guidance": "off"},
-    f"{OURS}, soft": {"half_precision": True, "guidance": "soft"},
-    f"{OURS}, certain": {"half_precision": True, "guidance": "certain"},
+    f"{BATCHED}, 16 bits": {},
+    f"{OURS}, plain, fp32": {
+        "engine": "transformers",
+        "half_precision": False,
+        "guidance": "off",
+    },
+    f"{OURS}, plain": {"engine": "transformers", "guidance": "off"},
+    f"{OURS}, soft": {"engine": "transformers", "guidance": "soft"},
+    f"{OURS}, certain": {"engine": "transformers", "guidance": "certain"},
+    "llama.cpp, 8 bits, plain": {"engine": "llama.cpp", "guidance": "off"},
+    "llama.cpp, 8 bits, soft": {"engine": "llama.cpp", "guidance": "soft"},
+    "llama.cpp, 4 bits, plain": {
+        "engine": "llama.cpp",
+        "gguf_type": "q4_1",
+        "guidance": "off",
+    },
+    "vllm, plain": {"engine": "vllm", "guidance": "off"},
 }
 COLUMNS = {
     "way": "way",
@@ -48,12 +61,13 @@ def main() -> None:
     about = {"model": hash_folder(arguments.model), "max_length": arguments.max_length}
     results = open_results(arguments.output, arguments.resume, ("torch", "transformers"), **about)
     measured = {(row["way"], row["sequences"]) for row in results["rows"]}
+    judging = Judge(arguments)
     for way in arguments.only:
         sizes = [size for size in arguments.sizes if (way, size) not in measured]
-        writer = Writer(arguments, WAYS[way]) if sizes else None
-        for size in sizes:
+        writer = open_writer(arguments, judging, way) if sizes else None
+        for size in sizes if writer else []:
             busy = announce(f"{way}, {size} sequences")
-            row = writer.measure(way.startswith(OURS), way == LOOP, size)
+            row = writer.measure(size, one_by_one=way == LOOP)
             row = {"way": way, "sequences": size, "busy_percent": busy} | row
             results["rows"].append(row)
             save(arguments.output, results)
@@ -81,51 +95,93 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
+def open_writer(arguments: argparse.Namespace, judging: "Judge", way: str) -> "Writer | None":
+    """Load what a way writes with; None: its engine is not installed."""
+    from jobgen.config import GenerateConfig
+    from jobgen.engines import check_engine
+    from jobgen.errors import InputError
+
+    config = GenerateConfig(model="m", max_length=arguments.max_length, seed=SEED, **WAYS[way])
+    try:
+        check_engine(config)
+    except InputError as missing:
+        print(f"{way}: left out: {missing}")
+        return None
+    return Writer(arguments, judging, config, ours="engine" in WAYS[way])
+
+
+class Judge:
+    """The prompts, and the model in fp32, which says how likely a text is.
+
+    Args:
+        arguments: of the command line.
+    """
+
+    def __init__(self, arguments: argparse.Namespace):
+        from jobgen.frames import read_prepared
+        from utils import NLP_model
+
+        nlp = NLP_model.load(str(arguments.model))
+        self.model, self.tokenizer = nlp.model.eval(), nlp.tokenizer
+        test = read_prepared(arguments.test).sample(max(SIZES) // EACH, random_state=SEED)
+        self.pairs = [
+            (title, keywords[:KEYWORDS])
+            for title, keywords in zip(test["title"], test["keywords"], strict=True)
+        ]
+
+    def nats(self, prompt: list[int], text: list[int]) -> float:
+        """Negative log-likelihood of a text."""
+        import torch
+
+        with torch.no_grad():
+            ids = torch.tensor([prompt + text], device=self.model.device)
+            logits = self.model(ids, logits_to_keep=len(text) + 1).logits[0, :-1].float()
+        return float(torch.nn.functional.cross_entropy(logits, ids[0, -len(text) :])) * len(text)
+
+
 class Writer:
     """Writes with a model that is loaded once for all sizes of a way.
 
     Args:
         arguments: of the command line.
-        settings: how it computes, and its guidance.
+        judging: of all ways.
+        config: how it computes, and its guidance.
+        ours: with this project's decoding, not `model.generate`.
     """
 
-    def __init__(self, arguments: argparse.Namespace, settings: dict):
-        from jobgen import decoding
-        from jobgen.config import GenerateConfig
-        from jobgen.frames import read_prepared
-        from jobgen.writing import number_prompts
+    def __init__(self, arguments: argparse.Namespace, judging: Judge, config, ours: bool):
+        from jobgen.decoding import pick_device, place_model
+        from jobgen.engines import open_engine
+        from jobgen.tasks import number_prompts
         from utils import NLP_model
 
-        self.config = GenerateConfig(
-            model="m", max_length=arguments.max_length, seed=SEED, **settings
-        )
         nlp = NLP_model.load(str(arguments.model))
-        decoding.place_model(nlp.model, decoding.pick_device("auto"), self.config.half_precision)
-        self.model, self.tokenizer = nlp.model.eval(), nlp.tokenizer
-        test = read_prepared(arguments.test).sample(max(SIZES) // EACH, random_state=SEED)
-        pairs = [
-            (title, keywords[:KEYWORDS])
-            for title, keywords in zip(test["title"], test["keywords"], strict=True)
-        ]
-        self.prompts = number_prompts(pairs, self.tokenizer, self.config)
+        self.config, self.judging, self.tokenizer = config, judging, nlp.tokenizer
+        self.engine = open_engine(nlp, config) if ours else None
+        if not ours:
+            place_model(nlp.model, pick_device("auto"), config.half_precision)
+            self.model = nlp.model.eval()
+        self.prompts = number_prompts(judging.pairs, self.tokenizer, config)
 
-    def measure(self, ours: bool, one_by_one: bool, size: int) -> dict:
+    def measure(self, size: int, one_by_one: bool) -> dict:
         """Write so many texts.
 
         Args:
-            ours: with this project's decoding, not `model.generate`.
-            one_by_one: with a call for each prompt.
             size: number of texts.
+            one_by_one: with a call for each prompt.
         """
-        from jobgen.decoding import encode_prompt
         from jobgen.metrics import covered_by_stems
+        from jobgen.tasks import encode_prompt
 
         each = min(size, EACH)
         prompts = self.prompts[: size // each]
         ids = [encode_prompt(self.tokenizer, *prompt[1:], self.config) for prompt in prompts]
-        self._generate(ids[:1], 1, max_length=len(ids[0]) + 3)  # what the first call costs
+        if self.engine:  # what the first call costs
+            self._write(prompts[:1], [ids[0][:3]], 1)
+        else:
+            self._generate(ids[:1], 1, max_length=len(ids[0]) + 3)
         began = time.monotonic()
-        if ours:
+        if self.engine:
             texts = self._write(prompts, ids, each)
         elif one_by_one:
             texts = [text for prompt in ids for text in self._generate([prompt], each)]
@@ -140,7 +196,7 @@ class Writer:
             for (*_, keywords), text in zip(prompts, texts, strict=True)
             for found in covered_by_stems(self.tokenizer.decode(text), keywords)
         ]
-        nats = sum(self._nats(*pair) for pair in zip(sources, texts, strict=True))
+        nats = sum(self.judging.nats(*pair) for pair in zip(sources, texts, strict=True))
         return {
             "tokens": tokens,
             "seconds": round(seconds, 1),
@@ -151,14 +207,14 @@ class Writer:
 
     def _write(self, prompts: list[tuple], ids: list[list[int]], each: int) -> list[list[int]]:
         """Texts of this project, each with its end token."""
-        from jobgen.decoding import Task, write_texts
+        from jobgen.tasks import Task
 
         tasks = [
             Task(number, n, prompt, keywords)
             for (number, _, keywords), prompt in zip(prompts, ids, strict=True)
             for n in range(each)
         ]
-        written = sorted(write_texts(self.model, self.tokenizer, tasks, self.config))
+        written = sorted(self.engine.write(tasks))
         end = [self.tokenizer.eos_token_id]
         return [text.ids + end * text.finished for _, text in written]
 
@@ -181,15 +237,6 @@ class Writer:
         )
         texts = rows[:, batch["input_ids"].shape[1] :].tolist()
         return [text[: text.index(end) + 1] if end in text else text for text in texts]
-
-    def _nats(self, prompt: list[int], text: list[int]) -> float:
-        """Negative log-likelihood of a text."""
-        import torch
-
-        with torch.no_grad():
-            ids = torch.tensor([prompt + text], device=self.model.device)
-            logits = self.model(ids, logits_to_keep=len(text) + 1).logits[0, :-1].float()
-        return float(torch.nn.functional.cross_entropy(logits, ids[0, -len(text) :])) * len(text)
 
 
 def judge(results: dict) -> None:

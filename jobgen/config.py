@@ -301,7 +301,7 @@ class TrainConfig(Config):
         None, ge=1, description="optimizer steps between checkpoints; null: after each epoch"
     )
     save_total_limit: OptionalCount = Field(
-        2, description="checkpoints kept, the best among them; null: all"
+        2, ge=1, description="checkpoints kept, the best among them; null: all"
     )
     report_to: list[Tracker] = Field(
         ["tensorboard"], description="trackers that follow the training"
@@ -350,6 +350,13 @@ class GenerateConfig(Config):
     )
     cache_dir: str | None = Field(
         None, description="folder for downloaded and converted models; null: the user's cache"
+    )
+    engine: Literal["transformers", "llama.cpp", "vllm"] = Field(
+        "transformers",
+        description="what runs the model (llama.cpp and vllm: installed apart; vllm cannot guide)",
+    )
+    gguf_type: Literal["f32", "f16", "q8_0", "q4_1"] = Field(
+        "q8_0", description="weights that llama.cpp computes with: in 32, 16, 8 or 4 bits"
     )
     device: str = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"

@@ -1,25 +1,22 @@
-"""Prompts -> texts: one batch whose places are taken by the next text as soon as one has ended."""
+"""Tasks -> texts with transformers: as one text of the batch ends, the next takes its place."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import psutil
 import torch
 from transformers import DynamicCache
 
 from jobgen.cli import process_count, say
 from jobgen.config import GenerateConfig
-from jobgen.dataset import encode
 from jobgen.errors import InputError
-from jobgen.guidance import KeywordGuidance
 from jobgen.kv_cache import KVCache
-from jobgen.models import computes_bfloat16, special_tokens
-from jobgen.prompts import neutralise, render_prompt
-from jobgen.sampling import forbid_repeated_ngrams, penalise_repetition, pick
+from jobgen.models import computes_bfloat16
+from jobgen.sampling import Sampler
+from jobgen.tasks import Task, Written
 
 # More rows than these gained no speed where it was measured (EXPERIMENTS.md).
 _MOST_ROWS = {"cpu": 64, "cuda": 256}
@@ -47,108 +44,12 @@ def place_model(model: Any, device: str, half_precision: bool) -> None:
         model.to(torch.float16)
 
 
-def fit_to_positions(config: GenerateConfig, limit: int | None) -> GenerateConfig:
-    """Check max_length against the model's positions; lower it where the configuration says so.
-
-    Raises:
-        InputError: it is beyond them, and `beyond_positions` is "stop".
-    """
-    if limit is None or config.max_length <= limit:
-        return config
-    given = f"max_length {config.max_length} is beyond the {limit} positions of {config.model}"
-    if config.beyond_positions == "stop":
-        raise InputError("max_length", f"{given}; accepted: at most {limit}")
-    say(f"warning: {given}; lowered to {limit}")
-    return config.model_copy(update={"max_length": limit})
-
-
-def neutralise_prompts(
-    prompts: Sequence[tuple[str, list[str]]], tokenizer: Any
-) -> tuple[list[tuple[str, list[str]]], int]:
-    """Break up special-token strings in titles and keywords; also returns how many there were."""
-    tokens, total, safe = special_tokens(tokenizer), 0, []
-    for title, keywords in prompts:
-        parts = [neutralise(part, tokens) for part in (title, *keywords)]
-        total += sum(count for _, count in parts)
-        safe.append((parts[0][0], [text for text, _ in parts[1:]]))
-    return safe, total
-
-
-def fit_keywords(
-    tokenizer: Any, title: str, keywords: list[str], config: GenerateConfig
-) -> list[str]:
-    """The first keywords that leave half of max_length to the text; the others are named.
-
-    Raises:
-        InputError: the title alone leaves no room for a text.
-    """
-    n = len(keywords)
-    encode_prompt(tokenizer, title, [], config)
-    while n and _prompt_tokens(tokenizer, title, keywords[:n]) > config.max_length // 2:
-        n -= 1
-    if n < len(keywords):
-        left_out = ", ".join(keywords[n:])
-        say(f'warning: prompt "{title[:60]}": no room for {len(keywords) - n} keywords: {left_out}')
-    return keywords[:n]
-
-
-def _prompt_tokens(tokenizer: Any, title: str, keywords: list[str]) -> int:
-    return len(encode(tokenizer, [render_prompt(title, keywords)])[0])
-
-
-def encode_prompt(
-    tokenizer: Any, title: str, keywords: list[str], config: GenerateConfig
-) -> list[int]:
-    """The tokens of a prompt.
-
-    Raises:
-        InputError: it leaves no room for a text.
-    """
-    ids = encode(tokenizer, [render_prompt(title, keywords)])[0]
-    if len(ids) >= config.max_length:
-        raise InputError(
-            f'prompt "{title[:60]}"',
-            f"title and keywords take {len(ids)} tokens; max_length is {config.max_length}",
-        )
-    return ids
-
-
-class Task(NamedTuple):
-    """One text to write.
-
-    Attributes:
-        prompt: number of the prompt, from 0.
-        candidate: number of the text among those of the prompt, from 0.
-        ids: the prompt's tokens.
-        keywords: that are to be in.
-    """
-
-    prompt: int
-    candidate: int
-    ids: list[int]
-    keywords: list[str]
-
-
-class Written(NamedTuple):
-    """A text in tokens.
-
-    Attributes:
-        ids: without the end token.
-        finished: whether the end token came, within the length limit.
-        nats: negative log-likelihood of all that was drawn, under the model as it is: without
-            guidance, penalties and filters.
-    """
-
-    ids: list[int]
-    finished: bool
-    nats: float
-
-
 def write_texts(
     model: Any,
     tokenizer: Any,
     tasks: Sequence[Task],
     config: GenerateConfig,
+    rows: int,
     follow: Callable[[int], Any] = lambda token: None,
 ) -> Iterator[tuple[Task, Written]]:
     """Write a text for each task, the shortest prompts last.
@@ -161,12 +62,12 @@ def write_texts(
         tokenizer: its tokenizer, with the special tokens.
         tasks: what to write.
         config: lengths, sampling settings, seed, guidance.
+        rows: how many are written at the same time, at most.
         follow: is given each token of the first row.
 
     Yields:
         Each task with its text, in the order in which they end.
     """
-    rows = config.batch_size or rows_that_fit(model, config.max_length)
     model.eval()
     waiting, batch = _by_length(tasks), None
     while waiting:
@@ -181,7 +82,7 @@ def write_texts(
         except (RuntimeError, MemoryError) as error:
             if rows == 1 or not _is_out_of_memory(error):
                 raise
-            waiting = _by_length([*(batch.unfinished() if batch else []), *waiting])
+            waiting = _by_length([*(batch.sampler.unfinished() if batch else []), *waiting])
             batch, rows = None, max(1, rows // 2)
             say(f"note: out of memory; going on with batches of {rows}")
 
@@ -231,44 +132,22 @@ class _Batch:
     def __init__(
         self, model: Any, tokenizer: Any, waiting: deque[Task], rows: int, config: GenerateConfig
     ):
-        self.model, self.tokenizer, self.waiting, self.config = model, tokenizer, waiting, config
-        self.vocabulary = model.get_output_embeddings().weight.shape[0]
-        device, longest = model.device, config.max_length
-        self.cache = KVCache(model.config.num_hidden_layers, rows, longest)
-        self.tasks: list[Task | None] = [None] * rows
-        # Also those of the base model, such as a chat model's turns, and rows of padded embeddings.
-        special = set(tokenizer.convert_tokens_to_ids(special_tokens(tokenizer)))
-        special |= set(range(len(tokenizer), self.vocabulary))
-        never = sorted(special - {tokenizer.eos_token_id})
-        self.never = torch.tensor(never, device=device)
-        self.n_prompt = torch.zeros(rows, dtype=torch.long, device=device)
-        self.n_text = torch.zeros(rows, dtype=torch.long, device=device)
-        self.alive = torch.zeros(rows, dtype=torch.long, device=device)  # 1, or 0: a free place
-        self.nats = torch.zeros(rows, dtype=torch.float64, device=device)
-        self.uniform = torch.zeros(rows, longest, device=device)
-        # (B, max_length), the newest token in the last column of those in use.
-        self.text_ids = torch.full((rows, longest), tokenizer.pad_token_id, device=device)
-        self.logits = torch.zeros(rows, self.vocabulary, device=device)
-        self.guidance = None
-        if config.guidance != "off":
-            keywords = [task.keywords for task in waiting]
-            self.guidance = KeywordGuidance(
-                tokenizer, self.vocabulary, config.guidance, keywords, rows, device
-            )
+        self.model, self.tokenizer, self.waiting = model, tokenizer, waiting
+        vocabulary = model.get_output_embeddings().weight.shape[0]
+        keywords = [task.keywords for task in waiting]
+        self.sampler = Sampler(tokenizer, vocabulary, rows, config, model.device, keywords)
+        self.cache = KVCache(model.config.num_hidden_layers, rows, config.max_length)
+        self.logits = torch.zeros(rows, vocabulary, device=model.device)
         self._enter()
-
-    def unfinished(self) -> list[Task]:
-        """The tasks that have begun and not ended."""
-        return [task for task in self.tasks if task]
 
     def is_done(self) -> bool:
         """Whether nothing is left to write."""
-        return not self.unfinished() and not self.waiting
+        return not self.sampler.unfinished() and not self.waiting
 
     @torch.no_grad()
     def _enter(self) -> None:
         """Begin waiting texts in the free places, as far as there are any."""
-        places = [place for place, task in enumerate(self.tasks) if task is None]
+        places = self.sampler.free()
         tasks = list(islice(self.waiting, len(places)))
         if not tasks:
             return
@@ -289,35 +168,24 @@ class _Batch:
         sources = [prompts.index(tuple(task.ids)) for task in tasks]
         self.cache.put(places, prefilled, sources)
         self.logits[places] = output.logits[sources, -1].float()
-        for place, task in zip(places, tasks, strict=True):
-            self.n_prompt[place], self.n_text[place] = len(task.ids), 0
-            self.nats[place], self.alive[place] = 0, 1
-            self.text_ids[place] = self.tokenizer.pad_token_id
-            own = np.random.default_rng([self.config.seed, task.prompt, task.candidate])
-            uniform = own.random(self.config.max_length, np.float32)
-            self.uniform[place] = torch.from_numpy(uniform).to(device)
-            if self.guidance:
-                self.guidance.enter(place, task.keywords)
-            self.tasks[place] = self.waiting.popleft()
+        for place in places:
+            self.sampler.enter(place, self.waiting.popleft())
 
-    @torch.no_grad()
     def draw(self, follow: Callable[[int], Any]) -> list[tuple[Task, Written]]:
         """Draw the next token of each row; returns what has ended with it."""
-        self.tokens = self._draw()
-        follow(int(self.tokens[0]))
-        if self.guidance:
-            self.guidance.observe(self.tokens, self._ids_of)
-        length = self.n_prompt + self.n_text
-        ended = (self.tokens == self.tokenizer.eos_token_id) | (length >= self.config.max_length)
-        places = ended.nonzero()[:, 0].tolist() if ended.any() else []
-        return [self._result(place) for place in places if self.tasks[place]]
+        ended = self.sampler.draw(self.logits)
+        follow(int(self.sampler.tokens[0]))
+        return ended
 
     @torch.no_grad()
     def read(self) -> None:
         """Read the tokens that were drawn, then begin what waits in the places that are free."""
-        going = [place for place, task in enumerate(self.tasks) if task]
-        if not self.waiting and len(going) <= _SMALLER * len(self.tasks):
-            self._keep(torch.tensor(going, device=self.model.device))
+        going = [place for place, task in enumerate(self.sampler.tasks) if task]
+        if not self.waiting and len(going) <= _SMALLER * len(self.sampler.tasks):
+            rows = torch.tensor(going, device=self.model.device)
+            self.sampler.keep(rows)
+            self.cache.keep(rows)
+            self.logits = self.logits[rows]
         if going:
             self._read()
         else:
@@ -325,12 +193,12 @@ class _Batch:
         self._enter()
 
     def _read(self) -> None:
-        length = self.n_prompt + self.n_text  # (B,)
-        most = int((length * self.alive).max())
+        length = self.sampler.lengths()  # (B,)
+        most = int((length * self.sampler.alive).max())
         self.cache.first = self.cache.end + 1 - most
         columns = torch.arange(most, 0, -1, device=length.device)  # (most,), from the end
         output = self.model(
-            input_ids=self.tokens[:, None],
+            input_ids=self.sampler.tokens[:, None],
             attention_mask=(columns <= length[:, None]).long(),  # (B, most)
             position_ids=(length - 1)[:, None],
             past_key_values=self.cache,
@@ -339,54 +207,3 @@ class _Batch:
         )
         self.cache.advance()
         self.logits = output.logits[:, -1].float()
-
-    def _draw(self) -> torch.Tensor:
-        """The next token of each row, (B,)."""
-        config, scores = self.config, self.logits.clone()
-        rows = torch.arange(len(scores), device=scores.device)
-        most = int(self.n_text.max())
-        written = self.text_ids[:, self.text_ids.shape[1] - most :]  # (B, most)
-        if most and config.repetition_penalty != 1:
-            penalise_repetition(scores, written, config.repetition_penalty)
-        if config.no_repeat_ngram_size:
-            forbid_repeated_ngrams(scores, written, config.no_repeat_ngram_size)
-        scores[:, self.never] = -torch.inf
-        length = self.n_prompt + self.n_text
-        if self.guidance:
-            self.guidance.shift(scores, self.n_text, config.max_length - length)
-        if config.min_length:
-            scores[length < config.min_length, self.tokenizer.eos_token_id] = -torch.inf
-        uniform = self.uniform[rows, self.n_text.clamp(max=config.max_length - 1)]
-        tokens = pick(scores, uniform, config)
-        self.nats += self.logits.logsumexp(dim=1) - self.logits[rows, tokens]
-        self.text_ids = self.text_ids.roll(-1, dims=1)
-        self.text_ids[:, -1] = tokens
-        self.n_text += self.alive
-        return tokens
-
-    def _ids_of(self, place: int) -> list[int]:
-        return self.text_ids[place, self.text_ids.shape[1] - int(self.n_text[place]) :].tolist()
-
-    def _result(self, place: int) -> tuple[Task, Written]:
-        task, ids = self.tasks[place], self._ids_of(place)
-        self.tasks[place], self.alive[place] = None, 0
-        finished = ids[-1] == self.tokenizer.eos_token_id
-        return task, Written(ids[:-1] if finished else ids, finished, float(self.nats[place]))
-
-    def _keep(self, rows: torch.Tensor) -> None:
-        """Drop all rows but these."""
-        self.tasks = [self.tasks[row] for row in rows.tolist()]
-        self.cache.keep(rows)
-        for name in (
-            "n_prompt",
-            "n_text",
-            "alive",
-            "nats",
-            "uniform",
-            "text_ids",
-            "logits",
-            "tokens",
-        ):
-            setattr(self, name, getattr(self, name)[rows])
-        if self.guidance:
-            self.guidance.keep(rows)

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import torch
 
+from jobgen.cleaning import remove_control_characters
 from jobgen.metrics import covered_by_stems
 
 # Logits. EXPERIMENTS.md has what others gave.
@@ -34,7 +35,8 @@ _HOLD_END = 5.0
 _CONTINUED_WORD = 6.0
 
 _OPENING = ("\n", "(", "/", "-", '"', "'")  # behind which a word needs no blank
-_LAST_WORD = re.compile(r"\w[\w+#]*\Z")
+# With what may become a letter of it: a character of which only the first bytes are there.
+_LAST_WORD = re.compile(r"[\w\ufffd][\w+#\ufffd]*\Z")
 _INTERVAL = 40  # tokens that a keyword may take to come in, at most
 _BY = 0.6  # share of the room by which all are to be in
 _PAUSE = 12  # tokens for which a keyword that was written is held back
@@ -278,8 +280,9 @@ class KeywordGuidance:
 
     def _check(self, row: int, ids: list[int]) -> None:
         state, words = self.state, self.words[row]
-        # The last word may go on.
-        text = _LAST_WORD.sub("", self.tokenizer.decode(ids, skip_special_tokens=True))
+        text = remove_control_characters(self.tokenizer.decode(ids, skip_special_tokens=True))
+        half_written = text.endswith("\ufffd")
+        text = _LAST_WORD.sub("", text)  # which may go on
         missing = torch.zeros_like(state.missing[row])
         covered = covered_by_stems(text, words)
         missing[: len(words)] = ~torch.tensor(covered, dtype=torch.bool, device=self.device)
@@ -287,4 +290,4 @@ class KeywordGuidance:
         if int(missing.sum()) < int(state.missing[row].sum()):
             state.since[row] = 0
         state.missing[row] = missing
-        state.unchecked[row] = 0
+        state.unchecked[row] = _CHECK_EVERY if half_written else 0

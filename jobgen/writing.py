@@ -14,18 +14,11 @@ from jobgen.cleaning import remove_control_characters
 from jobgen.cli import is_main_process, process_count, process_rank, say
 from jobgen.config import GenerateConfig
 from jobgen.copies import CopyIndex
-from jobgen.decoding import (
-    Task,
-    Written,
-    encode_prompt,
-    fit_keywords,
-    neutralise_prompts,
-    rows_that_fit,
-    write_texts,
-)
+from jobgen.engines import Engine
 from jobgen.metrics import missing_keywords, repetition
 from jobgen.personal_data import neutralise_emails, neutralise_links, neutralise_phones
 from jobgen.postings import Posting, append_postings
+from jobgen.tasks import NumberedPrompt, Task, Written, encode_prompt
 from jobgen.wording import gender_coded
 
 # Fields that change no text: where it goes, how many there are, what it is computed with.
@@ -36,33 +29,12 @@ _IRRELEVANT |= {"half_precision", "prompts_file", "beyond_positions"}
 _GROUP = 4
 
 
-# The number of a prompt, from 0, which decides what is drawn; its title; its keywords.
-NumberedPrompt = tuple[int, str, list[str]]
-
-
-def number_prompts(
-    prompts: Sequence[tuple[str, list[str]]], tokenizer: Any, config: GenerateConfig
-) -> list[NumberedPrompt]:
-    """Number prompts, once their special tokens are broken up and their keywords fit.
-
-    Raises:
-        InputError: a title leaves no room for a text.
-    """
-    safe, neutralised = neutralise_prompts(prompts, tokenizer)
-    if neutralised:
-        say(f"note: {neutralised} special-token strings in the prompts were neutralised")
-    return [
-        (number, title, fit_keywords(tokenizer, title, keywords, config))
-        for number, (title, keywords) in enumerate(safe)
-    ]
-
-
 class Writer:
     """Writes postings.
 
     Args:
-        model: fine-tuned causal LM, where it is to run.
-        tokenizer: its tokenizer, with the special tokens.
+        engine: with the fine-tuned model.
+        tokenizer: of the model, with the special tokens.
         config: lengths, sampling, guidance, ranking.
         index: of the texts that it learnt from; None: copies cannot be found.
 
@@ -70,8 +42,10 @@ class Writer:
         copies: texts that were left out since they were copied.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, config: GenerateConfig, index: CopyIndex | None):
-        self.model, self.tokenizer, self.config, self.index = model, tokenizer, config, index
+    def __init__(
+        self, engine: Engine, tokenizer: Any, config: GenerateConfig, index: CopyIndex | None
+    ):
+        self.engine, self.tokenizer, self.config, self.index = engine, tokenizer, config, index
         self.candidates = config.num_candidates or config.num_return_sequences
         self.copies = 0
 
@@ -92,9 +66,8 @@ class Writer:
         self, prompts: Sequence[NumberedPrompt], processes: int = 1
     ) -> list[list[NumberedPrompt]]:
         """Divide prompts into groups that are written at the same time, one a process."""
-        rows = self.config.batch_size or rows_that_fit(self.model, self.config.max_length)
         share = math.ceil(len(prompts) / processes)
-        size = max(1, min(_GROUP * rows // self.candidates, share))
+        size = max(1, min(_GROUP * self.engine.rows // self.candidates, share))
         return [list(prompts[start : start + size]) for start in range(0, len(prompts), size)]
 
     def write(
@@ -119,8 +92,7 @@ class Writer:
                 ids = encode_prompt(self.tokenizer, title, keywords, self.config)
                 tasks += [Task(prompt, n, ids, keywords) for n in range(self.candidates)]
                 texts[prompt] = []
-            written = write_texts(self.model, self.tokenizer, tasks, self.config, follow)
-            for task, text in written:
+            for task, text in self.engine.write(tasks, follow):
                 texts[task.prompt].append((task.candidate, text))
                 progress(1)
             yield [

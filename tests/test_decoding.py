@@ -7,21 +7,20 @@ import torch
 
 from jobgen import decoding
 from jobgen.config import GenerateConfig
-from jobgen.decoding import (
+from jobgen.decoding import pick_device, rows_that_fit
+from jobgen.engines import Transformers
+from jobgen.errors import InputError
+from jobgen.kv_cache import KVCache
+from jobgen.models import load_model, special_tokens
+from jobgen.prompts import render_prompt
+from jobgen.sampling import forbid_repeated_ngrams, penalise_repetition, pick
+from jobgen.tasks import (
     Task,
     encode_prompt,
     fit_keywords,
     fit_to_positions,
     neutralise_prompts,
-    pick_device,
-    rows_that_fit,
-    write_texts,
 )
-from jobgen.errors import InputError
-from jobgen.kv_cache import KVCache
-from jobgen.models import load_model
-from jobgen.prompts import render_prompt
-from jobgen.sampling import forbid_repeated_ngrams, penalise_repetition, pick
 
 PROMPTS = [("Engineer", ["Python", "SQL"]), ("Cook", []), ("Engineer in a large team", ["Linux"])]
 
@@ -44,7 +43,7 @@ def write(model, tokenizer, prompts=PROMPTS, copies=1, **settings) -> dict:
         for number, prompt in enumerate(prompts)
         for n in range(copies)
     ]
-    found = list(write_texts(model, tokenizer, tasks, config))
+    found = list(Transformers(model, tokenizer, config).write(tasks))
     assert len(found) == len(tasks)
     return {(task.prompt, task.candidate): text for task, text in sorted(found)}
 
@@ -80,7 +79,7 @@ def test_the_likeliest_text_is_that_of_transformers(model, tiny_tokenizer):
         ours = write(one, tiny_tokenizer, copies=2, batch_size=4, max_length=128, **rest)
         for number, prompt in enumerate(PROMPTS):
             ids = tiny_tokenizer(render_prompt(*prompt), add_special_tokens=False)["input_ids"]
-            special = decoding.special_tokens(tiny_tokenizer)
+            special = special_tokens(tiny_tokenizer)
             never = sorted(set(tiny_tokenizer.convert_tokens_to_ids(special)))
             theirs = one.generate(
                 torch.tensor([ids]),
@@ -146,8 +145,8 @@ def test_lack_of_memory_loses_no_text(model, tiny_tokenizer, monkeypatch, capsys
     read, calls = decoding._Batch.read, []
 
     def short_of_memory(batch):
-        calls.append(len(batch.tasks))
-        if len(batch.tasks) > 3 and len(calls) > 10:
+        calls.append(len(batch.sampler.tasks))
+        if calls[-1] > 3 and len(calls) > 10:
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
         read(batch)
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from test_decoding import model, settings_of, write  # noqa: F401, a fixture
 
-from jobgen.decoding import encode_prompt
 from jobgen.guidance import KeywordGuidance
 from jobgen.metrics import covered_by_stems
+from jobgen.tasks import encode_prompt
 
 SKILLS = [
     "welding",

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from jobgen import writing
 from jobgen.config import GenerateConfig
 from jobgen.copies import CopyIndex
-from jobgen.decoding import Written
+from jobgen.engines import Transformers
 from jobgen.models import load_model
+from jobgen.tasks import Written
 from jobgen.writing import Writer, rank
 
 PROMPTS = [(0, "Engineer", ["Python", "SQL"]), (1, "Cook", []), (2, "Nurse", ["night shifts"])]
@@ -21,7 +21,8 @@ def model(tiny_model, tiny_tokenizer):
 
 def writer(model, tokenizer, index=None, /, **settings) -> Writer:
     about = {"model": "m", "max_length": 60, "num_return_sequences": 2, "batch_size": 2}
-    return Writer(model, tokenizer, GenerateConfig(**about | settings), index)
+    config = GenerateConfig(**about | settings)
+    return Writer(Transformers(model, tokenizer, config), tokenizer, config, index)
 
 
 def write(*arguments, prompts=PROMPTS, **settings) -> list:
@@ -85,12 +86,12 @@ def test_coverage_comes_first_then_likelihood(model, tiny_tokenizer):
 def written(monkeypatch, tokenizer, texts):
     """Let the model write these texts."""
 
-    def write_texts(model, tokenizer, tasks, config, follow):
+    def write(engine, tasks, follow):
         for task, text in zip(tasks, texts, strict=True):
             ids = tokenizer.encode(text, add_special_tokens=False)
             yield task, Written(ids, True, 2.0 * (len(ids) + 1))
 
-    monkeypatch.setattr(writing, "write_texts", write_texts)
+    monkeypatch.setattr(Transformers, "write", write)
 
 
 def test_copies_are_left_out_and_counted(model, tiny_tokenizer, monkeypatch):
