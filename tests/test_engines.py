@@ -5,7 +5,8 @@ import csv
 import pytest
 import torch
 from conftest import run_script
-from test_generation import command, folder, refused, rows_of  # noqa: F401, fixtures
+from test_generation import command, refused, rows_of  # noqa: F401, a fixture
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from jobgen import engines
 from jobgen.config import GenerateConfig
@@ -16,6 +17,24 @@ from jobgen.tasks import Task, encode_prompt
 from utils import NLP_model
 
 PROMPTS = [("Engineer", ["Python", "SQL"]), ("Cook", []), ("Nurse", ["night shifts", "first aid"])]
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_tokenizer, tmp_path_factory):
+    """A model folder such as a training leaves, with heads of a size that vLLM knows."""
+    folder = tmp_path_factory.mktemp("fine_tuned")
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=len(tiny_tokenizer),
+        **{"n_positions": 128, "n_embd": 128, "n_layer": 2, "n_head": 2},
+        **{
+            "bos_token_id": tiny_tokenizer.bos_token_id,
+            "eos_token_id": tiny_tokenizer.eos_token_id,
+        },
+    )
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(folder)
+    return folder
 
 
 def config_of(**settings) -> GenerateConfig:
@@ -58,7 +77,7 @@ def write(nlp, **settings) -> dict:
 
 
 @pytest.fixture
-def nlp(folder):  # noqa: F811
+def nlp(folder):
     return NLP_model.load(str(folder))
 
 
