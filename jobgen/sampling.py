@@ -195,19 +195,27 @@ def pick(scores: torch.Tensor, uniform: torch.Tensor, config: GenerateConfig) ->
             least = config.min_p * probabilities.max(dim=1, keepdim=True).values
             probabilities = probabilities * (probabilities >= least)
         return _draw(probabilities, uniform)
-    n = min(config.top_k or _SORTED, scores.shape[1])
-    values, ids = scores.topk(n, dim=1)  # (B, n), the likeliest first
+    tokens, enough = _pick_sorted(scores, uniform, config, config.top_k or _SORTED)
+    if not config.top_k and not enough.all():
+        rows = (~enough).nonzero()[:, 0]
+        everything = _pick_sorted(scores[rows], uniform[rows], config, scores.shape[1])
+        tokens[rows] = everything[0]
+    return tokens
+
+
+def _pick_sorted(
+    scores: torch.Tensor, uniform: torch.Tensor, config: GenerateConfig, n: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`pick` from the n likeliest, (B,); and whether these hold `top_p`, (B,)."""
+    values, ids = scores.topk(min(n, scores.shape[1]), dim=1)  # (B, n), the likeliest first
     total = (values if config.top_k else scores).logsumexp(dim=1, keepdim=True)
     probabilities = (values - total).exp()
-    before = probabilities.cumsum(dim=1) - probabilities
-    if not config.top_k and n < scores.shape[1]:
-        if ((before + probabilities)[:, -1] < config.top_p).any():
-            values, ids = scores.sort(dim=1, descending=True)
-            probabilities = (values - total).exp()
-            before = probabilities.cumsum(dim=1) - probabilities
+    sums = probabilities.cumsum(dim=1)
+    before = sums - probabilities
     kept = (before < config.top_p) & (probabilities >= config.min_p * probabilities[:, :1])
     kept[:, 0] = True
-    return ids.gather(1, _draw(probabilities * kept, uniform)[:, None])[:, 0]
+    tokens = ids.gather(1, _draw(probabilities * kept, uniform)[:, None])[:, 0]
+    return tokens, sums[:, -1] >= config.top_p
 
 
 def _draw(weights: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
