@@ -2,12 +2,14 @@
 # make test   all tests
 # make lint   ruff
 # make bench  figures of the preparation and the training; hours
+# make export-gguf MODEL=runs/x/trained_model TYPE=q8_0   for llama.cpp; or f32, f16, q4_1
 
 PYTHON ?= python3
 VENV := .venv
+TYPE := q8_0
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test lint format bench
+.PHONY: demo test lint format bench export-gguf
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -24,6 +26,9 @@ bench: $(VENV)/installed-test
 	$(VENV)/bin/python -m pip install --disable-pip-version-check -r requirements-bench.txt
 	python benchmarks/prepare.py
 	python benchmarks/train.py
+
+export-gguf: $(VENV)/installed
+	python -m jobgen.gguf_export $(MODEL) --type $(TYPE)
 
 format: $(VENV)/installed-test
 	ruff check --fix .

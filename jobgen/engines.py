@@ -131,12 +131,15 @@ class LlamaCpp:
         from jobgen.gguf_export import gguf_of
 
         self.tokenizer, self.config = tokenizer, config
+        # Keys and values are in 16 bits otherwise.
+        in_full = {"type_k": llama_cpp.GGML_TYPE_F32, "type_v": llama_cpp.GGML_TYPE_F32}
         self.llama = llama_cpp.Llama(
             str(gguf_of(folder, config.gguf_type)),
             n_ctx=config.max_length,
             n_threads=max(1, (os.cpu_count() or 1) // process_count()),
             n_gpu_layers=-1 if device.startswith("cuda") else 0,
             verbose=False,
+            **(in_full if config.gguf_type == "f32" else {}),
         )
 
     def write(

@@ -148,6 +148,7 @@ def load_model(
     Returns:
         A `PreTrainedModel` whose configuration and generation configuration name our tokens.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, GenerationConfig
 
     try:
@@ -155,7 +156,7 @@ def load_model(
             model = AutoModelForCausalLM.from_pretrained(folder, **options)
         else:
             model = _load_state_dict(folder, weights, options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).split("\n")[0]
         raise InputError(str(folder), f"its weights cannot be loaded: {reason}") from None
     rows = max(len(tokenizer), model.get_input_embeddings().num_embeddings)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 
 import pytest
 import torch
@@ -213,3 +214,11 @@ def test_adapters_learn_the_added_tokens_in_the_head_too(tied, tiny_tokenizer, t
     merged = adapted.merge_and_unload()
     assert merged.get_output_embeddings().weight.shape == (len(tiny_tokenizer), 8)
     assert not torch.equal(merged.get_output_embeddings().weight[eos], before)
+
+
+def test_damaged_weights_are_a_message(tiny_model, tiny_tokenizer, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match="model: its weights cannot be loaded"):
+        load_model(folder, tiny_tokenizer)
