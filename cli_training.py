@@ -21,8 +21,9 @@ DOES_NOT_FIT = 3  # the exit status of an estimate
 def main() -> None:
     """Read configuration and tables, check them, train, export."""
     arguments = parse_arguments(__doc__, TrainConfig, _flags)
-    if arguments.vram is not None and not arguments.estimate:
-        raise InputError("--vram", "belongs to --estimate")
+    for name in ("vram", "ram"):
+        if getattr(arguments, name) is not None and not arguments.estimate:
+            raise InputError(f"--{name}", "belongs to --estimate")
     config = read_config(arguments, TrainConfig, required=("train",))
     train_frame = read_prepared(config.train)
     test_frame = read_prepared(config.test) if config.test else None
@@ -30,7 +31,7 @@ def main() -> None:
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import export, processes, report, run_folder, training
+    from jobgen import checkpoints, export, processes, report, run_folder, training
     from utils import NLP_model
 
     nlp = NLP_model(config)
@@ -45,7 +46,7 @@ def main() -> None:
             return
         from jobgen import memory  # seconds, which only an estimate needs
 
-        target = memory.find_target(config, arguments.vram)
+        target = memory.find_target(config, arguments.vram, arguments.ram)
         estimate = memory.Estimate(nlp, training_set, target)
         report.print_estimate(estimate)
         sys.exit(0 if estimate.fits() else DOES_NOT_FIT)
@@ -53,13 +54,13 @@ def main() -> None:
     if arguments.dry_run:
         return
     goes_on = run_folder.goes_on(config, arguments.resume, arguments.overwrite)
-    with run_folder.hold(run_dir):
+    with checkpoints.room_errors(run_dir), run_folder.hold(run_dir):
         nlp.load_weights()  # before an old run is cleared, in case they cannot be loaded
-        run_folder.start(config, training_set, test_set, fresh=not goes_on)
+        run_folder.start(config, nlp.model, training_set, test_set, fresh=not goes_on)
         figures = nlp.train(training_set, test_set, resume=goes_on)
+        if is_main_process():
+            report.plot_losses(run_folder.read_metrics(run_dir), run_dir / "loss.png")
         export.export_model(nlp, run_dir, figures)
-    if is_main_process():
-        report.plot_losses(run_dir / "metrics.jsonl", run_dir / "loss.png")
     if figures:
         say(f"held out: {figures['eval_nats_per_byte']:.4f} nats a byte")
     say(f"model: {run_dir / 'trained_model'}")
@@ -78,10 +79,17 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--estimate",
         action="store_true",
-        help=f"show what it would need; do not train; status {DOES_NOT_FIT}: does not fit",
+        help="show what it would need of the memory of GPU and machine, and of the disk; do not"
+        f" train; status {DOES_NOT_FIT}: does not fit",
     )
     parser.add_argument(
         "--vram", type=_gigabytes, metavar="GB", help="with --estimate: of a GPU with this memory"
+    )
+    parser.add_argument(
+        "--ram",
+        type=_gigabytes,
+        metavar="GB",
+        help="with --estimate: of another machine with this memory, whose disk is not judged",
     )
     parser.add_argument("--local_rank", type=int, help="given by the launcher")
 

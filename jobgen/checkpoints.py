@@ -5,10 +5,12 @@ beside them, and the folder is moved to its place. A folder without these sums, 
 is no checkpoint; the one before it is used.
 """
 
+import errno
 import json
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,8 @@ from jobgen.frames import hash_file
 
 SUMS = "checksums.json"
 WRITING = ".writing"  # the folder of a checkpoint that does not count yet
+# The disk is full, the file may not grow, the quota is used up.
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def checkpoints_of(run: Path) -> Path:
@@ -125,7 +129,7 @@ def write_errors(place: Path, what: str) -> Iterator[None]:
     """Turn a full disk, and whatever else keeps files from being written, into a message.
 
     Args:
-        place: the folder that is written; it is removed then.
+        place: the folder or file that is written; a folder is removed then.
         what: its name for people.
 
     Raises:
@@ -142,18 +146,54 @@ def write_errors(place: Path, what: str) -> Iterator[None]:
         if isinstance(error, RuntimeError) and not any(part in str(error) for part in of_torch):
             raise
         shutil.rmtree(place, ignore_errors=True)
-        there = next(path for path in place.parents if path.exists())
-        free = shutil.disk_usage(there).free / 1e9
-        reason = str(error).splitlines()[0]
-        problem = InputError(
-            str(place.parent),
-            f"{what} cannot be written ({reason}); {free:.1f} GB are free. The checkpoints before"
-            " it are kept: with more room, the same command goes on from the newest, without"
-            " --overwrite",
-        )
-        if not is_main_process():  # the others wait for this one, and will not say it
-            print(f"error: {problem}", file=sys.stderr, flush=True)
-        raise problem from None
+        raise _refusal(place.parent, what, error) from None
+
+
+@contextmanager
+def room_errors(run: Path) -> Iterator[None]:
+    """Turn a full disk, wherever a training meets it, into the message of `write_errors`.
+
+    Args:
+        run: the folder of the run.
+
+    Raises:
+        InputError: there was no room for a file.
+    """
+
+    def in_thread(failure: threading.ExceptHookArgs) -> None:
+        # A tracker that writes in a thread raises the same error at its next call.
+        if not _is_no_room(failure.exc_value):
+            before(failure)
+
+    before, threading.excepthook = threading.excepthook, in_thread
+    try:
+        yield
+    except OSError as error:
+        if not _is_no_room(error):
+            raise
+        raise _refusal(run, "the run", error) from None
+    finally:
+        threading.excepthook = before
+
+
+def _is_no_room(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
+
+
+def _refusal(folder: Path, what: str, error: Exception) -> InputError:
+    """What is said where something of a folder cannot be written."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free / 1e9
+    reason = str(error).splitlines()[0]
+    problem = InputError(
+        str(folder),
+        f"{what} cannot be written ({reason}); {free:.1f} GB are free. Whole checkpoints"
+        " are kept: with more room, the same command goes on from the newest, without"
+        " --overwrite",
+    )
+    if not is_main_process():  # the others wait for this one, and will not say it
+        print(f"error: {problem}", file=sys.stderr, flush=True)
+    return problem
 
 
 def sync(folder: Path) -> None:

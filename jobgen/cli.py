@@ -1,9 +1,11 @@
 """What the command lines of all scripts share: arguments, help, messages, exit status."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable
 
@@ -83,8 +85,8 @@ def run(main: Callable[[], None]) -> None:
     """Run a script's main: status 0, 2 for bad input, 1 for an interruption or failure."""
     # Its warnings explain our deliberate choices, such as batches without an attention mask.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in stop_signals():
+        signal.signal(number, _interrupt)
     try:
         main()
     except InputError as error:
@@ -97,8 +99,25 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(1)
 
 
+def stop_signals() -> list[int]:
+    """Ctrl-C, a request to end, a terminal that is lost (unless nohup has it ignored)."""
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if is_ignored else [signal.SIGHUP])]
+
+
+def forget_terminal() -> None:
+    """Print no more, except into files: a lost terminal refuses it, and that would be an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # it is closed
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.dup2(nowhere, descriptor)
+
+
 def _interrupt(signum: int, frame: object) -> None:
     """End by KeyboardInterrupt, once: a launcher answers Ctrl-C with SIGTERM on top of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if signum == signal.SIGHUP:
+        forget_terminal()
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -4,7 +4,10 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from jobgen.copies import CopyIndex
 from jobgen.dataset import EVALUATION_KEYWORDS
 from jobgen.frames import write_json, write_whole
 from jobgen.prompts import EOS, render_prompt
+from jobgen.run_folder import read_metrics
 
 _PROBE_TOKENS = 64
 
@@ -44,6 +48,17 @@ you publish it.
 """
 
 
+@contextmanager
+def _saying_how_to_go_on() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "All is trained. The same command exports it, without --overwrite."
+        ) from None
+
+
+@_saying_how_to_go_on()
 def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
     """Write `trained_model` into the run folder, whole, once a fresh process has checked it.
 
@@ -72,7 +87,16 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
         half = nlp.trainer.args.bf16 or nlp.trainer.args.fp16
         probe = Probe(ids.numpy(), logits.numpy(), tolerance=0.05 if half else 1e-3)
-        faults = fresh.submit(faults_of, written, probe, nlp.tokenizer.get_added_vocab()).result()
+        # Ctrl-C is for this process alone; the fresh one inherits that it ignores it.
+        ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        check = fresh.submit(faults_of, written, probe, nlp.tokenizer.get_added_vocab())
+        signal.signal(signal.SIGINT, ours)
+        try:
+            faults = check.result()
+        except KeyboardInterrupt:
+            for child in multiprocessing.active_children():
+                child.kill()
+            raise
     if faults:
         raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(faults)}")
     with write_errors(written, "the trained model"):
@@ -128,8 +152,7 @@ def faults_of(folder: Path, probe: Probe, added: dict[str, int]) -> list[str]:
 
 def _describe(config: TrainConfig, run: Path, folder: Path, figures: dict[str, float]) -> None:
     """Put the card and the record of the training into the exported model."""
-    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    before = next((line for line in map(json.loads, lines) if "eval_loss" in line), {})
+    before = next((line for line in read_metrics(run) if "eval_loss" in line), {})
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     record["configuration"] = config.model_dump()
     record["held_out"] = {"before": before, "after": figures}

@@ -1,5 +1,7 @@
 """What a training needs, before it runs: memory by item, disk, and what would make it fit.
 
+Three things must suffice: the memory of the device, that of the machine beside it, and the disk.
+
 No weights and no GPU are needed: the model is built of PyTorch's fake tensors, which have shapes
 and no content, and a forward pass shows what autograd keeps for the backward pass. So activations
 are those of the architecture's own code. Weights, gradients and optimizer follow ZeRO (Rajbhandari
@@ -7,7 +9,9 @@ et al. 2020) as DeepSpeed 0.19 lays it out.
 """
 
 import json
+import math
 import os
+import shutil
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,7 +37,7 @@ from jobgen.models import (
     blocks,
     unfreeze_last_n,
 )
-from jobgen.training import deepspeed_settings, precision_of
+from jobgen.training import deepspeed_settings, keeps_freed_memory, precision_of
 
 # Beside what tensors take. Of a GPU: CUDA's context and holes in the cache, assumed, not measured.
 # Of a CPU: holes in the heap, measured.
@@ -52,8 +56,10 @@ _REMEDIES: tuple[dict[str, Any], ...] = (
     {"ds_config": str(_DS_CONFIGS / "zero3_offload_12gb.json")},
     {"unfreeze_last_n": 4},
     {"lora_rank": 16},
+    {"save_total_limit": 1},
 )
 _MOST_ROWS, _LONGEST = 256, 8192
+PARTS = ("device", "host", "disk")  # of `Target` and of `Need`
 
 
 @dataclass(frozen=True)
@@ -61,31 +67,55 @@ class Target:
     """Where the training is to run.
 
     Attributes:
-        name: for people.
-        memory: bytes of one GPU, or of the machine where it trains on its CPU.
-        on_gpu: whether it is a GPU.
+        name: of the device, for people.
+        device: bytes of one GPU, or of the machine for each process that trains on its CPU.
+        host: bytes of the machine beside its GPUs.
+        disk: free bytes for the run folder; infinite: not known.
+        on_gpu: whether the device is a GPU.
         half: whether it trains in 16 bits.
         processes: of the training.
+        local_processes: those of them that share the machine.
     """
 
     name: str
-    memory: float
+    device: float
+    host: float
+    disk: float
     on_gpu: bool
     half: bool
     processes: int
+    local_processes: int
 
 
-def find_target(config: TrainConfig, vram: float | None) -> Target:
-    """A GPU of `vram` GB (2**30 bytes), else this machine's GPU, else its CPU."""
+def find_target(config: TrainConfig, vram: float | None, ram: float | None) -> Target:
+    """Where the training is to run.
+
+    Args:
+        config: of the training.
+        vram: GB (2**30 bytes) of a GPU that it is to have; None: this machine's GPU, else its CPU.
+        ram: GB of another machine, whose disk is not known; None: this machine and its disk.
+    """
     processes = process_count()
+    local = int(os.environ.get("LOCAL_SIZE", processes))  # from DeepSpeed's launcher
+    host = _machine_memory() if ram is None else ram * 2**30
+    disk = _room(Path(config.output_dir)) if ram is None else math.inf
+    on_gpu = vram is not None or torch.cuda.is_available()
+    half = config.half_precision if vram is not None else precision_of(config) != "fp32"
     if vram is not None:
-        name = f"a GPU of {vram:g} GB"
-        return Target(name, vram * 2**30, True, config.half_precision, processes)
-    half = precision_of(config) != "fp32"
-    if torch.cuda.is_available():
-        name = torch.cuda.get_device_name()
-        return Target(name, torch.cuda.mem_get_info()[1], True, half, processes)
-    return Target("this machine's CPU", _machine_memory() / processes, False, half, processes)
+        name, device = f"a GPU of {vram:g} GB", vram * 2**30
+    elif on_gpu:
+        name, device = torch.cuda.get_device_name(), torch.cuda.mem_get_info()[1]
+    else:
+        name = "this machine's CPU" if ram is None else f"a machine of {ram:g} GB"
+        device = host / local
+    return Target(name, device, host, disk, on_gpu, half, processes, local)
+
+
+def _room(run: Path) -> int:
+    """Free bytes for a run folder, with what it holds: a run takes the place of the one before."""
+    there = next(path for path in (run, *run.absolute().parents) if path.exists())
+    held = sum(path.stat().st_size for path in run.rglob("*") if path.is_file())
+    return shutil.disk_usage(there).free + held
 
 
 def _machine_memory() -> int:
@@ -111,22 +141,28 @@ class Need:
     host: dict[str, float]
     disk: dict[str, float]
 
+    def total(self, part: str) -> float:
+        """Bytes of one of them."""
+        return sum(getattr(self, part).values())
+
+    def lacking(self, target: Target) -> list[str]:
+        """Which of them the target has too little of."""
+        return [part for part in PARTS if self.total(part) > getattr(target, part)]
+
 
 @dataclass
-class Advice:
-    """What to change in a configuration that does not fit; None: there is no such value.
+class Largest:
+    """The largest batches that fit into both memories; None: there is no such value.
 
     Attributes:
-        rows: largest micro_batch_size that fits with this max_len.
-        length: largest max_len that fits with this micro_batch_size.
-        length_of_one: largest max_len that fits with a micro_batch_size of 1.
-        remedies: settings and what the device would need with each, bytes, the least first.
+        rows: micro_batch_size with this max_len.
+        length: max_len with this micro_batch_size.
+        length_of_one: max_len with a micro_batch_size of 1.
     """
 
     rows: int | None
     length: int | None
     length_of_one: int | None
-    remedies: list[tuple[str, float]]
 
 
 class Estimate:
@@ -181,6 +217,11 @@ class Estimate:
         return FakeTensorMode(allow_non_fake_inputs=True)
 
     @cached_property
+    def _process(self) -> int:
+        """Bytes of a process without any of it: Python and the libraries."""
+        return psutil.Process().memory_info().rss
+
+    @cached_property
     def parameters(self) -> tuple[int, int]:
         """How many weights there are, and how many of them are trained."""
         weights = list(self.model.parameters())
@@ -196,54 +237,65 @@ class Estimate:
         """
         rows, length = rows or self.config.micro_batch_size, length or self.length
         labels = rows * min(length - 1, ceil(self.learnt * length))
-        device, host = self._states()
-        device["activations"] = self._activations(rows, length, labels)
-        device["logits"] = self._logits(labels)
-        process = psutil.Process().memory_info().rss
-        if self.target.on_gpu:
-            device["reserve"] = _GPU_RESERVE
+        weights, trained = self.parameters
+        target, (device, host) = self.target, self._states()
+        check = 4 * weights + self._process  # float32, in a process of its own
+        # What DeepSpeed reads of a checkpoint stands beside what it is to replace.
+        reading = self._saved() + 12 * trained / target.processes if self.config.ds_config else 0
+        step = {"activations": self._activations(rows, length, labels)}
+        step["logits"] = self._logits(labels)
+        if target.on_gpu:
+            device |= step | {"reserve": _GPU_RESERVE}
             # Each process loads float32 weights, and frees them before the optimizer is made.
-            loading = 4 * self.parameters[0] - sum(host.values())
-            if loading > 0:
-                host["weights while they load"] = loading
-            host["process"] = process
-            host = {item: size * self.target.processes for item, size in host.items()}
-        else:
-            for item, size in host.items():
-                device[item] = device.get(item, 0) + size
-            host = {}
-            device["holes in the heap"] = _HEAP_HOLES * sum(device.values())
-            device["process"] = process
-        return Need(device, host, self._disk())
+            loading = 4 * weights - sum(host.values())
+            moments = {
+                "weights while they load": loading * target.local_processes,
+                "checkpoint while it is read": reading * target.local_processes,
+                "check of the exported model": check,
+            }
+            host = {item: size * target.local_processes for item, size in host.items()}
+            host["processes"] = self._process * target.local_processes
+            moment = max(moments, key=moments.get)
+            return Need(device, host | {moment: moments[moment]}, self._disk())
+        for item, size in host.items():
+            device[item] = device.get(item, 0) + size
+        # What a step frees leaves room for what comes after it.
+        freed = device.get("gradients", 0) + sum(step.values())
+        device |= step
+        device["holes in the heap"] = _HEAP_HOLES * sum(device.values())
+        device["process"] = self._process
+        device["checkpoint while it is read"] = max(0, reading - freed)
+        # But not for another process, where this one keeps it.
+        freed = 0 if keeps_freed_memory(self._plain.config) else max(freed, reading)
+        device["check of the exported model"] = max(0, check / target.local_processes - freed)
+        return Need(device, {}, self._disk())
 
     def fits(self, **shape: int) -> bool:
-        """Whether the device has room for it; `shape` as for `need`."""
-        return self._room(**shape) >= 0
+        """Whether device, host and disk have room for it; `shape` as for `need`."""
+        return not self.need(**shape).lacking(self.target)
 
-    def advice(self) -> Advice:
-        """What would fit where this does not."""
+    def largest(self) -> Largest:
+        """The batches that would fit where this does not."""
         lengths = range(8, (self.nlp.limit or _LONGEST) + 1)
         sizes = range(1, _MOST_ROWS + 1)
 
         def largest(values: range, **shape: int) -> int | None:
             (name,) = {"rows", "length"} - shape.keys()
-            wrong = bisect_right(values, 0, key=lambda x: -self._room(**shape, **{name: x}))
+            wrong = bisect_right(values, False, key=lambda x: self._spills(**shape, **{name: x}))
             return values[wrong - 1] if wrong else None
 
-        return Advice(
+        return Largest(
             rows=largest(sizes, length=self.length),
             length=largest(lengths, rows=self.config.micro_batch_size),
             length_of_one=largest(lengths, rows=1),
-            remedies=sorted(self._remedies(), key=lambda remedy: remedy[1]),
         )
 
-    def _remedies(self) -> list[tuple[str, float]]:
-        found, present = [], sum(self.need().device.values())
+    def remedies(self) -> list[tuple[str, Need]]:
+        """Settings that help, and the needs with each; those that fit first."""
+        found, present = [], self.need()
         for change in _REMEDIES:
             ((name, value),) = change.items()
             if not self.target.on_gpu and name == "ds_config":  # they move things to the host
-                continue
-            if getattr(self.config, name) not in (None, False) and name != "ds_config":
                 continue
             changed = self.config.model_copy(update=change)
             try:
@@ -251,14 +303,17 @@ class Estimate:
                 other = Estimate(type(self.nlp)(changed), self.rows, self.target)
             except InputError:  # two settings that do not go together
                 continue
-            need = sum(other.need().device.values())
-            if need < present:
+            need = other.need()
+            if any(need.total(part) < present.total(part) for part in present.lacking(self.target)):
                 shown = os.path.relpath(value) if name == "ds_config" else json.dumps(value)
                 found.append((f"{name}={shown}", need))
-        return found
+        return sorted(
+            found, key=lambda item: (len(item[1].lacking(self.target)), item[1].total("device"))
+        )
 
-    def _room(self, **shape: int) -> float:
-        return self.target.memory - sum(self.need(**shape).device.values())
+    def _spills(self, **shape: int) -> bool:
+        """Whether it is too much for one of both memories."""
+        return not {"device", "host"}.isdisjoint(self.need(**shape).lacking(self.target))
 
     def _states(self) -> tuple[dict[str, float], dict[str, float]]:
         """Weights, gradients, optimizer and DeepSpeed's buffers, on the device and on the host."""
@@ -365,19 +420,35 @@ class Estimate:
         # On a CPU two blocks of the loss are there in float32.
         return logits_and_gradients + 2 * 4 * min(labels * vocabulary, _BLOCK_ELEMENTS)
 
-    def _disk(self) -> dict[str, float]:
+    def _saved(self) -> float:
+        """Bytes of the weights in a checkpoint."""
         weights, trained = self.parameters
         each = self.half_bytes if self.pure else 4
-        saved = each * (weights if self.config.lora_rank is None else trained)
-        checkpoint = saved + 8 * trained
+        return each * (weights if self.config.lora_rank is None else trained)
+
+    def _checkpoints(self) -> int:
+        """How many there are while the last one is written."""
+        config = self.config
+        epoch = config.steps_per_epoch(len(self.rows), self.target.processes)
+        last = config.max_steps or ceil(config.epochs * epoch)
+        saved = {*range(0, last, config.save_steps or epoch), last}
+        if config.test and config.keep_best:  # at most so many are the best at their time
+            saved |= {*range(0, last, config.eval_steps or epoch)}
+        number = len(saved - {0})
+        if config.save_total_limit is None:
+            return number
+        # Beside the newest the best is kept, however few are to be.
+        return min(number, max(config.save_total_limit, 2 if config.test else 1) + 1)
+
+    def _disk(self) -> dict[str, float]:
+        weights, trained = self.parameters
+        checkpoint = self._saved() + 8 * trained
         if self.config.ds_config:  # its own copy of the weights, and those of the optimizer
-            checkpoint += saved + 4 * trained
-        kept = self.config.save_total_limit
-        if kept is None:
-            disk = {"each checkpoint": checkpoint}
-        else:
-            disk = {f"{kept} checkpoints and one being written": (kept + 1) * checkpoint}
-        return disk | {"trained model": each * weights}
+            checkpoint += self._saved() + 4 * trained
+        number = self._checkpoints()
+        exported = (self.half_bytes if self.pure else 4) * weights
+        kept = f"checkpoints, {number} at a time"
+        return {kept: number * checkpoint, "trained model": exported}
 
 
 def _move_to_cpu(model: Any) -> None:

@@ -1,9 +1,8 @@
 """What is shown to people: tables in the terminal and plots."""
 
-import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -89,38 +88,44 @@ def print_rows(training: PostingDataset) -> None:
 
 
 def print_estimate(estimate: "Estimate") -> None:
-    """What a training needs by item, whether it fits, and if not, what would."""
+    """What a training needs by item, whether it fits, and if not, what is short and what helps."""
     target, config, need = estimate.target, estimate.config, estimate.need()
     parameters, trained = estimate.parameters
-    device = sum(need.device.values())
-    table = Table("", "GB", title=f"{parameters:,} parameters, {trained:,} trained")
-    parts = {f"memory of {target.name}": need.device, "memory beside it": need.host}
-    for name, items in (parts | {"disk": need.disk}).items():
-        for item, size in items.items():
+    names = {"device": f"memory of {target.name}", "host": "memory beside it", "disk": "disk"}
+    names = {part: name for part, name in names.items() if getattr(need, part)}  # a CPU has no host
+    table = Table("", "GB", "there are", title=f"{parameters:,} parameters, {trained:,} trained")
+    for part, name in names.items():
+        for item, size in getattr(need, part).items():
             table.add_row(item, _gigabytes(size))
-        if items:
-            total = _gigabytes(sum(items.values()))
-            table.add_row(name, total, style="bold", end_section=True)
+        there = getattr(target, part)
+        shown = _gigabytes(there) if math.isfinite(there) else "not known"
+        total = _gigabytes(need.total(part))
+        table.add_row(name, total, shown, style="bold", end_section=True)
     Console().print(table)
     batch = f"{config.micro_batch_size} postings of up to {estimate.length} tokens"
-    if device <= target.memory:
-        print(f"fits: {batch} need {_gigabytes(device)} of {_gigabytes(target.memory)} GB")
+    lacking = need.lacking(target)
+    if not lacking:
+        print(f"fits: {batch}")
         return
-    print(
-        f"does not fit: {batch} need {_gigabytes(device)} GB, {target.name} has"
-        f" {_gigabytes(target.memory)}"
-    )
-    advice = estimate.advice()
-    rows = config.micro_batch_size
-    print(
-        f"largest micro_batch_size with postings of {estimate.length} tokens:"
-        f" {advice.rows or 'none'}\n"
-        f"largest max_len with micro_batch_size={rows}: {advice.length or 'none'};"
-        f" with micro_batch_size=1: {advice.length_of_one or 'none'}"
-    )
-    for setting, size in advice.remedies:
-        verdict = "fits" if size <= target.memory else "does not fit"
-        print(f"with {setting}: {_gigabytes(size)} GB, {verdict}")
+    short = [
+        f"{names[part]}: {_gigabytes(need.total(part))} GB, there are"
+        f" {_gigabytes(getattr(target, part))}"
+        for part in lacking
+    ]
+    print(f"does not fit: {batch}: {'; '.join(short)}")
+    if lacking != ["disk"]:  # which holds no batch
+        largest, rows = estimate.largest(), config.micro_batch_size
+        print(
+            f"largest micro_batch_size with postings of {estimate.length} tokens:"
+            f" {largest.rows or 'none'}\n"
+            f"largest max_len with micro_batch_size={rows}: {largest.length or 'none'};"
+            f" with micro_batch_size=1: {largest.length_of_one or 'none'}"
+        )
+    for setting, other in estimate.remedies():
+        sizes = [f"{name} {_gigabytes(other.total(part))} GB" for part, name in names.items()]
+        still = " and ".join(names[part] for part in other.lacking(target))
+        verdict = f"too much for {still}" if still else "fits"
+        print(f"with {setting}: {verdict} ({', '.join(sizes)})")
 
 
 def _gigabytes(size: float) -> str:
@@ -154,11 +159,11 @@ def print_figures(posting: Posting) -> None:
         console.print("cut off at max_length")
 
 
-def plot_losses(metrics: Path, png: Path) -> None:
+def plot_losses(lines: list[dict[str, Any]], png: Path) -> None:
     """Draw the loss curves of a run.
 
     Args:
-        metrics: its metrics.jsonl.
+        lines: of its metrics.jsonl.
         png: the picture to write.
     """
     import matplotlib
@@ -166,7 +171,6 @@ def plot_losses(metrics: Path, png: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
     figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
     for key, label, style in (("loss", "training", "-"), ("eval_loss", "held out", "o--")):
         points = [(line["step"], line[key]) for line in lines if key in line]

@@ -1,12 +1,14 @@
 """The folder of a run: whether it may be used, its lock, and what is recorded before the start."""
 
 import importlib.metadata
+import json
 import shutil
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from transformers.trainer_pt_utils import get_model_param_count
 
 from jobgen.cli import is_main_process, process_count, say
 from jobgen.config import TrainConfig
@@ -22,8 +24,8 @@ RUN_FILES = ("config.json", "run.json", "metrics.jsonl", "loss.png")
 RUN_FOLDERS = ("checkpoints", "tensorboard", "trained_model", ".trained_model")
 # In the exported model, which comes last: with it a run is finished.
 FINISHED = "trained_model/training.json"
-# Fields that decide which weights the optimizer knows.
-_WEIGHTS = ("lora_rank", "unfreeze_last_n")
+# Fields that decide which weights there are, and which of them the optimizer knows.
+_WEIGHTS = ("model", "model_preload", "lora_rank", "unfreeze_last_n")
 # Fields that do not change what is learnt.
 _INDIFFERENT = {
     *("output_dir", "cache_dir", "report_to", "logging_steps", "save_steps", "save_total_limit"),
@@ -91,12 +93,28 @@ def hold(run: Path) -> AbstractContextManager:
 
 
 def start(
-    config: TrainConfig, training: PostingDataset, test: PostingDataset | None, fresh: bool
+    config: TrainConfig,
+    model: Any,
+    training: PostingDataset,
+    test: PostingDataset | None,
+    fresh: bool,
 ) -> None:
-    """Record configuration, versions and rows before work starts; clear an old run if `fresh`."""
+    """Record configuration, versions and rows before work starts; clear an old run if `fresh`.
+
+    Raises:
+        InputError: an old run that goes on had a model of another size; nothing is changed.
+    """
     if not is_main_process():
         return
-    run = Path(config.output_dir)
+    run, parameters = Path(config.output_dir), get_model_param_count(model)
+    if not fresh:
+        before = read_json(str(run / "run.json")).get("parameters", parameters)
+        if before != parameters:
+            raise InputError(
+                str(run),
+                f"cannot go on: {config.model} had {before:,} parameters there, and has"
+                f" {parameters:,} now; take the model as it was, or start over with --overwrite",
+            )
     (run / FINISHED).unlink(missing_ok=True)
     if fresh:
         # run.json stays until it is replaced: without it the rest would be no run's.
@@ -106,9 +124,21 @@ def start(
             (run / name).unlink(missing_ok=True)
     rows = {"train": _rows(training)} | ({"test": _rows(test)} if test else {})
     versions = {name: importlib.metadata.version(name) for name in VERSIONED}
-    record = {"versions": versions, "rows": rows, "decides": _decides(config)}
+    record = {"versions": versions, "parameters": parameters, "rows": rows}
+    record["decides"] = _decides(config)
     write_json(run / "run.json", record)
     write_json(run / "config.json", config.model_dump())
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl; those that a crash has cut off or damaged are left out."""
+    path, lines = run / "metrics.jsonl", []
+    for number, text in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            say(f"warning: line {number} of {path} cannot be read, and is left out")
+    return lines
 
 
 def _decides(config: TrainConfig) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The Hugging Face Trainer, made for postings: exact losses, whole checkpoints, orderly stops."""
 
+import contextlib
 import json
 import math
 import os
@@ -15,7 +16,14 @@ import torch
 from accelerate.state import AcceleratorState
 from deepspeed.runtime.chunked_cross_entropy import ChunkedCausalLMLoss, chunked_cross_entropy
 from peft import PeftModel
-from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import (
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+)
 
 from jobgen.checkpoints import (
     WRITING,
@@ -29,11 +37,12 @@ from jobgen.checkpoints import (
     write_errors,
     writing_place,
 )
-from jobgen.cli import is_main_process, say
+from jobgen.cli import forget_terminal, is_main_process, say, stop_signals
 from jobgen.config import TrainConfig
 from jobgen.dataset import IGNORED, PostingDataset, SimilarLengthSampler
 from jobgen.errors import InputError
 from jobgen.frames import write_whole
+from jobgen.run_folder import read_metrics
 
 # A launcher answers Ctrl-C with a SIGTERM on top of it; what comes later is asked for anew.
 _SAME_REQUEST_SECONDS = 1.0
@@ -70,7 +79,7 @@ class PostingTrainer(Trainer):
         test_dataset: PostingDataset | None,
     ):
         self.run_dir, self.config = Path(config.output_dir), config
-        self.stop_on_signal = _StopOnSignal()
+        self.stop_on_signal = _StopOnSignal(self)
         callbacks: list[TrainerCallback] = []
         if train_dataset:
             callbacks += [_RunLog(self.run_dir), _Epochs(train_dataset)]
@@ -116,12 +125,11 @@ class PostingTrainer(Trainer):
         resumed = int(step_of(checkpoint)) if checkpoint else 0
         if self.is_world_process_zero():
             remove_later(checkpoints_of(self.run_dir), resumed)
-        self.args.eval_on_start = checkpoint is None and self.eval_dataset is not None
         try:
             with self.stop_on_signal.listening():
                 super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            if any_process(self.stop_on_signal.asked_at is not None, self.args):
-                raise KeyboardInterrupt
+                if self._is_asked_to_stop():
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             kept = in_order(checkpoints_of(self.run_dir))
             raise KeyboardInterrupt(
@@ -129,6 +137,49 @@ class PostingTrainer(Trainer):
                 if kept
                 else "No checkpoint was written yet."
             ) from None
+
+    def _is_asked_to_stop(self) -> bool:
+        """Whether any process has got a signal, which reaches them at different moments."""
+        return any_process(self.stop_on_signal.asked_at is not None, self.args)
+
+    def _init_training_state(self, max_steps: int, *args: Any) -> tuple[int, int]:
+        trained = super()._init_training_state(max_steps, *args)
+        state = self.state
+        state.compute_steps(self.args, max_steps)  # a checkpoint brings the intervals of its own
+        is_due = state.global_step % state.eval_steps == 0 or state.global_step >= max_steps
+        is_missing = is_due and state.global_step not in evaluated_steps(state)
+        # Before the first step, and where an interrupted training has left it out.
+        self.args.eval_on_start = self.eval_dataset is not None and is_missing
+        return trained
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The Trainer's; keeps what the configuration says of the optimizer."""
+        scheduler = super().create_scheduler(num_training_steps, optimizer)
+        names = ("initial_lr", "weight_decay", "eps")
+        self._configured = [
+            {name: group[name] for name in names if name in group}
+            for group in (optimizer or self.optimizer).param_groups
+        ]
+        return scheduler
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """The Trainer's; a checkpoint brings the settings of its own, and those of now count."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        groups = self.optimizer.param_groups
+        for group, configured in zip(groups, self._configured, strict=True):
+            group.update(configured)
+        # The next step is the first of the new course: its rate was set by the old one.
+        scheduler = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)  # within accelerate's
+        if isinstance(scheduler, LambdaLR):
+            scheduler.base_lrs = [group["initial_lr"] for group in groups]
+            scheduler._last_lr = [
+                lr * course(scheduler.last_epoch)
+                for lr, course in zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
+            ]
+            for group, lr in zip(groups, scheduler._last_lr, strict=True):
+                group["lr"] = lr
+        elif hasattr(scheduler, "last_batch_iteration"):  # of a DeepSpeed file
+            scheduler.step(scheduler.last_batch_iteration)
 
     def is_over(self) -> bool:
         """Whether all steps are done, or too many evaluations were not the best."""
@@ -172,7 +223,13 @@ class PostingTrainer(Trainer):
     def prediction_step(
         self, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Mean loss of a batch; nats, (B,), and labelled tokens, (B,), of each row."""
+        """Mean loss of a batch; nats, (B,), and labelled tokens, (B,), of each row.
+
+        Raises:
+            EvaluationStopped: that was asked for.
+        """
+        if self._is_asked_to_stop():
+            raise EvaluationStopped
         inputs = self._prepare_inputs(inputs)
         del inputs["rows"]
         with torch.no_grad():
@@ -196,6 +253,26 @@ class PostingTrainer(Trainer):
             output = super().evaluation_loop(*args, **kwargs)
         output.metrics["eval_loss"] = output.metrics["eval_nats_per_token"]
         return output
+
+    def _evaluate(self, trial: Any, ignore_keys: Any, skip_scheduler: bool = False) -> Any:
+        """The Trainer's; an evaluation that a checkpoint lacks is added to it."""
+        metrics = super()._evaluate(trial, ignore_keys, skip_scheduler)
+        if skip_scheduler and self.state.global_step:  # as only the one before all steps does
+            self._determine_best_metric(metrics, trial)
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            self._load_rng_state(str(folder))  # the training will do so later
+            self._save_checkpoint(self.model_wrapped, trial)
+        return metrics
+
+    def _maybe_log_save_evaluate(
+        self, tr_loss: Any, grad_norm: Any, model: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        """The Trainer's; where an evaluation is stopped, its step is saved without it."""
+        try:
+            super()._maybe_log_save_evaluate(tr_loss, grad_norm, model, *args, **kwargs)
+        except EvaluationStopped:
+            self._save_checkpoint(model, trial=None)
+            raise
 
     def final_figures(self) -> dict[str, float]:
         """Held-out figures of the final weights, measured anew only if they were not evaluated."""
@@ -235,18 +312,18 @@ class PostingTrainer(Trainer):
                 "the weights are no numbers any more, since a gradient was none; they are not"
                 f" saved. {_AGAINST_OVERFLOW}",
             )
-        folder, kept = Path(args.output_dir), args.save_total_limit
+        folder = Path(args.output_dir)
         place = folder / WRITING
         is_main = self.is_world_process_zero()
         with write_errors(place, "a checkpoint"):
             if is_main:
                 writing_place(folder)
             self.accelerator.wait_for_everyone()
-            args.output_dir, args.save_total_limit = str(place), None
+            args.output_dir = str(place)
             try:
                 super()._save_checkpoint(model, trial)
             finally:
-                args.output_dir, args.save_total_limit = str(folder), kept
+                args.output_dir = str(folder)
             self.accelerator.wait_for_everyone()
             name = f"checkpoint-{state.global_step}"
             best = folder / f"checkpoint-{state.best_global_step}"
@@ -256,16 +333,22 @@ class PostingTrainer(Trainer):
                 written = place / name
                 state.save_to_json(str(written / "trainer_state.json"))
                 move_into_place(written, folder)
-                rotate(folder, kept, best)
+                rotate(folder, self.config.save_total_limit, best)
         self.accelerator.wait_for_everyone()
 
 
 def any_process(is_so: bool, args: TrainingArguments) -> bool:
     """Whether something is so in any of the processes; all of them have to ask."""
+    if args.world_size == 1:
+        return is_so
     flag = torch.tensor(int(is_so), device=args.device)
-    if args.world_size > 1:
-        torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
+    torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
     return bool(flag)
+
+
+def evaluated_steps(state: TrainerState) -> set[int]:
+    """The steps after which there was an evaluation."""
+    return {line["step"] for line in state.log_history if "eval_loss" in line}
 
 
 def own_part(weight: torch.Tensor) -> torch.Tensor:
@@ -294,14 +377,19 @@ def nats_per_row(logits: torch.Tensor, targets: torch.Tensor, keep: torch.Tensor
     return total.index_add_(0, keep.nonzero()[:, 0], nats)
 
 
-class _StopOnSignal(TrainerCallback):
-    """After SIGTERM or Ctrl-C: the step is finished, a checkpoint saved, the training ended.
+class EvaluationStopped(KeyboardInterrupt):
+    """An evaluation ends before its time."""
 
-    A second Ctrl-C ends it at once. Does nothing outside the main thread, where Python knows no
-    signals.
+
+class _StopOnSignal(TrainerCallback):
+    """After Ctrl-C, SIGTERM or SIGHUP: the step is done, a checkpoint saved, the training ended.
+
+    An evaluation is left to the training that goes on. A second Ctrl-C ends all at once. Does
+    nothing outside the main thread, where Python knows no signals.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trainer: PostingTrainer):
+        self.trainer = trainer
         self.asked_at: float | None = None
         self.stopping = False
 
@@ -310,11 +398,12 @@ class _StopOnSignal(TrainerCallback):
         """Take the signals over for a while."""
         before = {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in stop_signals():
                 before[number] = signal.signal(number, self._ask)
         try:
             yield
         finally:
+            self.asked_at = None
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -323,13 +412,15 @@ class _StopOnSignal(TrainerCallback):
         if self.asked_at is None:
             self.asked_at = now
             if is_main_process():  # not by print, in which the signal may have come
-                os.write(1, b"\nstopping after this step, with a checkpoint; Ctrl-C: at once\n")
+                with contextlib.suppress(OSError):  # the terminal may be lost
+                    os.write(1, b"\nstopping after this step, with a checkpoint; Ctrl-C: at once\n")
         elif number == signal.SIGINT and now - self.asked_at > _SAME_REQUEST_SECONDS:
             raise KeyboardInterrupt
+        if number == signal.SIGHUP:
+            forget_terminal()
 
     def on_step_end(self, args, state, control, **kwargs):
-        # The signal reaches the processes at different steps.
-        if any_process(self.asked_at is not None, args):
+        if self.trainer._is_asked_to_stop():
             self.stopping = control.should_save = True
 
     def on_save(self, args, state, control, **kwargs):
@@ -383,24 +474,25 @@ class _RunLog(TrainerCallback):
     """Appends every logged figure to metrics.jsonl as one line."""
 
     def __init__(self, run_dir: Path):
-        self.path = run_dir / "metrics.jsonl"
+        self.run_dir, self.path = run_dir, run_dir / "metrics.jsonl"
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Forget what an earlier run logged, after a resume only what is beyond its checkpoint."""
+        """Forget what an earlier run logged, after a resume only what its checkpoint lacks."""
         if state.is_world_process_zero and self.path.is_file():
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            if lines and not lines[-1].endswith("\n"):
-                lines.pop()  # cut off when the process was killed
             resumed = state.global_step  # 0 at a fresh start
-            kept = [line for line in lines if resumed and json.loads(line)["step"] <= resumed]
-            write_whole(self.path, lambda place: place.write_text("".join(kept), encoding="utf-8"))
+            lines = read_metrics(self.run_dir) if resumed else []
+            known = evaluated_steps(state)
+            kept = "".join(
+                json.dumps(line) + "\n"
+                for line in lines
+                if line["step"] <= resumed and ("eval_loss" not in line or line["step"] in known)
+            )
+            write_whole(self.path, lambda place: place.write_text(kept, encoding="utf-8"))
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if state.is_world_process_zero:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             line = {"step": state.global_step, "epoch": state.epoch, "time": time.time(), **logs}
-            try:
+            with write_errors(self.path, self.path.name):
                 with self.path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
-            except OSError as error:
-                raise InputError(str(self.path), f"cannot be written: {error.strerror}") from None

@@ -40,17 +40,24 @@ def keep_freed_memory(model: Any) -> None:
     """Let glibc reuse large blocks instead of returning them to the system after each operation.
 
     On a CPU the logits and their gradients are blocks of hundreds of megabytes; mapping and zeroing
-    their pages anew took about a quarter of each step. Does nothing without glibc, see mallopt(3),
-    and for a model with dropout in its attention (GPT-2, GPT-Neo): on a CPU that takes matrices of
-    (T, T), whose holes, of another size for each T, made the process a quarter larger.
+    their pages anew took about a quarter of each step. Does nothing without glibc, see mallopt(3).
     """
-    if any(getattr(model.config, name, None) for name in ATTENTION_DROPOUT):
+    if not keeps_freed_memory(model.config):
         return
     trim_threshold, mmap_max = -1, -4
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(mmap_max, 0)
         libc.mallopt(trim_threshold, 2**31 - 1)
+
+
+def keeps_freed_memory(config: Any) -> bool:
+    """Whether that is good for a model of this (Hugging Face) configuration.
+
+    Not with dropout in its attention (GPT-2, GPT-Neo): on a CPU that takes matrices of (T, T),
+    whose holes, of another size for each T, made the process a quarter larger.
+    """
+    return not any(getattr(config, name, None) for name in ATTENTION_DROPOUT)
 
 
 def precision_of(config: TrainConfig) -> str:
@@ -180,7 +187,6 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         fp16=precision == "fp16",
         logging_steps=config.logging_steps,
         logging_nan_inf_filter=False,
-        save_total_limit=config.save_total_limit,
         report_to=config.report_to,
         seed=config.seed,
         dataloader_pin_memory=torch.cuda.is_available(),
@@ -191,11 +197,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     os.environ.pop("ACCELERATE_USE_DEEPSPEED", None)
     try:
         if deepspeed:
-            from deepspeed import init_distributed
-
-            # On a CPU accelerate starts torch's process group alone, and ZeRO-3 would partition for
-            # one process.
-            init_distributed(verbose=False)
+            _start_process_group()
         arguments = TrainingArguments(**values)
     except torch.distributed.DistNetworkError:
         port = os.environ["MASTER_PORT"]
@@ -208,6 +210,23 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         say(f"note: one of {arguments.n_gpu} GPUs is used; the deepspeed launcher uses them all")
         arguments._n_gpu = 1  # the Trainer's DataParallel would cut our batches into wrong pieces
     return arguments
+
+
+def _start_process_group() -> None:
+    """Start DeepSpeed's process group, without the shared memory of its inference.
+
+    On a CPU it would map that (DeepSpeed 0.19.8, csrc/cpu/comm/shm.cpp) where LOCAL_SIZE says that
+    all processes are on this machine. No training uses it, and nothing would remove it: it would
+    stay in /dev/shm, and the next run on this port would open it with what is left in it.
+    """
+    from deepspeed import init_distributed
+
+    local_size = os.environ.pop("LOCAL_SIZE", None)
+    # On a CPU accelerate starts torch's process group alone, and ZeRO-3 would partition for one
+    # process.
+    init_distributed(verbose=False)
+    if local_size is not None:
+        os.environ["LOCAL_SIZE"] = local_size
 
 
 def evaluation_arguments(config: TrainConfig, place: str) -> TrainingArguments:

@@ -1,7 +1,9 @@
 """Nothing is lost: checkpoints that are whole or do not count, and runs that go on."""
 
+import contextlib
 import json
 import os
+import pty
 import random
 import re
 import resource
@@ -14,17 +16,23 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from conftest import ROOT, assert_same, launcher, metrics, run_script, weights
 from safetensors.torch import load_file
 
+from jobgen import run_folder
 from jobgen.checkpoints import (
     damage,
     move_into_place,
     newest_whole,
     remove_later,
     rotate,
+    step_of,
     writing_place,
 )
+from jobgen.cli import stop_signals
+from jobgen.config import TrainConfig
+from jobgen.errors import InputError
 
 STEADY = {"max_steps": 24, "save_steps": 2, "eval_steps": 8, "save_total_limit": 2}
 
@@ -72,95 +80,190 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, caps
     ]
 
 
-def is_newer(folder: Path, moment: float) -> bool:
+def is_newer(path: Path, moment: float) -> bool:
     try:
-        return folder.stat().st_mtime > moment
+        return path.stat().st_mtime > moment
     except FileNotFoundError:
         return False
 
 
-@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_and_started_again(train, tmp_path, processes):
-    """The final weights are those of a run that nobody disturbed, bit for bit."""
-    start = launcher("--num_accelerators", str(processes)) if processes > 1 else ()
-    kills = 10 if processes == 1 else 3
-    whole = train("whole", launcher=start, **STEADY)
-    assert whole.returncode == 0, whole.stderr[-3000:]
-    took = time.monotonic()
-    assert train("killed", "--dry-run", launcher=start, **STEADY).returncode == 0
-    took = time.monotonic() - took
-    command = [*start, "cli_training.py", "-cfg", str(tmp_path / "killed.json")]
-    if not start:
-        command = [sys.executable, *command]
-    draw, run = random.Random(5), tmp_path / "killed"
-    writing, done, while_writing = run / "checkpoints" / ".writing", 0, 0
-    while done < kills:
-        start_time = time.time()
+def logged(run: Path, since: float) -> int:
+    """The newest step in the log of a training that was started at a moment; -1: none."""
+    log = run / "metrics.jsonl"
+    lines = log.read_text().splitlines(keepends=True) if is_newer(log, since) else []
+    return max((json.loads(line)["step"] for line in lines if line.endswith("\n")), default=-1)
+
+
+def being_saved(run: Path, since: float) -> int:
+    """The step whose checkpoint it has begun to write; -1: none."""
+    written = (run / "checkpoints" / ".writing").glob("checkpoint-*")
+    return max((int(step_of(path)) for path in written if is_newer(path, since)), default=-1)
+
+
+def being_exported(run: Path, since: float) -> int:
+    """1: the exported model is written, 2: it was checked."""
+    written = run / ".trained_model"
+    return is_newer(written, since) + is_newer(written / "README.md", since)
+
+
+class Disturbed:
+    """A training that is started again and again, beside one that nobody disturbed."""
+
+    def __init__(self, train, folder: Path, start: tuple[str, ...], **values):
+        whole = train("whole", launcher=start, **STEADY | values)
+        assert whole.returncode == 0, whole.stderr[-3000:]
+        self.whole, self.run = folder / "whole", folder / "run"
+        config = json.loads((folder / "whole.json").read_text()) | {"output_dir": str(self.run)}
+        (folder / "run.json").write_text(json.dumps(config))
+        program = [*start] or [sys.executable]
+        self.command = [*program, "cli_training.py", "-cfg", str(folder / "run.json")]
+
+    def signal_at(self, number: int, reached, step: int, delay: float = 0) -> str | None:
+        """Start it; send all its processes a signal so long after it has reached a step.
+
+        Returns:
+            What it said; None: it came to its end before, and was cleared away.
+        """
+        begun, pipes = time.time(), {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         process = subprocess.Popen(
-            command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=-2, text=True
+            self.command, cwd=ROOT, start_new_session=True, text=True, **pipes
         )
-        # Every third kill comes while a checkpoint is written, the others anywhere.
-        in_write = done % 3 == 0
-        until = start_time + (10 * took if in_write else took + draw.uniform(0, took))
-        while process.poll() is None and time.time() < until:
-            if in_write and is_newer(writing, start_time):
-                while_writing += 1
-                time.sleep(draw.uniform(0, 0.05))
-                break
+        while process.poll() is None and reached(self.run, begun) < step:
             time.sleep(0.001)
-        is_killed = process.poll() is None
-        if is_killed:
-            os.killpg(process.pid, signal.SIGKILL)
-        said = process.communicate()[0]
-        if is_killed:
-            done += 1
-        else:  # it came to its end before; the next kills hit another one
-            assert process.returncode == 0 or "holds a finished run" in said, said[-3000:]
-            assert_same(weights(run), weights(tmp_path / "whole"))
-            shutil.rmtree(run)
-    assert while_writing
-    last = train("killed", launcher=start, **STEADY)
-    assert last.returncode == 0 or "holds a finished run" in last.stderr, last.stderr[-3000:]
-    assert_same(weights(run), weights(tmp_path / "whole"))
-    logged = [  # no evaluation is missing, and none stands there twice
-        [line["step"] for line in metrics(tmp_path / name) if "eval_loss" in line]
-        for name in ("whole", "killed")
-    ]
-    assert logged[0] == logged[1]
+        time.sleep(delay)
+        hit = process.poll() is None
+        if hit:
+            os.killpg(process.pid, number)
+        said = process.communicate(timeout=120)[0]
+        if not hit:
+            self.assert_like_the_whole(process.returncode, said)
+            shutil.rmtree(self.run)
+        return said if hit else None
+
+    def finish(self) -> None:
+        last = run_script(*self.command)
+        self.assert_like_the_whole(last.returncode, last.stderr)
+
+    def assert_like_the_whole(self, status: int, said: str) -> None:
+        assert status == 0 or "holds a finished run" in said, said[-3000:]
+        assert_same(weights(self.run), weights(self.whole))
+        figures = [  # no step and no evaluation is missing, and none stands there twice
+            [
+                (line["step"], line.get("loss"), line.get("eval_loss"))
+                for line in metrics(run)
+                if "loss" in line or "eval_loss" in line
+            ]
+            for run in (self.whole, self.run)
+        ]
+        assert figures[1] == figures[0]
+
+
+def test_killed_at_random_moments_and_started_again(train, tmp_path):
+    """The final weights are those of a run that nobody disturbed, bit for bit."""
+    training, draw = Disturbed(train, tmp_path, ()), random.Random(5)
+    kill, stop = signal.SIGKILL, signal.SIGINT
+    # All over the course, by turns in a step and in a checkpoint; at last in the export.
+    steps = sorted(draw.sample(range(1, STEADY["max_steps"]), 8))
+    moments = [(kill, being_saved if i % 2 else logged, step) for i, step in enumerate(steps)]
+    moments += [(kill, being_exported, 1), (stop, being_exported, 1), (kill, being_exported, 2)]
+    newest, in_a_save = set(), 0
+    while moments:
+        number, reached, step = moments[0]
+        # Ctrl-C, which leaves no traceback, when a fresh process checks the exported model.
+        delay = 1 if number == stop else draw.uniform(0, 0.1)
+        said = training.signal_at(number, reached, step, delay)
+        if said is None:  # too late; once more
+            continue
+        moments.pop(0)
+        if number == stop:
+            assert "interrupted. All is trained. The same command exports it" in said
+            assert "Traceback" not in said
+        newest.add(newest_whole(training.run))
+        in_a_save += bool(list((training.run / "checkpoints" / ".writing").glob("*")))
+    training.finish()
+    assert len(newest) >= 4
+    assert in_a_save
+
+
+def test_two_processes_killed_stopped_and_started_again(train, tables, tmp_path):
+    """Ctrl-C in an evaluation, two kills; the launcher ends what has not ended by itself."""
+    pd.concat([pd.read_pickle(tables[1])] * 80).to_pickle(tables[1])
+    training = Disturbed(train, tmp_path, launcher("--num_accelerators", "2"))
+    said = training.signal_at(signal.SIGINT, logged, 8)
+    assert "stopping after this step, with a checkpoint" in said
+    assert f"Kept: {training.run / 'checkpoints' / 'checkpoint-8'}." in said
+    evaluated = [line["step"] for line in metrics(training.run) if "eval_loss" in line]
+    assert evaluated == [0]
+    for reached, step in ((logged, 11), (being_saved, 18)):
+        assert training.signal_at(signal.SIGKILL, reached, step) is not None
+    training.finish()
+
+
+def test_a_lost_terminal(tiny_model, tables, tmp_path):
+    """Its training is told by SIGHUP, and can print no more; it saves and ends."""
+    run, many = tmp_path / "run", 100_000
+    config = {"train": str(tables[0]), "model": str(tiny_model), "output_dir": str(run)}
+    config |= {"max_len": 128, "max_steps": many, "save_steps": many, "logging_steps": 1}
+    (tmp_path / "run.json").write_text(json.dumps(config))
+    command = [sys.executable, "cli_training.py", "-cfg", str(tmp_path / "run.json")]
+    ours, its = pty.openpty()
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), its)
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
+    os.close(its)
+    os.set_blocking(ours, False)
+    while logged(run, 0) < 5:
+        assert process.poll() is None
+        time.sleep(0.05)
+        with contextlib.suppress(BlockingIOError):
+            os.read(ours, 2**16)  # or it would wait for us
+    os.close(ours)
+    os.killpg(process.pid, signal.SIGHUP)
+    assert process.wait(timeout=120) == 1
+    assert int(step_of(newest_whole(run))) >= 5
+
+
+@pytest.mark.parametrize(("before", "number"), [(signal.SIG_IGN, 2), (signal.SIG_DFL, 3)])
+def test_nohup_is_heeded(before, number):
+    ours = signal.signal(signal.SIGHUP, before)
+    try:
+        assert len(stop_signals()) == number
+    finally:
+        signal.signal(signal.SIGHUP, ours)
 
 
 def test_a_full_disk(train, tmp_path):
     """A file that may not grow is refused by the system as one that has no room."""
     assert train("run", **STEADY | {"max_steps": 2}).returncode == 0
-    command = [sys.executable, "cli_training.py", "-cfg", str(tmp_path / "run.json")]
+    run, more = tmp_path / "run", ["--resume", "--set", "max_steps=4"]
+    command = [sys.executable, "cli_training.py", "-cfg", str(tmp_path / "run.json"), *more]
     # The exported model lacks what pads the vocabulary, so it is smaller than a checkpoint's.
-    limit = (tmp_path / "run/trained_model/model.safetensors").stat().st_size - 1000
+    of_model = (run / "trained_model/model.safetensors").stat().st_size - 1000
 
-    def no_room() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    def assert_refused(what: str, limit: int) -> None:
+        def no_room() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    more = ["--resume", "--set", "max_steps=4"]
-    run = run_script(*command, *more, preexec_fn=no_room)
-    assert run.returncode == 2, run.stderr[-3000:]
-    assert "a checkpoint cannot be written (" in run.stderr
-    assert "the same command goes on from the newest" in run.stderr
-    assert "Traceback" not in run.stderr
-    folder = tmp_path / "run/checkpoints"
-    assert [path.name for path in folder.iterdir()] == ["checkpoint-2"]
-    assert newest_whole(tmp_path / "run") == folder / "checkpoint-2"
-    assert run_script(*command, *more).returncode == 0
+        refused = run_script(*command, preexec_fn=no_room)
+        assert refused.returncode == 2, refused.stderr[-3000:]
+        assert f"{what} cannot be written (" in refused.stderr
+        assert "the same command goes on from the newest" in refused.stderr
+        assert "Traceback" not in refused.stderr
 
-    # All is trained, and only the exported model finds no room.
-    (tmp_path / "run/trained_model/training.json").unlink()
-    again = [*command, "--set", "max_steps=4"]
-    run = run_script(*again, preexec_fn=no_room)
-    assert run.returncode == 2, run.stderr[-3000:]
-    assert "the trained model cannot be written (" in run.stderr
-    assert "Traceback" not in run.stderr
-    assert not (tmp_path / "run/.trained_model").exists()
-    assert run_script(*again).returncode == 0
-    assert (tmp_path / "run/trained_model/training.json").is_file()
+    assert_refused(f"error: {run}: the run", 4000)  # what TensorBoard shows
+    assert_refused("a checkpoint", of_model)
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["checkpoint-2"]
+    assert newest_whole(run).name == "checkpoint-2"
+    # All is trained, and only the plot, then only the exported model finds no room.
+    (run / "loss.png").unlink()
+    (run / "loss.png").symlink_to("/dev/full")
+    assert_refused("the run", resource.RLIM_INFINITY)
+    assert newest_whole(run).name == "checkpoint-4"
+    (run / "loss.png").unlink()
+    assert_refused("the trained model", of_model)
+    assert not (run / ".trained_model").exists()
+    assert run_script(*command).returncode == 0
+    assert (run / "trained_model/training.json").is_file()
 
 
 def test_a_loss_that_is_no_number(train, tmp_path):
@@ -170,31 +273,52 @@ def test_a_loss_that_is_no_number(train, tmp_path):
     assert "Traceback" not in run.stderr
 
 
-def test_another_configuration_is_refused_unless_asked_for(train, tables, tmp_path):
+def test_another_configuration_is_refused_unless_asked_for(
+    train, tables, tiny_model, no_dropout, tmp_path
+):
     first = train("run", **STEADY)
     assert first.returncode == 0, first.stderr[-3000:]
-    (tmp_path / "run/trained_model/training.json").unlink()  # as if it had been killed just then
-    other = train("run", **STEADY | {"lr": 2e-3, "logging_steps": 2})
-    assert other.returncode == 2
-    assert "holds an unfinished run that differs" in other.stderr
-    assert "lr: 0.001 there, 0.002 now" in other.stderr
-    assert "logging_steps" not in other.stderr
-    before = tables[0].read_bytes()
-    pd.read_pickle(tables[0]).head(10).to_pickle(tables[0])
-    other = train("run", **STEADY)
-    assert other.returncode == 2
-    assert "train: its content differs" in other.stderr
-    tables[0].write_bytes(before)
-    other = train("run", "--resume", **STEADY | {"lora_rank": 2, "lr": 2e-3})
+    records = [tmp_path / "run" / name for name in ("run.json", "trained_model/training.json")]
+    contents = [path.read_bytes() for path in records]
+    other = train("run", "--resume", **STEADY | {"model": str(no_dropout)})
     assert other.returncode == 2
     assert "cannot go on with other weights" in other.stderr
-    assert "lora_rank: None there, 2 now" in other.stderr
-    same = train("run", **STEADY)
-    assert same.returncode == 0
-    assert "training.json" in [path.name for path in (tmp_path / "run/trained_model").iterdir()]
+    assert f"model: '{tiny_model}' there, '{no_dropout}' now" in other.stderr
+    assert [path.read_bytes() for path in records] == contents
+
+    records[1].unlink()  # as if it had been killed just then
+    config = TrainConfig(**json.loads((tmp_path / "run/config.json").read_text()))
+
+    def refusal(resume: bool, **changes) -> str:
+        with pytest.raises(InputError) as refused:
+            run_folder.goes_on(config.model_copy(update=changes), resume, overwrite=False)
+        return str(refused.value)
+
+    said = refusal(resume=False, lr=2e-3, logging_steps=2)
+    assert "holds an unfinished run that differs" in said
+    assert "lr: 0.001 there, 0.002 now" in said
+    assert "logging_steps" not in said
+    assert "lora_rank: None there, 2 now" in refusal(resume=True, lora_rank=2, lr=2e-3)
+    before = tables[0].read_bytes()
+    pd.read_pickle(tables[0]).head(10).to_pickle(tables[0])
+    assert "train: its content differs" in refusal(resume=False)
+    tables[0].write_bytes(before)
     more = train("run", "--resume", **STEADY | {"lr": 2e-3, "max_steps": 25})
     assert more.returncode == 0
     assert "goes on with a change: lr: 0.001 there, 0.002 now" in more.stdout
+    assert records[1].is_file()
+
+
+def test_a_model_of_another_size_is_refused(tmp_path):
+    """It has the same name; nothing of the record changes."""
+    config = TrainConfig(output_dir=str(tmp_path))
+    (tmp_path / "run.json").write_text('{"parameters": 1000}')
+    (tmp_path / "trained_model").mkdir()
+    (tmp_path / "trained_model/training.json").touch()
+    with pytest.raises(InputError, match="had 1,000 parameters there, and has 6 now"):
+        run_folder.start(config, torch.nn.Linear(2, 2), None, None, fresh=False)
+    assert (tmp_path / "trained_model/training.json").exists()
+    assert (tmp_path / "run.json").read_text() == '{"parameters": 1000}'
 
 
 def test_two_at_once_are_refused(train, tmp_path):
@@ -230,8 +354,6 @@ def test_the_best_weights_are_kept_and_a_worse_course_is_stopped(train, tmp_path
 
 
 def test_an_export_that_is_not_the_trained_model_is_found_out(tiny_model, tiny_tokenizer, tmp_path):
-    import torch
-
     from jobgen.export import Probe, faults_of
     from jobgen.models import load_model
 

@@ -1,7 +1,9 @@
 """The estimate agrees with what trainings take, and says what would fit."""
 
 import json
+import math
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -12,9 +14,11 @@ import psutil
 import pytest
 import torch
 from conftest import ROOT, launcher
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from jobgen.config import TrainConfig
-from jobgen.memory import Estimate, Target, find_target
+from jobgen.errors import InputError
+from jobgen.memory import Estimate, Largest, Target, find_target
 from utils import NLP_model
 
 SHAPES = {
@@ -31,8 +35,6 @@ SHAPES = {
 
 
 def untrained(architecture, tokenizer, folder, **shape):
-    from transformers import AutoConfig, AutoModelForCausalLM
-
     shape = {"vocab_size": len(tokenizer), **shape}
     config = AutoConfig.for_model(architecture, **shape)
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
@@ -51,7 +53,8 @@ def table(words: int, rows: int = 4) -> pd.DataFrame:
 
 
 def target(**values) -> Target:
-    about = {"name": "x", "memory": 2**34, "on_gpu": False, "half": False, "processes": 1}
+    about = {"name": "x", "device": 2**34, "host": 2**34, "disk": 2**40, "on_gpu": False}
+    about |= {"half": False, "processes": 1, "local_processes": values.get("processes", 1)}
     return Target(**about | values)
 
 
@@ -169,73 +172,135 @@ def test_32_bits_need_no_second_copy_of_the_weights(tiny_tokenizer, tmp_path):
 def test_disk_of_adapters(tiny_tokenizer, tmp_path):
     shape = SHAPES["llama"] | {"vocab_size": len(tiny_tokenizer) - 5}  # it grows at loading
     folder = untrained("llama", tiny_tokenizer, tmp_path, **shape)
-    estimate = estimate_of(folder, lora_rank=4, save_total_limit=None)
+    estimate = estimate_of(folder, lora_rank=4, max_steps=1)
     estimate.nlp.model.save_pretrained(tmp_path / "adapters")
     saved = (tmp_path / "adapters/adapter_model.safetensors").stat().st_size
-    moments = 8 * estimate.parameters[1]
-    assert estimate.need().disk["each checkpoint"] == pytest.approx(saved + moments, rel=0.02)
+    expected = saved + 8 * estimate.parameters[1]  # and the moments
+    assert estimate.need().disk["checkpoints, 1 at a time"] == pytest.approx(expected, rel=0.02)
 
 
-def test_advice_is_the_largest_that_fits(tiny_tokenizer, tmp_path):
+def test_checkpoints_that_are_there_at_the_same_time(tiny_tokenizer, tmp_path):
+    """As `rotate` keeps them; an epoch has two steps."""
     folder = untrained("gpt2", tiny_tokenizer, tmp_path, **SHAPES["gpt2"])
-    gpu = target(on_gpu=True, half=True, memory=0)
-    need = estimate_of(folder, gpu, micro_batch_size=8).need()
-    gpu = target(on_gpu=True, half=True, memory=0.999 * sum(need.device.values()))
+    for number, settings in (
+        (2, {}),  # after each of two epochs
+        (3, {"max_steps": 9, "save_total_limit": 1}),  # the best, the newest, one being written
+        (2, {"max_steps": 9, "save_total_limit": 1, "test": None}),
+        (4, {"max_steps": 9, "save_total_limit": 3}),
+        (5, {"max_steps": 9, "save_total_limit": None}),  # of the steps 2, 4, 6, 8, 9
+        (6, {"max_steps": 9, "save_total_limit": None, "eval_steps": 5}),
+        (5, {"max_steps": 9, "save_total_limit": None, "eval_steps": 5, "keep_best": False}),
+    ):
+        assert estimate_of(folder, **{"test": "x"} | settings)._checkpoints() == number
+    with pytest.raises(InputError, match=r"save_total_limit = 0 .* whole number or null >= 1"):
+        NLP_model({"save_total_limit": 0})
+
+
+def test_the_largest_that_fits(tiny_tokenizer, tmp_path):
+    folder = untrained("gpt2", tiny_tokenizer, tmp_path, **SHAPES["gpt2"])
+    need = estimate_of(folder, target(on_gpu=True, half=True), micro_batch_size=8).need()
+    gpu = target(on_gpu=True, half=True, device=0.999 * need.total("device"))
     estimate = estimate_of(folder, gpu, micro_batch_size=8)
     assert not estimate.fits()
-    advice = estimate.advice()
-    assert advice.rows == 7
-    assert estimate.fits(length=advice.length)
-    assert not estimate.fits(length=advice.length + 1)
-    assert advice.length < estimate.length < advice.length_of_one
-    settings, needs = zip(*advice.remedies, strict=True)
-    assert list(needs) == sorted(needs)
-    assert needs[-1] < sum(need.device.values())
+    largest = estimate.largest()
+    assert largest.rows == 7
+    assert estimate.fits(length=largest.length)
+    assert not estimate.fits(length=largest.length + 1)
+    assert largest.length < estimate.length < largest.length_of_one
+    settings, needs = zip(*estimate.remedies(), strict=True)
+    assert max(other.total("device") for other in needs) < need.total("device")
     assert "gradient_checkpointing=true" in settings
+
+
+def test_what_the_host_lacks_is_no_remedy(tiny_tokenizer, tmp_path):
+    """Offload would fit into the GPU, but not beside it."""
+    shape = {"n_embd": 1024, "n_head": 16, "n_layer": 6, "vocab_size": len(tiny_tokenizer)}
+    AutoConfig.for_model("gpt2", **shape).save_pretrained(tmp_path)  # of 76 million weights
+    tiny_tokenizer.save_pretrained(tmp_path)
+    offload, gpu = "DS_configs/zero2_offload_12gb.json", target(on_gpu=True, half=True)
+    plain = estimate_of(tmp_path, gpu).need()
+    moved = estimate_of(tmp_path, gpu, ds_config=offload).need()
+    assert moved.total("device") < 0.9 * plain.total("device")
+    assert moved.total("host") > 1.1 * plain.total("host")
+    values = {"device": 0.999 * plain.total("device"), "host": 0.999 * moved.total("host")}
+    small = target(on_gpu=True, half=True, **values)
+    remedies = dict(estimate_of(tmp_path, small).remedies())
+    assert remedies[f"ds_config={offload}"].lacking(small) == ["host"]
+    assert not remedies["gradient_checkpointing=true"].lacking(small)
+    short = estimate_of(tmp_path, small, ds_config=offload)
+    assert not short.fits()
+    assert short.largest() == Largest(None, None, None)
+    assert not dict(short.remedies())["lora_rank=16"].lacking(small)
+
+
+def test_a_disk_that_is_too_small(tiny_tokenizer, tmp_path):
+    folder = untrained("gpt2", tiny_tokenizer, tmp_path, **SHAPES["gpt2"])
+    settings = {"max_steps": 9, "save_total_limit": 3}
+    need = estimate_of(folder, **settings).need()
+    estimate = estimate_of(folder, target(disk=0.999 * need.total("disk")), **settings)
+    assert need.lacking(estimate.target) == ["disk"]
+    assert not estimate.fits()
+    assert not dict(estimate.remedies())["save_total_limit=1"].lacking(estimate.target)
 
 
 def test_no_batch_fits_a_device_that_is_too_small(tiny_tokenizer, tmp_path):
     folder = untrained("gpt2", tiny_tokenizer, tmp_path, **SHAPES["gpt2"])
-    advice = estimate_of(folder, target(on_gpu=True, half=True, memory=1e6)).advice()
-    assert (advice.rows, advice.length, advice.length_of_one) == (None, None, None)
+    estimate = estimate_of(folder, target(on_gpu=True, half=True, device=1e6))
+    assert estimate.largest() == Largest(None, None, None)
 
 
 def test_targets(monkeypatch, tmp_path):
-    config = TrainConfig()
+    config = TrainConfig(output_dir=str(tmp_path / "new/run"))
     monkeypatch.setattr("jobgen.memory._CONTAINER_LIMITS", [str(tmp_path / "limit")])
-    gpu = find_target(config, 12)
-    assert (gpu.memory, gpu.on_gpu, gpu.half) == (12 * 2**30, True, True)
-    assert not find_target(TrainConfig(half_precision=False), 12).half
+    gpu = find_target(config, 12, None)
+    assert (gpu.device, gpu.on_gpu, gpu.half) == (12 * 2**30, True, True)
+    assert gpu.host == psutil.virtual_memory().total
+    assert gpu.disk == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.05)
+    assert not find_target(TrainConfig(half_precision=False), 12, None).half
+    elsewhere = find_target(config, 12, 64)
+    assert (elsewhere.host, elsewhere.disk) == (64 * 2**30, math.inf)
+    (tmp_path / "new/run").mkdir(parents=True)
+    with (tmp_path / "new/run/old").open("wb") as old:
+        old.truncate(2**40)
+    assert find_target(config, 12, None).disk > 2**40  # a new run takes its place
     if not torch.cuda.is_available():
-        monkeypatch.setenv("WORLD_SIZE", "2")
-        here = find_target(config, None)
-        assert not here.on_gpu
-        assert here.memory == psutil.virtual_memory().total / 2
+        monkeypatch.setenv("WORLD_SIZE", "4")
+        monkeypatch.setenv("LOCAL_SIZE", "2")  # on each of two nodes
+        here = find_target(config, None, None)
+        assert (here.on_gpu, here.processes) == (False, 4)
+        assert here.device == psutil.virtual_memory().total / 2
         (tmp_path / "limit").write_text("max\n")
-        assert find_target(config, None) == here
+        assert find_target(config, None, None).device == here.device
         (tmp_path / "limit").write_text("1000000\n")
-        assert find_target(config, None).memory == 500_000
+        assert find_target(config, None, None).device == 500_000
+        assert find_target(config, None, 64).device == 32 * 2**30
 
 
 def test_the_script_prints_an_estimate_and_exits_with_3(train, tmp_path):
     fits = train("x", "--estimate", "--vram", "12")
     assert fits.returncode == 0, fits.stderr
-    assert re.search(r"fits: 2 postings of up to \d+ tokens need \d\.\d+ of 12\.00 GB", fits.stdout)
+    assert re.search(r"^fits: 2 postings of up to \d+ tokens$", fits.stdout, re.MULTILINE)
+    assert re.search(r"memory of a GPU of 12 GB +│ \d\.\d\d +│ 12\.00", fits.stdout)
     for item in ("weights", "gradients", "optimizer", "activations", "logits", "buckets", "disk"):
         assert item in fits.stdout
     assert "optimizer steps" in fits.stdout
     assert not (tmp_path / "x").exists()
-    small = train("x", "--estimate", "--vram", "0.5")
+    small = train("x", "--estimate", "--vram", "0.5", "--ram", "0.1")
     assert small.returncode == 3, small.stderr
-    assert "does not fit: 2 postings" in small.stdout
+    verdict = re.search("^does not fit: .*$", small.stdout, re.MULTILINE)[0]
+    assert re.search(r": memory of a GPU of 0\.5 GB: \d\.\d\d GB, there are 0\.50", verdict)
+    assert re.search(r"; memory beside it: \d\.\d\d GB, there are 0\.10$", verdict)
+    assert re.search(r"│ disk +│ 0\.\d\d +│ not known", small.stdout)
     assert "largest micro_batch_size with postings of" in small.stdout
+    assert "too much for memory of a GPU of 0.5 GB and memory beside it" in small.stdout
     assert train("x", "--estimate").returncode == 0
     wrong = train("x", "--estimate", "--vram", "much")
     assert wrong.returncode == 2
     assert "much: expected gigabytes" in wrong.stderr
-    alone = train("x", "--vram", "12")
-    assert alone.returncode == 2
-    assert "--vram: belongs to --estimate" in alone.stderr
+    for flag in ("--vram", "--ram"):
+        alone = train("x", flag, "12")
+        assert alone.returncode == 2
+        assert f"{flag}: belongs to --estimate" in alone.stderr
     both = train("x", "--estimate", "--vram", "0.5", launcher=launcher("--num_accelerators", "2"))
     assert both.returncode != 0
     assert both.stdout.count("with micro_batch_size=1:") == 1

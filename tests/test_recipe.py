@@ -1,19 +1,33 @@
 """Each setting of the optimization does what it says; trainings in this process."""
 
+import json
+import os
+import signal
+from pathlib import Path
+
 import pytest
 import torch
-from conftest import assert_same, metrics, postings
+from conftest import ZERO_2, assert_same, metrics, postings
+from transformers import TrainerCallback
 
-from jobgen.checkpoints import newest_whole
+from jobgen.checkpoints import checkpoints_of, in_order, newest_whole
 from jobgen.errors import InputError
 from utils import NLP_model
 
 
 @pytest.fixture
 def fit(no_dropout, tmp_path):
-    """Train a tiny model for some steps, without DeepSpeed."""
+    """Train a tiny model for some steps, without DeepSpeed unless a file of it is given."""
 
-    def run(name="run", steps=3, resume=False, before_training=lambda nlp: None, **settings):
+    def run(
+        name="run",
+        steps=3,
+        resume=False,
+        test=None,
+        callbacks=(),
+        before_training=lambda nlp: None,
+        **settings,
+    ):
         config = {
             **{"model": str(no_dropout), "output_dir": str(tmp_path / name), "max_len": 128},
             **{"max_steps": steps, "lr": 1e-3, "warmup_steps": 0, "lr_schedule": "linear"},
@@ -21,7 +35,7 @@ def fit(no_dropout, tmp_path):
         } | settings
         nlp = NLP_model(config)
         before_training(nlp)
-        nlp.train(postings(12), resume=resume)
+        nlp.train(postings(12), test, resume, callbacks)
         return nlp
 
     return run
@@ -111,6 +125,98 @@ def test_going_on_without_deepspeed(tiny_model, fit, tmp_path):
     cut = newest / "model.safetensors"
     cut.write_bytes(cut.read_bytes()[:-1])
     assert_same(weights(fit("half", steps=10, resume=True, **steady)), whole)
+
+
+# With an optimizer and a schedule of its own, as the original project's files have them.
+OWN_OPTIMIZER = json.loads(Path(ZERO_2).read_text()) | {
+    "optimizer": {"type": "AdamW", "params": {"torch_adam": True}},
+    "scheduler": {"type": "WarmupLR"},
+}
+
+
+@pytest.mark.parametrize("engine", [None, json.loads(Path(ZERO_2).read_text()), OWN_OPTIMIZER])
+def test_going_on_with_other_settings(fit, tmp_path, engine):
+    """The rate of the very first step is one of the new schedule already."""
+    if engine:
+        (tmp_path / "ds.json").write_text(json.dumps(engine))
+    steady = {"ds_config": str(tmp_path / "ds.json") if engine else None, "save_steps": 2}
+    fit(steps=2, logging_steps=2, weight_decay=0, **steady)
+    new = {"lr": 1e-5, "weight_decay": 0.5, "eps": 1e-6, "lr_schedule": "cosine"}
+    nlp = fit(steps=6, resume=True, **steady, **new)
+    logged = {x["step"]: x["learning_rate"] for x in metrics(tmp_path / "run") if "loss" in x}
+    assert list(logged) == [2, 3, 4, 5, 6]
+    rates = [logged[step] for step in range(3, 7)]
+    course = [1, 1, 1, 1] if engine is OWN_OPTIMIZER else [0.75, 0.5, 0.25, 0.067]
+    assert rates == pytest.approx([1e-5 * share for share in course], abs=1e-8)
+    groups = nlp.trainer.optimizer.param_groups
+    assert {group["eps"] for group in groups} == {1e-6}
+    decays = [0.5] if engine is OWN_OPTIMIZER else [0.5, 0]
+    assert [group["weight_decay"] for group in groups] == decays
+
+
+class StopInEvaluation(TrainerCallback):
+    """Asks for a stop at the second batch of the evaluation after a step."""
+
+    def __init__(self, step: int):
+        self.step, self.batches = step, 0
+
+    def on_prediction_step(self, args, state, control, **kwargs):
+        self.batches += state.global_step == self.step
+        if self.batches == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("ds_config", [None, ZERO_2])
+def test_stopped_in_an_evaluation(tiny_model, fit, tmp_path, ds_config):
+    """In the first, one amid an epoch, one at its end, and the last one, which comes out best."""
+    steady = {"model": str(tiny_model), "ds_config": ds_config, "steps": 8, "test": postings(12)}
+    steady |= {"eval_steps": 2, "save_steps": 100, "micro_batch_size": 3, "save_total_limit": 1}
+    whole = weights(fit("whole", **steady))
+    for step in (0, 2, 4, 8):
+        stop = StopInEvaluation(step)
+        with pytest.raises(KeyboardInterrupt, match=f"checkpoint-{step}" if step else "^No check"):
+            fit(resume=True, callbacks=[stop], **steady)
+        assert stop.batches == 2  # of 4
+        log = metrics(tmp_path / "run") if step else []
+        assert step not in {line["step"] for line in log if "eval_loss" in line}
+    assert_same(weights(fit(resume=True, **steady)), whole)
+    figures = [
+        [
+            (line["step"], line.get("loss"), line.get("eval_loss"))
+            for line in metrics(tmp_path / name)
+            if "loss" in line or "eval_loss" in line
+        ]
+        for name in ("whole", "run")
+    ]
+    assert figures[0] == figures[1]
+
+
+def test_the_newest_checkpoint_stays_beside_the_best(fit, tmp_path):
+    """A rate that rises until it is far too high: the last evaluation is not the best."""
+    every = {"lr": 1, "warmup_steps": 3, "eval_steps": 1, "save_steps": 1, "save_total_limit": 1}
+    fit(test=postings(4), **every)
+    found = in_order(checkpoints_of(tmp_path / "run"))
+    assert [path.name for path in found] == ["checkpoint-2", "checkpoint-3"]
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 300 + b"\n", b'{"step": 4, "lo', b"\xff\n"])
+def test_a_damaged_line_of_the_metrics_is_left_out(fit, tmp_path, capsys, tail):
+    fit(steps=2, save_steps=2)
+    log = tmp_path / "run" / "metrics.jsonl"
+    log.write_bytes(log.read_bytes() + tail)
+    fit(steps=4, resume=True)
+    assert f"warning: line 4 of {log} cannot be read" in capsys.readouterr().out
+    logged = [line["step"] for line in metrics(tmp_path / "run") if "loss" in line]
+    assert logged == [1, 2, 3, 4]
+
+
+def test_no_room_for_the_log(fit, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(
+        InputError, match=r"metrics.jsonl cannot be written \(.*No space.*the same command goes on"
+    ):
+        fit()
 
 
 def test_weights_that_are_no_numbers_are_not_saved(fit, tmp_path):

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -28,7 +30,26 @@ from safetensors.torch import load_file
 
 from jobgen.config import TrainConfig
 from jobgen.errors import InputError
+from jobgen.models import computes_bfloat16
 from jobgen.postings import POSTING_COLUMNS
+
+# Without a warm-up, so that a gradient that is wrong shows in the losses of the next steps.
+LARGE_STEPS = {"max_steps": 4, "warmup_steps": 0, "lr": 1e-2}
+
+
+def assert_learnt_alike(run: Path, expected: Path, tolerance: float = 1e-4) -> None:
+    """The same losses and gradients, step by step, of a training that has learnt far more."""
+    found, wanted = (
+        [
+            [line[key] for line in metrics(folder) if key in line]
+            for key in ("loss", "eval_loss", "grad_norm")
+        ]
+        for folder in (run, expected)
+    )
+    assert len(wanted[0]) == LARGE_STEPS["max_steps"]
+    assert wanted[0][0] - wanted[0][-1] > 50 * tolerance
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert ours == pytest.approx(theirs, abs=tolerance)
 
 
 def test_run_resume_and_the_refusal_to_overwrite(train, tmp_path):
@@ -152,54 +173,68 @@ def test_two_processes_do_the_work_of_one(train, no_dropout, tmp_path, stage):
         zero["stage3_gather_16bit_weights_on_model_save"] = True
     content = json.loads(Path(ZERO_2).read_text()) | {"zero_optimization": zero}
     (tmp_path / "ds.json").write_text(json.dumps(content))
-    settings = {"model": str(no_dropout), "max_steps": 4, "ds_config": str(tmp_path / "ds.json")}
+    settings = LARGE_STEPS | {"model": str(no_dropout), "ds_config": str(tmp_path / "ds.json")}
     two = launcher("--num_accelerators", "2")
     run = train("two", launcher=two, micro_batch_size=1, **settings)
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.count("postings a step") == 1
     assert train("one", micro_batch_size=2, **settings).returncode == 0
-    losses = [
-        [line["loss"] for line in metrics(tmp_path / name) if "loss" in line]
-        for name in ("one", "two")
-    ]
-    assert len(losses[0]) == 4
-    assert losses[1] == pytest.approx(losses[0], abs=1e-4)
-    held_out = [
-        [line["eval_loss"] for line in metrics(tmp_path / name) if "eval_loss" in line][-1]
-        for name in ("one", "two")
-    ]
-    assert held_out[1] == pytest.approx(held_out[0], abs=1e-4)
+    assert_learnt_alike(tmp_path / "two", tmp_path / "one")
     assert min(tensor.numel() for tensor in weights(tmp_path / "two").values()) > 0
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "DS_configs").rglob("*.json")), ids=lambda p: p.stem
-)
-def test_three_steps_with_each_deepspeed_file(train, tmp_path, path):
-    run = train("run", ds_config=str(path), max_steps=3)
-    assert run.returncode == 0, run.stderr[-3000:]
-    assert [line["step"] for line in metrics(tmp_path / "run") if "loss" in line] == [1, 2, 3]
-    assert min(tensor.numel() for tensor in weights(tmp_path / "run").values()) > 0
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="Linux keeps shared memory there")
+def test_two_killed_processes_leave_no_shared_memory(train, tmp_path):
+    before = set(Path("/dev/shm").glob("deepspeed_*"))
+    assert train("run", "--dry-run", max_steps=1000).returncode == 0  # writes its configuration
+    two = launcher("--num_accelerators", "2")
+    command = [*two, "cli_training.py", "-cfg", str(tmp_path / "run.json")]
+    both = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
+    log = tmp_path / "run/metrics.jsonl"
+    while both.poll() is None and not (log.is_file() and '"loss"' in log.read_text()):
+        time.sleep(0.1)
+    assert both.poll() is None
+    os.killpg(both.pid, signal.SIGKILL)
+    both.wait()
+    assert set(Path("/dev/shm").glob("deepspeed_*")) <= before
+
+
+def test_each_deepspeed_file_trains_as_without_it(train, no_dropout, tmp_path):
+    paths = sorted((ROOT / "DS_configs").rglob("*.json"))
+    assert paths
+    for path in [None, *paths]:
+        name = path.stem if path else "without"
+        settings = {"model": str(no_dropout), "ds_config": path and str(path)}
+        run = train(name, **LARGE_STEPS | settings)
+        assert run.returncode == 0, name + run.stderr[-3000:]
+        assert_learnt_alike(tmp_path / name, tmp_path / "without")
+        assert min(tensor.numel() for tensor in weights(tmp_path / name).values()) > 0
+
+
+@pytest.mark.skipif(not computes_bfloat16(torch.device("cpu")), reason="the CPU has no bfloat16")
+def test_bfloat16_under_deepspeed_trains_as_without_it(train, no_dropout, tmp_path):
+    for name, ds_config in (("without", None), ("with", ZERO_2)):
+        settings = {"model": str(no_dropout), "ds_config": ds_config, "half_precision": True}
+        run = train(name, **LARGE_STEPS | settings)
+        assert run.returncode == 0, run.stderr[-3000:]
+    # Weights that are rounded to 8 bits, and not only their products.
+    assert_learnt_alike(tmp_path / "with", tmp_path / "without", tolerance=2**-8)
 
 
 @pytest.mark.slow
-def test_compiled_trains_alike(train, tmp_path):
+def test_compiled_trains_alike(train, no_dropout, tmp_path):
     for name in ("plain", "compiled"):
-        compiled = name == "compiled"
-        run = train(name, max_steps=3, ds_config=None, torch_compile=compiled)
+        settings = {"model": str(no_dropout), "ds_config": None}
+        run = train(name, torch_compile=name == "compiled", **LARGE_STEPS | settings)
         assert run.returncode == 0, run.stderr[-3000:]
-    plain, compiled = (
-        [line["loss"] for line in metrics(tmp_path / name) if "loss" in line]
-        for name in ("plain", "compiled")
-    )
-    assert compiled == pytest.approx(plain, abs=1e-2)  # dropout is drawn in another way
+    assert_learnt_alike(tmp_path / "compiled", tmp_path / "plain")
     assert weights(tmp_path / "compiled").keys() == weights(tmp_path / "plain").keys()
 
 
 def test_two_nodes(train, no_dropout, tmp_path):
     """Two launchers, each started by hand on its node, without ssh between them."""
     (tmp_path / "hostfile").write_text("first slots=1\nsecond slots=1\n")
-    settings = {"model": str(no_dropout), "max_steps": 3}
+    settings = LARGE_STEPS | {"model": str(no_dropout)}
     assert train("one", micro_batch_size=2, **settings).returncode == 0
     train("two", "--dry-run", micro_batch_size=1, **settings)  # writes its configuration
     both = [
@@ -214,17 +249,7 @@ def test_two_nodes(train, no_dropout, tmp_path):
     ]
     said = [node.communicate(timeout=300)[0] for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], "\n".join(said)[-5000:]
-    losses = [
-        [line["loss"] for line in metrics(tmp_path / name) if "loss" in line]
-        for name in ("one", "two")
-    ]
-    assert len(losses[0]) == 3
-    assert losses[1] == pytest.approx(losses[0], abs=1e-4)
-    distances = (
-        weights(tmp_path / "two")[name] - weight
-        for name, weight in weights(tmp_path / "one").items()
-    )
-    assert max(float(distance.abs().max()) for distance in distances) < 1e-4
+    assert_learnt_alike(tmp_path / "two", tmp_path / "one")
 
 
 def test_lora_is_merged_at_the_end(tiny_model, train, tmp_path):
