@@ -237,38 +237,52 @@ class Estimate:
         """
         rows, length = rows or self.config.micro_batch_size, length or self.length
         labels = rows * min(length - 1, ceil(self.learnt * length))
-        weights, trained = self.parameters
-        target, (device, host) = self.target, self._states()
-        check = 4 * weights + self._process  # float32, in a process of its own
-        # What DeepSpeed reads of a checkpoint stands beside what it is to replace.
-        reading = self._saved() + 12 * trained / target.processes if self.config.ds_config else 0
         step = {"activations": self._activations(rows, length, labels)}
         step["logits"] = self._logits(labels)
-        if target.on_gpu:
+        device, host = self._states()
+        if self.target.on_gpu:
             device |= step | {"reserve": _GPU_RESERVE}
-            # Each process loads float32 weights, and frees them before the optimizer is made.
-            loading = 4 * weights - sum(host.values())
-            moments = {
-                "weights while they load": loading * target.local_processes,
-                "checkpoint while it is read": reading * target.local_processes,
-                "check of the exported model": check,
-            }
-            host = {item: size * target.local_processes for item, size in host.items()}
-            host["processes"] = self._process * target.local_processes
-            moment = max(moments, key=moments.get)
-            return Need(device, host | {moment: moments[moment]}, self._disk())
+            return Need(device, self._beside_gpus(host), self._disk())
         for item, size in host.items():
             device[item] = device.get(item, 0) + size
+        return Need(self._on_cpu(device, step), {}, self._disk())
+
+    def _beside_gpus(self, states: dict[str, float]) -> dict[str, float]:
+        """What all processes of the machine need, at the moment when it is the most."""
+        processes, (weights, trained) = self.target.local_processes, self.parameters
+        reading = self._reading() if self.config.ds_config else 8 * trained
+        moments = {
+            # They are float32 then, and freed before the optimizer is made.
+            "weights while they load": processes * (4 * weights - sum(states.values())),
+            "checkpoint while it is read": processes * reading,
+            "check of the exported model": self._check(),
+        }
+        moment = max(moments, key=moments.get)
+        states = states | {"process": self._process}
+        return {item: processes * size for item, size in states.items()} | {moment: moments[moment]}
+
+    def _on_cpu(self, states: dict[str, float], step: dict[str, float]) -> dict[str, float]:
+        """What a process needs, with its share of the check of the export."""
+        need = states | step
+        need["holes in the heap"] = _HEAP_HOLES * sum(need.values())
+        need["process"] = self._process
         # What a step frees leaves room for what comes after it.
-        freed = device.get("gradients", 0) + sum(step.values())
-        device |= step
-        device["holes in the heap"] = _HEAP_HOLES * sum(device.values())
-        device["process"] = self._process
-        device["checkpoint while it is read"] = max(0, reading - freed)
+        freed = states.get("gradients", 0) + sum(step.values())
+        reading = self._reading() if self.config.ds_config else 0
+        need["checkpoint while it is read"] = max(0, reading - freed)
         # But not for another process, where this one keeps it.
         freed = 0 if keeps_freed_memory(self._plain.config) else max(freed, reading)
-        device["check of the exported model"] = max(0, check / target.local_processes - freed)
-        return Need(device, {}, self._disk())
+        check = self._check() / self.target.local_processes
+        need["check of the exported model"] = max(0, check - freed)
+        return need
+
+    def _reading(self) -> float:
+        """What DeepSpeed reads of a checkpoint: weights, then what it copies into the optimizer."""
+        return max(self._saved(), 12 * self.parameters[1] / self.target.processes)
+
+    def _check(self) -> float:
+        """A process that reads the exported weights in float32."""
+        return 4 * self.parameters[0] + self._process
 
     def fits(self, **shape: int) -> bool:
         """Whether device, host and disk have room for it; `shape` as for `need`."""

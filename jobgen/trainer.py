@@ -169,7 +169,7 @@ class PostingTrainer(Trainer):
         for group, configured in zip(groups, self._configured, strict=True):
             group.update(configured)
         # The next step is the first of the new course: its rate was set by the old one.
-        scheduler = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)  # within accelerate's
+        scheduler = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)
         if isinstance(scheduler, LambdaLR):
             scheduler.base_lrs = [group["initial_lr"] for group in groups]
             scheduler._last_lr = [

@@ -187,7 +187,7 @@ def test_killed_at_random_moments_and_started_again(train, tmp_path):
 
 def test_two_processes_killed_stopped_and_started_again(train, tables, tmp_path):
     """Ctrl-C in an evaluation, two kills; the launcher ends what has not ended by itself."""
-    pd.concat([pd.read_pickle(tables[1])] * 80).to_pickle(tables[1])
+    pd.concat([pd.read_pickle(tables[1])] * 40).to_pickle(tables[1])
     training = Disturbed(train, tmp_path, launcher("--num_accelerators", "2"))
     said = training.signal_at(signal.SIGINT, logged, 8)
     assert "stopping after this step, with a checkpoint" in said
