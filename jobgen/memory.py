@@ -37,7 +37,7 @@ from jobgen.models import (
     blocks,
     unfreeze_last_n,
 )
-from jobgen.training import deepspeed_settings, keeps_freed_memory, precision_of
+from jobgen.training import deepspeed_settings, kept_when_freed, precision_of
 
 # Beside what tensors take. Of a GPU: CUDA's context and holes in the cache, assumed, not measured.
 # Of a CPU: holes in the heap, measured.
@@ -59,7 +59,7 @@ _REMEDIES: tuple[dict[str, Any], ...] = (
     {"save_total_limit": 1},
 )
 _MOST_ROWS, _LONGEST = 256, 8192
-PARTS = ("device", "host", "disk")  # of `Target` and of `Need`
+_PARTS = ("device", "host", "disk")  # of `Target` and of `Need`
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Need:
 
     def lacking(self, target: Target) -> list[str]:
         """Which of them the target has too little of."""
-        return [part for part in PARTS if self.total(part) > getattr(target, part)]
+        return [part for part in _PARTS if self.total(part) > getattr(target, part)]
 
 
 @dataclass
@@ -270,10 +270,10 @@ class Estimate:
         freed = states.get("gradients", 0) + sum(step.values())
         reading = self._reading() if self.config.ds_config else 0
         need["checkpoint while it is read"] = max(0, reading - freed)
-        # But not for another process, where this one keeps it.
-        freed = 0 if keeps_freed_memory(self._plain.config) else max(freed, reading)
+        # But another process has no use for what this one keeps.
+        given_back = max(0, max(freed, reading) - kept_when_freed(self._plain.config))
         check = self._check() / self.target.local_processes
-        need["check of the exported model"] = max(0, check - freed)
+        need["check of the exported model"] = max(0, check - given_back)
         return need
 
     def _reading(self) -> float:

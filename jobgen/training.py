@@ -42,22 +42,24 @@ def keep_freed_memory(model: Any) -> None:
     On a CPU the logits and their gradients are blocks of hundreds of megabytes; mapping and zeroing
     their pages anew took about a quarter of each step. Does nothing without glibc, see mallopt(3).
     """
-    if not keeps_freed_memory(model.config):
+    kept = kept_when_freed(model.config)
+    if not kept:
         return
     trim_threshold, mmap_max = -1, -4
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
+        libc.mallopt(trim_threshold, kept)
 
 
-def keeps_freed_memory(config: Any) -> bool:
-    """Whether that is good for a model of this (Hugging Face) configuration.
+def kept_when_freed(config: Any) -> int:
+    """Bytes of it that are kept for a model of this (Hugging Face) configuration, at most.
 
-    Not with dropout in its attention (GPT-2, GPT-Neo): on a CPU that takes matrices of (T, T),
-    whose holes, of another size for each T, made the process a quarter larger.
+    None with dropout in its attention (GPT-2): on a CPU that takes matrices of (T, T), whose holes,
+    of another size for each T, made the process a quarter larger.
     """
-    return not any(getattr(config, name, None) for name in ATTENTION_DROPOUT)
+    has_dropout = any(getattr(config, name, None) for name in ATTENTION_DROPOUT)
+    return 0 if has_dropout else 2**31 - 1  # the most that mallopt takes
 
 
 def precision_of(config: TrainConfig) -> str:
