@@ -96,7 +96,10 @@ def logged(run: Path, since: float) -> int:
 
 def being_saved(run: Path, since: float) -> int:
     """The step whose checkpoint it has begun to write; -1: none."""
-    written = (run / "checkpoints" / ".writing").glob("checkpoint-*")
+    try:
+        written = list((run / "checkpoints" / ".writing").glob("checkpoint-*"))
+    except FileNotFoundError:  # it was moved into place meanwhile
+        written = []
     return max((int(step_of(path)) for path in written if is_newer(path, since)), default=-1)
 
 
