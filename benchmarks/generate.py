@@ -176,10 +176,9 @@ class Writer:
         each = min(size, EACH)
         prompts = self.prompts[: size // each]
         ids = [encode_prompt(self.tokenizer, *prompt[1:], self.config) for prompt in prompts]
-        if self.engine:  # what the first call costs
-            self._write(prompts[:1], [ids[0][:3]], 1)
-        else:
-            self._generate(ids[:1], 1, max_length=len(ids[0]) + 3)
+        most = self.config.max_length
+        filled = [(ids[0] * most)[: most - 3]]  # three tokens more: what the first call costs
+        self._write(prompts[:1], filled, 1) if self.engine else self._generate(filled, 1)
         began = time.monotonic()
         if self.engine:
             texts = self._write(prompts, ids, each)
@@ -218,22 +217,21 @@ class Writer:
         end = [self.tokenizer.eos_token_id]
         return [text.ids + end * text.finished for _, text in written]
 
-    def _generate(self, ids: list[list[int]], each: int, **settings) -> list[list[int]]:
+    def _generate(self, ids: list[list[int]], each: int) -> list[list[int]]:
         """Texts of `model.generate`, each with its end token."""
         config, end = self.config, self.tokenizer.eos_token_id
         batch = self.tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self.model.device)
-        settings = {"max_length": config.max_length} | settings
         rows = self.model.generate(
             **batch,
             do_sample=True,
             num_return_sequences=each,
+            max_length=config.max_length,
             temperature=config.temperature,
             top_k=0,
             top_p=config.top_p,
             repetition_penalty=config.repetition_penalty,
             eos_token_id=end,
             pad_token_id=self.tokenizer.pad_token_id,
-            **settings,
         )
         texts = rows[:, batch["input_ids"].shape[1] :].tolist()
         return [text[: text.index(end) + 1] if end in text else text for text in texts]

@@ -17,11 +17,15 @@ from jobgen import decoding
 from jobgen.cli import process_count
 from jobgen.config import GenerateConfig
 from jobgen.errors import InputError
-from jobgen.models import special_tokens
+from jobgen.models import never_written
 from jobgen.sampling import Sampler
 from jobgen.tasks import Task, Written
 
-_PACKAGES = {"llama.cpp": ("llama_cpp", "llama-cpp-python"), "vllm": ("vllm", "vllm")}
+# Of each engine that is optional: its module, and how it is installed.
+_OPTIONAL = {
+    "llama.cpp": ("llama_cpp", "pip install -r requirements-llama-cpp.txt"),
+    "vllm": ("vllm", "requirements-vllm.txt, in an environment of its own"),
+}
 
 
 class Engine(Protocol):
@@ -48,11 +52,9 @@ def check_engine(config: GenerateConfig) -> None:
     """
     if config.engine == "transformers":
         return
-    module, package = _PACKAGES[config.engine]
+    module, how = _OPTIONAL[config.engine]
     if find_spec(module) is None:
-        raise InputError(
-            "engine", f'"{config.engine}" is not installed (pip install {package}); see the README'
-        )
+        raise InputError("engine", f'"{config.engine}" is not installed ({how}); see the README')
     if config.model_preload:
         raise InputError(
             "engine",
@@ -195,8 +197,8 @@ class Vllm:
             max_logprobs=1,
             seed=config.seed,
         )
-        special = set(tokenizer.convert_tokens_to_ids(special_tokens(tokenizer)))
-        self.allowed = sorted(set(range(len(tokenizer))) - special | {tokenizer.eos_token_id})
+        tokens = len(tokenizer)
+        self.allowed = sorted(set(range(tokens)) - set(never_written(tokenizer, tokens)))
 
     def write(
         self, tasks: Sequence[Task], follow: Callable[[int], Any] = lambda token: None

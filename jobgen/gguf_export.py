@@ -18,7 +18,7 @@ from gguf.quants import QuantError, quantize
 from jobgen.cli import run, say
 from jobgen.errors import InputError
 from jobgen.frames import check_writable, write_whole
-from jobgen.models import load_tokenizer, special_tokens
+from jobgen.models import load_tokenizer, never_written
 from jobgen.prompts import SPECIAL_TOKENS
 
 F32, F16, Q8_0, Q4_1 = (GGMLQuantizationType[name] for name in ("F32", "F16", "Q8_0", "Q4_1"))
@@ -198,8 +198,7 @@ def _add_tokenizer(writer: GGUFWriter, tokenizer: Any, folder: Path) -> int:
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(False)
     # As in our own decoding: its end is the only special token that a model may write.
-    never = set(tokenizer.convert_tokens_to_ids(special_tokens(tokenizer)))
-    writer.add_array("tokenizer.ggml.suppress_tokens", sorted(never - {tokenizer.eos_token_id}))
+    writer.add_array("tokenizer.ggml.suppress_tokens", never_written(tokenizer, len(ids)))
     return len(ids)
 
 

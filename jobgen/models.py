@@ -127,6 +127,20 @@ def special_tokens(tokenizer: Any) -> list[str]:
     return [token.content for token in added if token.special]
 
 
+def never_written(tokenizer: Any, vocabulary: int) -> list[int]:
+    """Ids that no text holds: of special tokens but the end, and of embeddings without a token.
+
+    The special ones are also those of the base model, such as a chat model's turns.
+
+    Args:
+        tokenizer: of the model, with the special tokens of our sequence.
+        vocabulary: size of the logits.
+    """
+    special = set(tokenizer.convert_tokens_to_ids(special_tokens(tokenizer)))
+    special |= set(range(len(tokenizer), vocabulary))
+    return sorted(special - {tokenizer.eos_token_id})
+
+
 def load_model(
     folder: Path,
     tokenizer: Any,

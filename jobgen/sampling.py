@@ -13,7 +13,7 @@ import torch
 
 from jobgen.config import GenerateConfig
 from jobgen.guidance import KeywordGuidance
-from jobgen.models import special_tokens
+from jobgen.models import never_written
 from jobgen.tasks import Task, Written
 
 _SORTED = 256  # likeliest tokens that are sorted; where they do not hold top_p, all are
@@ -46,11 +46,7 @@ class Sampler:
     ):
         self.tokenizer, self.config, self.device = tokenizer, config, device
         self.tasks: list[Task | None] = [None] * rows
-        # Also those of the base model, such as a chat model's turns, and rows of padded embeddings.
-        special = set(tokenizer.convert_tokens_to_ids(special_tokens(tokenizer)))
-        special |= set(range(len(tokenizer), vocabulary))
-        never = sorted(special - {tokenizer.eos_token_id})
-        self.never = torch.tensor(never, device=device)
+        self.never = torch.tensor(never_written(tokenizer, vocabulary), device=device)
         self.n_prompt = torch.zeros(rows, dtype=torch.long, device=device)
         self.n_text = torch.zeros(rows, dtype=torch.long, device=device)
         self.alive = torch.zeros(rows, dtype=torch.long, device=device)  # 1, or 0: a free place
