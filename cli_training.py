@@ -31,7 +31,7 @@ def main() -> None:
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import checkpoints, export, processes, report, run_folder, training
+    from jobgen import checkpoints, export, plots, processes, report, run_folder, training
     from utils import NLP_model
 
     nlp = NLP_model(config)
@@ -59,7 +59,7 @@ def main() -> None:
         run_folder.start(config, nlp.model, training_set, test_set, fresh=not goes_on)
         figures = nlp.train(training_set, test_set, resume=goes_on)
         if is_main_process():
-            report.plot_losses(run_folder.read_metrics(run_dir), run_dir / "loss.png")
+            plots.losses({"": run_folder.read_metrics(run_dir)}, run_dir / "loss.png")
         export.export_model(nlp, run_dir, figures)
     if figures:
         say(f"held out: {figures['eval_nats_per_byte']:.4f} nats a byte")

@@ -1,6 +1,7 @@
 """NLP_model: tokenizer, model, training engine and generation in one object, for notebooks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -189,9 +190,6 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             `eval_nats_per_byte` (of the texts, given title and 8 keywords), `eval_nats_per_token`,
             `eval_perplexity`, and the Trainer's timings.
         """
-        from jobgen.trainer import PostingTrainer
-        from jobgen.training import evaluation_arguments
-
         test_set = self.test_set(frame)
         if self.trainer is not None:
             # Its bytes are what the figures are divided by.
@@ -200,8 +198,33 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
                 return self.trainer.evaluate()
             finally:
                 self.trainer.eval_dataset = of_training
-        with TemporaryDirectory() as place:  # no run folder: nothing is trained
-            trainer = PostingTrainer(
+        with self._evaluating(test_set) as trainer:
+            return trainer.evaluate()
+
+    def nats(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """How unlikely each text is, given its title and first 8 keywords.
+
+        Returns:
+            Columns `nats` and `tokens` (of the text and its end), indexed by the row's number in
+            the frame, from 0; rows longer than `max_len` tokens are left out.
+        """
+        try:
+            test_set = PostingDataset(frame, self.tokenizer, self.config.max_len)
+        except InputError:  # none fits
+            return pd.DataFrame({"nats": [], "tokens": []})
+        with self._evaluating(test_set) as trainer:
+            output = trainer.evaluation_loop(trainer.get_eval_dataloader(), "nats", False)
+        columns = {"nats": output.predictions, "tokens": output.label_ids}
+        return pd.DataFrame(columns, index=test_set.rows)
+
+    @contextmanager
+    def _evaluating(self, test_set: PostingDataset) -> Iterator[Any]:
+        """A Trainer that evaluates, without a run folder."""
+        from jobgen.trainer import PostingTrainer
+        from jobgen.training import evaluation_arguments
+
+        with TemporaryDirectory() as place:
+            yield PostingTrainer(
                 self.model,
                 evaluation_arguments(self.config, place),
                 self.config,
@@ -209,7 +232,6 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
                 None,
                 test_set,
             )
-            return trainer.evaluate()
 
     def generate(
         self, titles: list[str], keywords: list[list[str]], **settings: Any

@@ -109,8 +109,9 @@ def load(arguments: argparse.Namespace) -> tuple:
 def measure(nlp, prompts: list[tuple], index, settings: dict, max_length: int) -> tuple:
     """Write a posting for each prompt in one way; the figures of all, and the postings."""
     from jobgen.config import GenerateConfig
+    from jobgen.diversity import distinct_n
     from jobgen.engines import open_engine
-    from jobgen.metrics import covered_by_stems, distinct_n
+    from jobgen.metrics import covered_by_stems
     from jobgen.writing import Writer
 
     config = GenerateConfig(model="m", max_length=max_length, seed=SEED, **settings)

@@ -328,6 +328,51 @@ class Prompt(Config):
         return [part.strip() for part in parts if part.strip()]
 
 
+class EvaluateConfig(Config):
+    """Sets of postings, beside real ones -> figures, plots, a page to read."""
+
+    input_files = ("sets", "real", "train")
+    input_paths = ("run_folders",)
+
+    sets: dict[str, str] = Field(
+        min_length=1,
+        description="postings to judge: a name -> a table with the column text, better also title"
+        " and keywords (.csv, .tsv, .jsonl, .parquet, .pkl)",
+    )
+    real: str = Field(description="real postings held out of the training: a prepared table")
+    train: str | None = Field(
+        None,
+        description="prepared table that the models learnt from, to find copies; null: what lies"
+        " with the model",
+    )
+    model: str | None = Field(
+        None,
+        description="fine-tuned model folder under which texts are likely or not; null: none",
+    )
+    embedder: str | None = Field(
+        OFFLINE_EMBEDDER,
+        description="sentence-transformers model for coverage by meaning and the distance to real"
+        " postings; null: none",
+    )
+    cache_dir: str | None = Field(
+        None, description="folder for converted models and for embeddings; null: the user's cache"
+    )
+    run_folders: dict[str, str] = Field(
+        {}, description="run folders whose loss curves are drawn: a name -> the folder"
+    )
+    output_dir: str = Field("reports/default", description="folder of report and plots")
+    sampled: int = Field(
+        100,
+        ge=1,
+        description="postings of each set for the slow figures: by meaning, self-BLEU, likelihood",
+    )
+    resamples: int = Field(1000, ge=100, description="bootstrap samples of each set")
+    shown: int = Field(6, ge=0, description="prompts whose texts are shown side by side")
+    seed: int = Field(
+        20220213, ge=0, le=2**32 - 1, description="decides what is sampled, and the bootstrap"
+    )
+
+
 class GenerateConfig(Config):
     """Titles and keywords -> postings in a CSV."""
 

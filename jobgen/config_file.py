@@ -125,6 +125,8 @@ def _type_words(annotation: Any) -> str:
         return " or ".join(_type_words(part) for part in typing.get_args(annotation))
     if origin is Literal:
         return " | ".join(str(part) for part in typing.get_args(annotation))
+    if origin is dict:
+        return f"object of {_type_words(typing.get_args(annotation)[1])}s"
     if origin is list:
         return f"list of {_type_words(typing.get_args(annotation)[0])}"
     plain = {int: "whole number", float: "number", str: "text", bool: "true or false"}
@@ -213,17 +215,20 @@ def _suggestion(name: str, known: list[str]) -> str:
 def _missing_files(raw: dict[str, Any], model: type[Config]) -> list[str]:
     problems = []
     for name in (*model.input_files, *model.input_paths):
-        value = raw.get(name)
-        if not isinstance(value, str):
-            continue
-        path = Path(value)
-        if not (path.is_file() or (name in model.input_paths and path.is_dir())):
-            problems.append(f"{name} = {json.dumps(value)}  no such file{_nearby(path)}")
-        elif name == "ds_config":
-            try:
-                problems += [f"{value}: {line}" for line in check_deepspeed_file(read_json(value))]
-            except InputError as error:
-                problems.append(str(error))
+        given = raw.get(name)
+        named = given if isinstance(given, dict) else {None: given}
+        for key, value in named.items():
+            if not isinstance(value, str):
+                continue
+            path, field = Path(value), f"{name}.{key}" if key else name
+            if not (path.is_file() or (name in model.input_paths and path.is_dir())):
+                problems.append(f"{field} = {json.dumps(value)}  no such file{_nearby(path)}")
+            elif name == "ds_config":
+                try:
+                    wrong = check_deepspeed_file(read_json(value))
+                    problems += [f"{value}: {line}" for line in wrong]
+                except InputError as error:
+                    problems.append(str(error))
     return problems
 
 

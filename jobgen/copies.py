@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from jobgen.duplicates import SEQUENCE, sequence_hashes, word_hashes
+from jobgen.duplicates import SEQUENCE, WORD, sequence_hashes, word_hashes
 from jobgen.errors import InputError
 from jobgen.frames import write_whole
 
@@ -82,15 +82,35 @@ class CopyIndex:
 
     def check(self, text: str) -> Copied:
         """Compare a text; one of fewer than eight words counts as one run."""
-        runs = sequence_hashes(text)
-        first = np.searchsorted(self.hashes, runs, "left")
-        end = np.searchsorted(self.hashes, runs, "right")
+        first, end = self._places(text)
         found = end > first
         if not found.any():
             return Copied(0, 0.0, None)
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], found.astype(np.int8), [0]])))
-        longest = int((edges[1::2] - edges[::2]).max()) + SEQUENCE - 1
+        starts, ends = _stretches(found)
+        longest = int((ends - starts).max()) + SEQUENCE - 1
         rows = np.concatenate(
             [self.rows[a:b] for a, b in zip(first[found], end[found], strict=True)]
         )
         return Copied(longest, float(found.mean()), int(np.bincount(rows).argmax()))
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """What of a text is copied: first character and the one after the last of each stretch."""
+        first, end = self._places(text)
+        words = [match.span() for match in WORD.finditer(text)]
+        return [
+            (words[a][0], words[min(b + SEQUENCE - 1, len(words)) - 1][1])
+            for a, b in zip(*_stretches(end > first), strict=True)
+        ]
+
+    def _places(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Where each run of eight words of a text begins and ends in the index."""
+        runs = sequence_hashes(text)
+        return np.searchsorted(self.hashes, runs, "left"), np.searchsorted(
+            self.hashes, runs, "right"
+        )
+
+
+def _stretches(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First position of each stretch of true values, and the one after its last."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], found.astype(np.int8), [0]])))
+    return edges[::2], edges[1::2]

@@ -23,7 +23,7 @@ SHINGLE = 2  # words; of runs of three, a paraphrase with every fifth word repla
 PERMUTATIONS = 256  # the estimated similarity is off by 0.03 (standard deviation), at most
 MISSED = 0.01  # share of the pairs right at the threshold that the bands may miss
 
-_WORD = re.compile(r"\w[\w+#]*")
+WORD = re.compile(r"\w[\w+#]*")
 _PERMUTATIONS = MinHash(num_perm=PERMUTATIONS).permutations
 _PARTS = 16  # the sequences are indexed in as many steps, each with that share of the memory
 _PAIRS = 2**12  # compared at once; their signatures fit into a processor's cache
@@ -62,7 +62,7 @@ def word_hashes(text: str, n: int = SEQUENCE) -> np.ndarray:
 
 def sequence_hashes(text: str, n: int = SEQUENCE) -> np.ndarray:
     """`word_hashes` in the order of the text, those that come again included."""
-    words = _WORD.findall(text.lower())
+    words = [word.lower() for word in WORD.findall(text)]
     hashes = np.fromiter(map(_word_hash, words), np.uint64, len(words))
     n = min(n, len(words))
     runs = len(words) - n + 1

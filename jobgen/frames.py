@@ -40,8 +40,8 @@ def read_chunks(path: str, encoding: str = "utf-8", rows: int = 10_000) -> Itera
         InputError: as `read_table`, as soon as the piece with the fault is reached.
     """
     readers: dict[str, Callable[[], Iterator[pd.DataFrame]]] = {
-        ".csv": lambda: _read_separated(path, ",", encoding, rows),
-        ".tsv": lambda: _read_separated(path, "\t", encoding, rows),
+        ".csv": lambda: _read_separated(path, encoding, rows),
+        ".tsv": lambda: _read_separated(path, encoding, rows),
         ".jsonl": lambda: _read_json_lines(path, encoding, rows),
         ".parquet": lambda: _read_parquet(path, rows),
         ".pkl": lambda: _read_pickle(path, rows),
@@ -162,6 +162,41 @@ def read_prepared(path: str) -> pd.DataFrame:
     return frame
 
 
+def read_postings(path: str) -> pd.DataFrame:
+    """Read postings of any origin, to be judged.
+
+    Returns:
+        Columns `text: str`; as far as the table has them `title: str`, `keywords: list[str]` (the
+        original project's `kws`) and `finished: bool`. What is no text is an empty one.
+
+    Raises:
+        InputError: it cannot be read, or has no column "text".
+    """
+    table = read_table(path)
+    if "keywords" not in table:
+        table = table.rename(columns={"kws": "keywords"})
+    if "text" not in table:
+        columns = ", ".join(map(str, table.columns))
+        raise InputError(path, f'no column "text"; its columns are: {columns}')
+
+    def words(cell: Any) -> list[str]:
+        if isinstance(cell, str):
+            cell = cell.split(",")
+        return [word.strip() for word in cell if word.strip()] if _is_list_of_texts(cell) else []
+
+    def text(cell: Any) -> str:
+        return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else ""
+
+    frame = pd.DataFrame({"text": table["text"].map(text)})
+    if "title" in table:
+        frame["title"] = table["title"].map(text)
+    if "keywords" in table:
+        frame["keywords"] = table["keywords"].map(words)
+    if "finished" in table:
+        frame["finished"] = table["finished"].map(lambda cell: str(cell).lower() == "true")
+    return frame.reset_index(drop=True)
+
+
 def read_prompts(path: str) -> list[tuple[str, str | list[str]]]:
     """Titles and keywords of a table, in its order; keywords may be missing, or one text.
 
@@ -228,8 +263,9 @@ def check_writable(folder: str) -> None:
         raise InputError(folder, f"cannot be written: {error.strerror}") from None
 
 
-def _read_separated(path: str, separator: str, encoding: str, rows: int) -> Iterator[pd.DataFrame]:
+def _read_separated(path: str, encoding: str, rows: int) -> Iterator[pd.DataFrame]:
     csv.field_size_limit(2**31 - 1)
+    separator = _separator(path, encoding)
     lines = _lines(path, encoding, newline="")
     reader = csv.reader(_without_nul(path, lines), delimiter=separator, strict=True)
     header: list[str] = []
@@ -254,6 +290,14 @@ def _read_separated(path: str, separator: str, encoding: str, rows: int) -> Iter
     except csv.Error as error:
         raise InputError(path, f"line {reader.line_num}: {error}") from None
     yield pd.DataFrame(cells, columns=header, dtype=object)
+
+
+def _separator(path: str, encoding: str) -> str:
+    """Tab or comma; the original project's files of generated texts are .csv and have tabs."""
+    header = next(_lines(path, encoding, newline=""), "")
+    if path.lower().endswith(".tsv") or ("\t" in header and "," not in header):
+        return "\t"
+    return ","
 
 
 def _without_nul(path: str, lines: Iterator[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Figures that say how good a posting is; each a pure function."""
+"""Which keywords a posting mentions: word for word, by stems, by meaning."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -126,7 +126,7 @@ def stems(text: str) -> list[str]:
     >>> stems("Neural networks (NLP/C++)")
     ['neural', 'network', 'nlp', 'c++']
     """
-    return [_stem(word) for word in _WORD.findall(text.lower())]
+    return [_stem(word.lower()) for word in _WORD.findall(text)]
 
 
 @lru_cache(maxsize=2**17)
@@ -140,25 +140,20 @@ def missing_keywords(text: str, keywords: Sequence[str]) -> list[str]:
     return [word for word, found in zip(keywords, covered, strict=True) if not found]
 
 
-def distinct_n(texts: Sequence[str], n: int) -> float:
-    """Distinct runs of n words over all of them (Li et al. 2016); nan without any.
+def keyword_spans(text: str, keywords: Sequence[str]) -> list[tuple[int, int]]:
+    """Where the keywords stand in a text, by stems: first character and the one after the last.
 
-    >>> distinct_n(["a b a b"], 2)
-    0.6666666666666666
+    >>> keyword_spans("We develop in C++ and C.", ["C++", "developing"])
+    [(14, 17), (3, 10)]
     """
-    runs = [run for text in texts for run in _runs(_WORD.findall(text.lower()), n)]
-    return len(set(runs)) / len(runs) if runs else float("nan")
-
-
-def repetition(text: str, n: int = 4) -> float:
-    """Share of a text's runs of n words that stood in it before.
-
-    >>> repetition("we hire you we hire you", n=3)
-    0.25
-    """
-    runs = _runs(_WORD.findall(text.lower()), n)
-    return 1 - len(set(runs)) / len(runs) if runs else 0.0
-
-
-def _runs(words: list[str], n: int) -> list[tuple[str, ...]]:
-    return list(zip(*(words[k:] for k in range(n)), strict=False))
+    places = [match.span() for match in _WORD.finditer(text)]
+    written, spans = stems(text), []
+    for keyword in keywords:
+        wanted = stems(keyword)
+        if wanted:
+            n = len(wanted)
+            starts = (i for i in range(len(written) - n + 1) if written[i : i + n] == wanted)
+            spans += [(places[i][0], places[i + n - 1][1]) for i in starts]
+        elif keyword.strip():
+            spans += [match.span() for match in re.finditer(re.escape(keyword.strip()), text)]
+    return spans

@@ -1,7 +1,6 @@
-"""What is shown to people: tables in the terminal and plots."""
+"""What is shown to people in the terminal."""
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from rich.text import Text
 from jobgen.cli import is_main_process, process_count
 from jobgen.config import TrainConfig
 from jobgen.dataset import PostingDataset
+from jobgen.figures import FIGURES
+from jobgen.page import show_interval
 from jobgen.postings import Posting
 from jobgen.preparation import Prepared
 
@@ -159,25 +160,24 @@ def print_figures(posting: Posting) -> None:
         console.print("cut off at max_length")
 
 
-def plot_losses(lines: list[dict[str, Any]], png: Path) -> None:
-    """Draw the loss curves of a run.
-
-    Args:
-        lines: of its metrics.jsonl.
-        png: the picture to write.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
-    for key, label, style in (("loss", "training", "-"), ("eval_loss", "held out", "o--")):
-        points = [(line["step"], line[key]) for line in lines if key in line]
-        if points:
-            axes.plot(*zip(*points, strict=True), style, label=label)
-    axes.set(xlabel="optimizer step", ylabel="nats per token of the text")
-    axes.legend()
-    axes.grid(alpha=0.3)
-    figure.savefig(png, dpi=120)
-    pyplot.close(figure)
+def print_evaluation(report: dict[str, Any]) -> None:
+    """A table of all figures, a column a set; the best of several sets is bold."""
+    console, sets = Console(), report["sets"]
+    table = Table("", *(f"{name} ({part['postings']})" for name, part in sets.items()))
+    group = None
+    for figure in FIGURES:
+        cells = [part["figures"].get(figure.key) for part in sets.values()]
+        if not any(cells):
+            continue
+        if figure.group != group:
+            table.add_section()
+            group = figure.group
+        best = report["best"].get(figure.key)
+        shown = [
+            Text(show_interval(figure, cell) if cell else "-", "bold" if name == best else "")
+            for name, cell in zip(sets, cells, strict=True)
+        ]
+        table.add_row(figure.label, *shown)
+    console.print(table)
+    for line in report["summary"]:
+        console.print(line, highlight=False, markup=False)

@@ -1,10 +1,13 @@
-"""Words that make postings sound as if men, or women, were meant.
+"""How postings are worded: for men or for women, and for readers of which grade.
 
-The lists of Gaucher, Friesen and Kay (2011), "Evidence That Gendered Wording in Job Advertisements
-Exists and Sustains Gender Inequality", appendix A. Counted and shown, never changed.
+The lists of gender-coded words are those of Gaucher, Friesen and Kay (2011), "Evidence That
+Gendered Wording in Job Advertisements Exists and Sustains Gender Inequality", appendix A. Counted
+and shown, never changed.
 """
 
 import re
+
+import textstat
 
 _MASCULINE = """active* adventurous* aggress* ambitio* analy* assert* athlet* autonom* boast*
 challeng* compet* confident* courag* decide* decision* decisive* determin* domina* force* greedy
@@ -32,3 +35,17 @@ def gender_coded(text: str) -> tuple[int, int]:
     (3, 1)
     """
     return len(_MASCULINE_WORDS.findall(text)), len(_FEMININE_WORDS.findall(text))
+
+
+def reading_grade(text: str) -> float:
+    r"""School grade in the United States that a text asks of its readers; nan without a word.
+
+    The index of Coleman and Liau (1975; `textstat`), which knows letters, words and sentences but
+    no syllables, and so needs no dictionary. A line ends a sentence, as the items of lists do.
+
+    >>> reading_grade("We hire.\nYou come.") < reading_grade("Organisational responsibilities")
+    True
+    """
+    if not re.search(r"\w", text):
+        return float("nan")
+    return textstat.coleman_liau_index(re.sub(r"(?<![.!?\s])\s*\n", ".\n", text))

@@ -14,8 +14,9 @@ from jobgen.cleaning import remove_control_characters
 from jobgen.cli import is_main_process, process_count, process_rank, say
 from jobgen.config import GenerateConfig
 from jobgen.copies import CopyIndex
+from jobgen.diversity import repetition
 from jobgen.engines import Engine
-from jobgen.metrics import missing_keywords, repetition
+from jobgen.metrics import missing_keywords
 from jobgen.personal_data import neutralise_emails, neutralise_links, neutralise_phones
 from jobgen.postings import Posting, append_postings
 from jobgen.tasks import NumberedPrompt, Task, Written, encode_prompt

@@ -10,14 +10,13 @@ import pytest
 from conftest import ORIGINAL, needs_original
 
 from jobgen.config import OFFLINE_EMBEDDER
+from jobgen.diversity import distinct_n, repetition
 from jobgen.embeddings import Embedder
 from jobgen.metrics import (
     covered_by_meaning,
     covered_by_stems,
     covered_exactly,
-    distinct_n,
     missing_keywords,
-    repetition,
 )
 from jobgen.models import locate
 from jobgen.wording import gender_coded

@@ -1,0 +1,35 @@
+"""Sets of postings -> figures, plots, and a page to read, beside real postings.
+
+python cli_evaluate.py -cfg evaluate_configs/offline_default.json
+"""
+
+from pathlib import Path
+
+from jobgen.cli import parse_arguments, read_config, run, say
+from jobgen.config import EvaluateConfig
+from jobgen.frames import check_writable, write_json
+
+
+def main() -> None:
+    """Read the sets, measure them, draw, write the report."""
+    arguments = parse_arguments(__doc__, EvaluateConfig)
+    config = read_config(arguments, EvaluateConfig)
+    folder = Path(config.output_dir)
+    check_writable(config.output_dir)
+
+    # Heavy libraries load only now, so that a wrong file is reported at once.
+    from jobgen import evaluation, page, report
+
+    sets = evaluation.read_sets(config)
+    sources = evaluation.open_sources(config, sets)
+    figures, measures = evaluation.evaluate(config, sets, sources)
+    texts = evaluation.texts_side_by_side(sets, sources.index, config.shown)
+    plots = evaluation.draw(config, measures, folder)
+    write_json(folder / "report.json", figures)
+    page.write_page(figures, texts, plots, folder / "report.html")
+    report.print_evaluation(figures)
+    say(f"report: {folder / 'report.html'}")
+
+
+if __name__ == "__main__":
+    run(main)
