@@ -1,4 +1,4 @@
-# make demo   from the sample table to newly written postings
+# make demo   from the sample table to newly written postings, and a report on them
 # make test   all tests
 # make lint   ruff
 # make bench  figures of the preparation and the training; hours

@@ -20,11 +20,11 @@ def main() -> None:
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen import evaluation, page, report
 
-    sets = evaluation.read_sets(config)
+    sets, runs = evaluation.read_sets(config), evaluation.read_runs(config)
     sources = evaluation.open_sources(config, sets)
     figures, measures = evaluation.evaluate(config, sets, sources)
     texts = evaluation.texts_side_by_side(sets, sources.index, config.shown)
-    plots = evaluation.draw(config, measures, folder)
+    plots = evaluation.draw(measures, runs, folder)
     write_json(folder / "report.json", figures)
     page.write_page(figures, texts, plots, folder / "report.html")
     report.print_evaluation(figures)

@@ -4,15 +4,18 @@ set -euo pipefail
 
 stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
 
-stage "1/3 prepare input_data/sample_postings.csv"
+stage "1/4 prepare input_data/sample_postings.csv"
 python cli_prepare_data.py -cfg prepare_configs/sample.json
 
-stage "2/3 fine-tune SmolLM2-135M"
+stage "2/4 fine-tune SmolLM2-135M"
 deepspeed cli_training.py -cfg train_configs/offline_default.json --overwrite
 
-stage "3/3 write a posting for each of the four prompts"
+stage "3/4 write a posting for each of the four prompts"
 rm -f generated_texts/offline_default.csv
 python cli_generate_text.py -cfg generate_configs/offline_default.json
+
+stage "4/4 compare them with real postings"
+python cli_evaluate.py -cfg evaluate_configs/offline_default.json
 
 stage "done"
 cat <<'END'
@@ -21,6 +24,7 @@ their manifest     input_data/manifest_130_700.json
 run folder         runs/offline_default/  (config.json, metrics.jsonl, loss.png, tensorboard/, checkpoints/)
 model              runs/offline_default/trained_model/
 generated          generated_texts/offline_default.csv
+report             reports/offline_default/report.html  (report.json, plots)
 
 The first of them:
 END

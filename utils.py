@@ -178,6 +178,12 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         self.trainer = PostingTrainer(
             self.model, self.arguments, self.config, self.tokenizer, train_set, test_set
         )
+        if self.config.generate_every and test_set:
+            from jobgen.specimens import WriteSpecimens
+
+            every = self.config.generate_every
+            specimens = WriteSpecimens(self.trainer, test_set, self._specimens, every)
+            self.trainer.add_callback(specimens)
         for callback in callbacks:
             self.trainer.add_callback(callback)
         self.trainer.train(checkpoint)
@@ -274,6 +280,17 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         groups = writer.write(writer.groups(prompts))
         rows = [vars(posting) for group in groups for posting in group]
         return pd.DataFrame(rows, columns=POSTING_COLUMNS)
+
+    def _specimens(self, titles: list[str], keywords: list[list[str]]) -> pd.DataFrame:
+        """Texts as the weights are now: nothing guides them, and copies stay to be counted."""
+        return self.generate(
+            titles,
+            keywords,
+            guidance="off",
+            max_copied_words=None,
+            max_length=self.config.max_len,
+            seed=self.config.seed,
+        )
 
     def save(self, folder: str) -> None:
         """Write a plain Hugging Face model folder: safetensors, tokenizer, generation settings."""

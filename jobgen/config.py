@@ -286,6 +286,12 @@ class TrainConfig(Config):
     eval_rows: int | None = Field(
         None, ge=1, description="rows of the test table used in evaluations; null: all"
     )
+    generate_every: int | None = Field(
+        None,
+        ge=1,
+        description="evaluations from one to the next at which texts are written for the first four"
+        " held-out prompts, and their coverage and copies logged beside the loss; null: never",
+    )
     keep_best: bool = Field(
         True,
         description="end with the weights of the evaluation with the fewest nats per byte, of which"

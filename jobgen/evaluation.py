@@ -156,15 +156,18 @@ def _add_distances(
     if min(map(len, (half, reference))) < _FEWEST:
         report["sets"][REAL]["notes"].append(f"fewer than {2 * _FEWEST} postings: no distances")
         return
-    distance, found = Distance(reference), {}
-    for name, rows in embeddings.items():
+    distance, found = Distance(real, reference), {}
+    reference_counts = resamples(len(reference), config.resamples, config.seed).astype(float)
+    for number, (name, rows) in enumerate(embeddings.items(), start=1):
         if len(rows) < _FEWEST:
             note = f"fewer than {_FEWEST} postings: no distance"
             report["sets"][name]["notes"].append(note)
             continue
-        places, one = distance.project(rows), np.ones(len(rows), int)
-        counts = resamples(len(rows), config.resamples, config.seed)
-        found[name] = distance(places, one), np.array([distance(places, row) for row in counts])
+        places = distance.project(rows)
+        counts = resamples(len(rows), config.resamples, config.seed + number).astype(float)
+        pairs = zip(counts, reference_counts, strict=True)
+        drawn = np.array([distance(places, *pair) for pair in pairs])
+        found[name] = distance(places, np.ones(len(rows)), np.ones(len(reference))), drawn
     for name, (value, drawn) in found.items():
         entry: dict[str, Any] = centred_interval(value, drawn)._asdict()
         if name != REAL:
@@ -263,7 +266,23 @@ def pieces(text: str, keywords: tuple[str, ...], index: CopyIndex | None) -> lis
     ]
 
 
-def draw(config: EvaluateConfig, measures: dict[str, Measures], folder: Path) -> dict[str, Path]:
+def read_runs(config: EvaluateConfig) -> dict[str, list[dict[str, Any]]]:
+    """The metrics of the run folders whose losses are to be drawn.
+
+    Raises:
+        InputError: one is no run folder.
+    """
+    for name, run in config.run_folders.items():
+        if not (Path(run) / "metrics.jsonl").is_file():
+            raise InputError(
+                f"run_folders.{name}", f"{run} is no run folder: no metrics.jsonl"
+            )
+    return {name: read_metrics(Path(run)) for name, run in config.run_folders.items()}
+
+
+def draw(
+    measures: dict[str, Measures], runs: dict[str, list[dict[str, Any]]], folder: Path
+) -> dict[str, Path]:
     """Draw the plots for which there are figures into a folder; title -> PNG."""
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
@@ -276,8 +295,7 @@ def draw(config: EvaluateConfig, measures: dict[str, Measures], folder: Path) ->
     if measures[REAL].longest is not None:
         png = found["How much is copied from training postings"] = folder / "copies.png"
         plots.copies({name: part.longest for name, part in measures.items()}, png)
-    if config.run_folders:
-        runs = {name: read_metrics(Path(run)) for name, run in config.run_folders.items()}
+    if runs:
         png = found["Loss in training"] = folder / "losses.png"
         plots.losses(runs, png)
     return found

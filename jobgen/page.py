@@ -12,19 +12,6 @@ from jobgen.frames import write_whole
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def show_interval(figure: Figure, entry: dict[str, Any]) -> str:
-    """A figure and its interval as text.
-
-    >>> show_interval(FIGURES[1], {"value": 0.5, "low": 0.41, "high": 0.6})
-    '50% (41%-60%)'
-    """
-    value, low, high = (
-        None if entry[name] is None else figure.shown.format(entry[name])
-        for name in ("value", "low", "high")
-    )
-    return f"{value} ({low}-{high})" if low is not None else str(value)
-
-
 def is_like_real(entry: dict[str, Any]) -> bool:
     """Whether the interval of the difference from real postings holds 0."""
     apart = entry.get("difference")
@@ -94,7 +81,6 @@ def write_page(
         texts=texts,
         pictures=pictures,
         real=REAL,
-        show_interval=show_interval,
         is_like_real=is_like_real,
     )
     write_whole(path, lambda place: place.write_text(page, encoding="utf-8"))

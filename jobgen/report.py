@@ -13,7 +13,6 @@ from jobgen.cli import is_main_process, process_count
 from jobgen.config import TrainConfig
 from jobgen.dataset import PostingDataset
 from jobgen.figures import FIGURES
-from jobgen.page import show_interval
 from jobgen.postings import Posting
 from jobgen.preparation import Prepared
 
@@ -161,9 +160,12 @@ def print_figures(posting: Posting) -> None:
 
 
 def print_evaluation(report: dict[str, Any]) -> None:
-    """A table of all figures, a column a set; the best of several sets is bold."""
+    """A table of all figures without intervals, a column a set; the best of them is bold."""
     console, sets = Console(), report["sets"]
-    table = Table("", *(f"{name} ({part['postings']})" for name, part in sets.items()))
+    table = Table()
+    table.add_column(no_wrap=True)
+    for name, part in sets.items():
+        table.add_column(f"{name} ({part['postings']})", justify="right")
     group = None
     for figure in FIGURES:
         cells = [part["figures"].get(figure.key) for part in sets.values()]
@@ -174,7 +176,7 @@ def print_evaluation(report: dict[str, Any]) -> None:
             group = figure.group
         best = report["best"].get(figure.key)
         shown = [
-            Text(show_interval(figure, cell) if cell else "-", "bold" if name == best else "")
+            Text(figure.shown.format(cell["value"]) if cell else "-", "bold" * (name == best))
             for name, cell in zip(sets, cells, strict=True)
         ]
         table.add_row(figure.label, *shown)

@@ -29,6 +29,7 @@ _WEIGHTS = ("model", "model_preload", "lora_rank", "unfreeze_last_n")
 # Fields that do not change what is learnt.
 _INDIFFERENT = {
     *("output_dir", "cache_dir", "report_to", "logging_steps", "save_steps", "save_total_limit"),
+    "generate_every",
 }
 
 

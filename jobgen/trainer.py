@@ -128,7 +128,7 @@ class PostingTrainer(Trainer):
         try:
             with self.stop_on_signal.listening():
                 super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-                if self._is_asked_to_stop():
+                if self.is_asked_to_stop():
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
             kept = in_order(checkpoints_of(self.run_dir))
@@ -138,7 +138,7 @@ class PostingTrainer(Trainer):
                 else "No checkpoint was written yet."
             ) from None
 
-    def _is_asked_to_stop(self) -> bool:
+    def is_asked_to_stop(self) -> bool:
         """Whether any process has got a signal, which reaches them at different moments."""
         return any_process(self.stop_on_signal.asked_at is not None, self.args)
 
@@ -228,7 +228,7 @@ class PostingTrainer(Trainer):
         Raises:
             EvaluationStopped: that was asked for.
         """
-        if self._is_asked_to_stop():
+        if self.is_asked_to_stop():
             raise EvaluationStopped
         inputs = self._prepare_inputs(inputs)
         del inputs["rows"]
@@ -420,7 +420,7 @@ class _StopOnSignal(TrainerCallback):
             forget_terminal()
 
     def on_step_end(self, args, state, control, **kwargs):
-        if self.trainer._is_asked_to_stop():
+        if self.trainer.is_asked_to_stop():
             self.stopping = control.should_save = True
 
     def on_save(self, args, state, control, **kwargs):
