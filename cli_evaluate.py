@@ -17,7 +17,6 @@ def main() -> None:
     folder = Path(config.output_dir)
     check_writable(config.output_dir)
 
-    # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen import evaluation, page, report
 
     sets, runs = evaluation.read_sets(config), evaluation.read_runs(config)

@@ -59,7 +59,7 @@ def main() -> None:
         run_folder.start(config, nlp.model, training_set, test_set, fresh=not goes_on)
         figures = nlp.train(training_set, test_set, resume=goes_on)
         if is_main_process():
-            plots.losses({"": run_folder.read_metrics(run_dir)}, run_dir / "loss.png")
+            plots.losses({"": run_folder.read_metrics(run_dir)}, {}, run_dir / "loss.png")
         export.export_model(nlp, run_dir, figures)
     if figures:
         say(f"held out: {figures['eval_nats_per_byte']:.4f} nats a byte")

@@ -66,6 +66,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             raise InputError("lora_rank", "does not go with unfreeze_last_n; set one of them null")
         self.tokenizer = load_tokenizer(self.folder)
         self.trainer = None
+        self._index = None  # of the texts that the trainer learns from
 
     @classmethod
     def load(
@@ -175,6 +176,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         if isinstance(test_frame, pd.DataFrame):
             test_set = self.test_set(test_frame)
         checkpoint = newest_whole(Path(self.config.output_dir)) if resume else None
+        self._index = None
         self.trainer = PostingTrainer(
             self.model, self.arguments, self.config, self.tokenizer, train_set, test_set
         )
@@ -183,7 +185,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
             every = self.config.generate_every
             specimens = WriteSpecimens(self.trainer, test_set, self._specimens, every)
-            self.trainer.add_callback(specimens)
+            callbacks = [*callbacks, specimens]
         for callback in callbacks:
             self.trainer.add_callback(callback)
         self.trainer.train(checkpoint)
@@ -275,7 +277,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
                 )
             engine = Transformers(self.model, self.tokenizer, config)
             learnt = self.trainer.train_dataset
-            index = CopyIndex.of(learnt.texts, learnt.rows) if learnt else index
+            self._index = self._index or CopyIndex.of(learnt.texts, learnt.rows)
+            index = self._index
         writer = Writer(engine, self.tokenizer, config, index)
         groups = writer.write(writer.groups(prompts))
         rows = [vars(posting) for group in groups for posting in group]
@@ -289,6 +292,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             guidance="off",
             max_copied_words=None,
             max_length=self.config.max_len,
+            batch_size=len(titles),  # each process of ZeRO-3 must take the same steps
             seed=self.config.seed,
         )
 

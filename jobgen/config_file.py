@@ -31,7 +31,7 @@ def load_config(
 
     Args:
         path: the JSON file.
-        model: PrepareConfig, TrainConfig or GenerateConfig.
+        model: PrepareConfig, TrainConfig, GenerateConfig or EvaluateConfig.
         overrides: `key=value` texts that replace values of the file.
         required: fields that this caller cannot do without although the model has a default.
         check_files: also report files named in the configuration that are missing.

@@ -87,7 +87,8 @@ class CopyIndex:
         if not found.any():
             return Copied(0, 0.0, None)
         starts, ends = _stretches(found)
-        longest = int((ends - starts).max()) + SEQUENCE - 1
+        words = len(found) + SEQUENCE - 1 if len(found) > 1 else len(WORD.findall(text))
+        longest = min(int((ends - starts).max()) + SEQUENCE - 1, words)
         rows = np.concatenate(
             [self.rows[a:b] for a, b in zip(first[found], end[found], strict=True)]
         )
@@ -104,7 +105,8 @@ class CopyIndex:
 
     def _places(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """Where each run of eight words of a text begins and ends in the index."""
-        runs = sequence_hashes(text)
+        # A text without a word has one run of none, and so has any other.
+        runs = sequence_hashes(text) if WORD.search(text) else np.zeros(0, np.uint64)
         return np.searchsorted(self.hashes, runs, "left"), np.searchsorted(
             self.hashes, runs, "right"
         )

@@ -10,12 +10,12 @@ import torch
 from torch.nn.functional import pad as pad_right
 from torch.utils.data import Dataset, Sampler
 
+from jobgen.config import EVALUATION_KEYWORDS
 from jobgen.errors import InputError
 from jobgen.models import special_tokens
 from jobgen.prompts import neutralise, render_completion, render_prompt
 
 IGNORED = -100  # label of positions that are not learnt
-EVALUATION_KEYWORDS = 8  # what users type; the first of a row, so that evaluations compare
 # Batches have lengths, and numbers of logits, that are multiples of these as far as max_len and the
 # batch allow. On a CPU, memory grows with each new size in bfloat16, and blocks of many sizes leave
 # holes in the heap.

@@ -1,6 +1,5 @@
 """How much texts repeat: themselves, and one another."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -8,7 +7,7 @@ import numpy as np
 from sacrebleu.metrics import BLEU
 from scipy.special import gammaln
 
-_WORD = re.compile(r"\w[\w+#]*")
+from jobgen.duplicates import WORD
 
 
 def distinct_n(texts: Sequence[str], n: int) -> float:
@@ -39,7 +38,7 @@ def distinct_parts(texts: Sequence[str], n: int, words: float) -> tuple[np.ndarr
     """
     runs = [Counter(_runs(text, n)) for text in texts]
     total = len(texts)
-    drawn = total * words / max(sum(len(_WORD.findall(text)) for text in texts), 1)
+    drawn = min(total * words / max(count_words(texts), 1), total)
     in_texts = Counter(run for text in runs for run in text)
     frequencies = np.arange(total + 1)
     # Texts, of those drawn, expected to have a run that stands in so many: at least one.
@@ -57,6 +56,11 @@ def distinct_parts(texts: Sequence[str], n: int, words: float) -> tuple[np.ndarr
     share = (1 - none) / np.maximum(frequencies, 1)
     found = np.array([share[[in_texts[run] for run in text]].sum() for text in runs])
     return found, np.array([text.total() for text in runs]) * drawn / max(total, 1)
+
+
+def count_words(texts: Sequence[str]) -> int:
+    """Words of all texts, as they are counted for runs of words."""
+    return sum(len(WORD.findall(text)) for text in texts)
 
 
 def repetition(text: str, n: int = 4) -> float:
@@ -90,5 +94,5 @@ def self_bleu(
 
 
 def _runs(text: str, n: int) -> list[tuple[str, ...]]:
-    words = _WORD.findall(text.lower())
+    words = WORD.findall(text.lower())
     return list(zip(*(words[k:] for k in range(n)), strict=False))

@@ -63,7 +63,12 @@ class Embedder:
         try:
             found = self._cached(keys)
             new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+            # Workers share the cores; matrices this small gain little from more threads, and lose
+            # much where the cores are busy.
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)
             computed = dict(zip(new, self._embed(list(new.values())), strict=True))
+            torch.set_num_threads(threads)
             if self.cache:
                 with self.cache:  # one transaction
                     self.cache.executemany(
@@ -91,9 +96,6 @@ class Embedder:
         """Unit vectors, (len(texts), d), float16."""
         if not texts:
             return np.zeros((0, 0), np.float16)
-        # Workers share the cores; matrices this small gain little from more threads, and lose much
-        # where the cores are busy.
-        torch.set_num_threads(1)
         tokenizer = self.model.tokenizer
         rows = tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
         of_length = defaultdict(list)

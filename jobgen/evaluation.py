@@ -12,6 +12,7 @@ from jobgen import plots
 from jobgen.bootstrap import centred_interval, interval, resampled_ratio, resamples
 from jobgen.config import EvaluateConfig
 from jobgen.copies import CopyIndex
+from jobgen.diversity import count_words
 from jobgen.errors import InputError
 from jobgen.figures import FIGURES, REAL, REFERENCES, Measures, Sources, first_keywords, measure
 from jobgen.frames import read_postings, read_prepared
@@ -22,6 +23,7 @@ from jobgen.run_folder import read_metrics
 
 _FEWEST = 2 * COMPONENTS  # postings, for a distance
 _KEYWORDS_DRAWN = 20
+_LENGTHS = ("of one word", "of two words", "of three words", "of four or more")
 _SHOWN_CHARACTERS = 20_000  # of a text on the page
 
 
@@ -56,7 +58,7 @@ def open_sources(config: EvaluateConfig, sets: dict[str, pd.DataFrame]) -> Sourc
         cache = user_cache(config.cache_dir)
         place = locate(config.embedder, config.cache_dir)
         embed = Embedder(place, "auto", max_tokens=256, cache=cache)
-    words = [frame["text"].str.split().str.len().sum() for frame in sets.values()]
+    words = [count_words(frame["text"]) for frame in sets.values()]
     sizes = [len(frame) for frame in sets.values() if len(frame) > 1]
     return Sources(
         index=_index(config, folder),
@@ -82,7 +84,7 @@ def evaluate(
     """Measure all sets.
 
     Returns:
-        What report.json holds but for the texts, and the measures of each set, for the plots.
+        What report.json holds, and the measures of each set, for the plots.
     """
     measures = {name: measure(frame, sources) for name, frame in sets.items()}
     counts = {
@@ -102,28 +104,26 @@ def evaluate(
             for key, parts in found.parts.items()
             if parts[1].sum() > 0
         }
-        report["sets"][name] = {
-            "postings": len(sets[name]),
-            "notes": found.left_out,
-            "figures": figures,
-        }
+        report["sets"][name] = {"postings": len(sets[name]), "figures": figures}
     if sources.embed:
         _add_distances(report, measures, config)
     mark_best(report)
-    report["notes"] = _notes(config, sources, report)
+    report["notes"] = _notes(sources, measures)
     report["summary"] = summarise(report)
     return report, measures
 
 
 def _value(key: str, parts: tuple[np.ndarray, np.ndarray]) -> float:
     above, below = parts
-    ratio = above.sum() / below.sum()
-    return float(np.exp(ratio) if key == "perplexity" else ratio)
+    return float(_shown(key, above.sum() / below.sum()))
 
 
 def _drawn(key: str, parts: tuple[np.ndarray, np.ndarray], counts: np.ndarray) -> np.ndarray:
-    ratios = resampled_ratio(parts, counts)
-    return np.exp(ratios) if key == "perplexity" else ratios
+    return _shown(key, resampled_ratio(parts, counts))
+
+
+def _shown(key: str, ratio: Any) -> Any:
+    return np.exp(np.minimum(ratio, 700)) if key == "perplexity" else ratio
 
 
 def _entry(
@@ -154,14 +154,13 @@ def _add_distances(
     half, reference = real[order[::2]], real[order[1::2]]
     embeddings = {name: found.embeddings for name, found in measures.items()} | {REAL: half}
     if min(map(len, (half, reference))) < _FEWEST:
-        report["sets"][REAL]["notes"].append(f"fewer than {2 * _FEWEST} postings: no distances")
+        measures[REAL].left_out.append(f"fewer than {2 * _FEWEST} postings: no distances")
         return
     distance, found = Distance(real, reference), {}
     reference_counts = resamples(len(reference), config.resamples, config.seed).astype(float)
     for number, (name, rows) in enumerate(embeddings.items(), start=1):
         if len(rows) < _FEWEST:
-            note = f"fewer than {_FEWEST} postings: no distance"
-            report["sets"][name]["notes"].append(note)
+            measures[name].left_out.append(f"fewer than {_FEWEST} postings: no distance")
             continue
         places = distance.project(rows)
         counts = resamples(len(rows), config.resamples, config.seed + number).astype(float)
@@ -178,7 +177,7 @@ def _add_distances(
 
 
 def mark_best(report: dict[str, Any]) -> None:
-    """Note for each figure the best of two or more sets; the real postings do not take part."""
+    """Note for each figure the best of two or more sets, without the real postings."""
     of_real = report["sets"][REAL]["figures"]
     report["best"] = {}
     for figure in FIGURES:
@@ -196,10 +195,11 @@ def mark_best(report: dict[str, Any]) -> None:
             values = {name: -abs(value - goal) for name, value in values.items()}
         elif figure.better == "low":
             values = {name: -value for name, value in values.items()}
-        report["best"][figure.key] = max(values, key=values.get)
+        most = max(values.values())
+        report["best"][figure.key] = [name for name, value in values.items() if value == most]
 
 
-def _notes(config: EvaluateConfig, sources: Sources, report: dict[str, Any]) -> list[str]:
+def _notes(sources: Sources, measures: dict[str, Measures]) -> list[str]:
     """What could not be measured, and why."""
     notes = []
     if sources.index is None:
@@ -208,8 +208,8 @@ def _notes(config: EvaluateConfig, sources: Sources, report: dict[str, Any]) -> 
         notes.append("no model: nothing is said of likelihood")
     if sources.embed is None:
         notes.append("no embedder: no coverage by meaning, no distance to real postings")
-    for name, part in report["sets"].items():
-        notes += [f"{name}: {note}" for note in part.pop("notes")]
+    for name, found in measures.items():
+        notes += [f"{name}: {note}" for note in found.left_out]
     return notes
 
 
@@ -218,34 +218,44 @@ def texts_side_by_side(
 ) -> list[dict[str, Any]]:
     """Texts of the prompts that most sets have, in the order of the first set.
 
+    A prompt for which there is no real posting gets the one that mentions most of its keywords.
+
     Returns:
-        For each prompt `title`, `keywords` and `texts`: of each set its name, the keywords that are
-        missing, and the text in `pieces`, each with its text and whether it is a keyword, and
-        copied from a training posting.
+        For each prompt `title`, `keywords` and `texts`: of each set its name (and the title of a
+        real posting that has another), the keywords that are missing, and the text in `pieces`.
     """
     prompts: dict[tuple[str, tuple[str, ...]], dict[str, str]] = {}
     for name, frame in sets.items():
         if {"title", "keywords"} <= set(frame):
-            for title, keywords, text in frame[["title", "keywords", "text"]].itertuples(
-                index=False
-            ):
+            rows = frame[["title", "keywords", "text"]].itertuples(index=False)
+            for title, keywords, text in rows:
                 prompts.setdefault((title, tuple(keywords)), {}).setdefault(name, text)
-    frequent = sorted(prompts, key=lambda prompt: -len(prompts[prompt]))[:shown]
-    return [
-        {
-            "title": title,
-            "keywords": list(keywords),
-            "texts": [
-                {
-                    "set": name,
-                    "missing": missing_keywords(text, keywords),
-                    "pieces": pieces(text[:_SHOWN_CHARACTERS], keywords, index),
-                }
-                for name, text in prompts[title, keywords].items()
-            ],
-        }
-        for title, keywords in frequent
-    ]
+    written = [prompt for prompt, texts in prompts.items() if set(texts) != {REAL}]
+    frequent = sorted(written, key=lambda prompt: -len(prompts[prompt]))[:shown]
+    found = []
+    for title, keywords in frequent:
+        texts = dict(prompts[title, keywords])
+        if REAL not in texts and keywords:
+            texts |= _nearest_real(sets[REAL], keywords)
+        shown_texts = [
+            {
+                "set": name,
+                "missing": missing_keywords(text, keywords),
+                "pieces": pieces(text[:_SHOWN_CHARACTERS], keywords, index),
+                "is_cut": len(text) > _SHOWN_CHARACTERS,
+            }
+            for name, text in texts.items()
+        ]
+        found.append({"title": title, "keywords": list(keywords), "texts": shown_texts})
+    return found
+
+
+def _nearest_real(real: pd.DataFrame, keywords: tuple[str, ...]) -> dict[str, str]:
+    """The real posting that mentions most of some keywords, the shortest of several."""
+    order = [(len(missing_keywords(text, keywords)), len(text)) for text in real["text"]]
+    row = min(range(len(order)), key=order.__getitem__)
+    title = f": {real['title'].iloc[row]}" if "title" in real else ""
+    return {f"{REAL}{title}": real["text"].iloc[row]}
 
 
 def pieces(text: str, keywords: tuple[str, ...], index: CopyIndex | None) -> list[dict[str, Any]]:
@@ -274,9 +284,7 @@ def read_runs(config: EvaluateConfig) -> dict[str, list[dict[str, Any]]]:
     """
     for name, run in config.run_folders.items():
         if not (Path(run) / "metrics.jsonl").is_file():
-            raise InputError(
-                f"run_folders.{name}", f"{run} is no run folder: no metrics.jsonl"
-            )
+            raise InputError(f"run_folders.{name}", f"{run} is no run folder: no metrics.jsonl")
     return {name: read_metrics(Path(run)) for name, run in config.run_folders.items()}
 
 
@@ -287,38 +295,33 @@ def draw(
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
     asked = {name: part for name, part in measures.items() if part.keywords and name != REAL}
+    names = list(measures)
+    tones = {name: plots.colour(number, len(names)) for number, name in enumerate(names)}
     if asked:
         png = found["How often keywords are mentioned"] = folder / "coverage.png"
-        plots.coverage(_shares_mentioned(asked), png)
+        plots.coverage(_shares_mentioned(asked), tones, png)
     png = found["How long postings are"] = folder / "lengths.png"
-    plots.lengths({name: part.n_words for name, part in measures.items()}, png)
+    plots.lengths({name: part.n_words for name, part in measures.items()}, tones, png)
     if measures[REAL].longest is not None:
         png = found["How much is copied from training postings"] = folder / "copies.png"
-        plots.copies({name: part.longest for name, part in measures.items()}, png)
+        plots.copies({name: part.longest for name, part in measures.items()}, tones, png)
     if runs:
         png = found["Loss in training"] = folder / "losses.png"
-        plots.losses(runs, png)
+        plots.losses(runs, tones, png)
     return found
 
 
 def _shares_mentioned(measures: dict[str, Measures]) -> dict[str, dict[str, float | None]]:
     """Of each set, how often keywords were mentioned: by their length, and the most frequent."""
-    asked, found = defaultdict(Counter), defaultdict(Counter)
+    times = Counter(word for part in measures.values() for word, _ in part.keywords)
+    frequent = [word for word, number in times.most_common(_KEYWORDS_DRAWN) if number > 1]
+    rows = {}
     for name, part in measures.items():
+        of_length, of_word = defaultdict(list), defaultdict(list)
         for keyword, covered in part.keywords:
-            words = len(keyword.split())
-            length = f"of {words} word{'s' * (words > 1)}" if words < 4 else "of 4 words or more"
-            for kind in (length, keyword):
-                asked[name][kind] += 1
-                found[name][kind] += covered
-    total = sum(asked.values(), Counter())
-    kinds = sorted(kind for kind in total if kind.startswith("of ") and "word" in kind)
-    frequent = [word for word, times in total.most_common() if times > 1 and word not in kinds]
-    kinds += frequent[:_KEYWORDS_DRAWN]
-    return {
-        name: {
-            kind: found[name][kind] / asked[name][kind] if asked[name][kind] else None
-            for kind in kinds
-        }
-        for name in measures
-    }
+            of_length[min(len(keyword.split()), 4)].append(covered)
+            of_word[keyword].append(covered)
+        groups = {label: of_length[n] for n, label in enumerate(_LENGTHS, start=1)}
+        groups |= {word: of_word[word] for word in frequent}
+        rows[name] = {kind: np.mean(flags) if flags else None for kind, flags in groups.items()}
+    return rows

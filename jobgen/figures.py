@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from jobgen.config import EVALUATION_KEYWORDS
 from jobgen.copies import CopyIndex
-from jobgen.dataset import EVALUATION_KEYWORDS
 from jobgen.diversity import distinct_parts, repetition, self_bleu
 from jobgen.duplicates import near_duplicate_groups, signature
 from jobgen.likeness import section_headings
@@ -24,7 +24,7 @@ from jobgen.wording import gender_coded, reading_grade
 REAL = "real postings"  # the set that the others are compared with
 COPIES = 0.7  # Jaccard similarity from which postings are copies, as in the preparation
 REFERENCES = 20  # of self-BLEU
-_READ_FOR_MEANING = 20_000  # characters of a text; each of its phrases is embedded
+_READ = 20_000  # characters of a text, for what is slow
 
 Parts = tuple[np.ndarray, np.ndarray]
 Embed = Callable[[Sequence[str]], np.ndarray]
@@ -69,7 +69,7 @@ FIGURES = [
         ("nats_per_byte", "Likeness", "nats per byte", "real", "{:.3f}",
          "negative log-likelihood under the given model, given title and first 8 keywords"),
         ("perplexity", "Likeness", "perplexity per token", "real", "{:.1f}", "of the same"),
-        ("distance", "Likeness", "Frechet distance", "low", "{:.4f}",
+        ("distance", "Likeness", "Frechet distance", "real", "{:.4f}",
          "to real postings, of sentence embeddings; 0 is no difference"),
         ("words", "Likeness", "words", "real", "{:.0f}", "of a posting"),
         ("headings", "Likeness", "section headings", "real", "{:.1f}", "of a posting"),
@@ -131,7 +131,7 @@ class Measures:
         keywords: (keyword, covered by stems), of all postings.
         n_words: (n,), of each posting.
         longest: (n,), longest copied run in words; None: without training texts.
-        places: (n, d), of the embeddings.
+        embeddings: (n, d), of the texts; None: without an embedder.
     """
 
     parts: dict[str, Parts] = field(default_factory=dict)
@@ -200,7 +200,7 @@ def _control(measures: Measures, frame: pd.DataFrame, chosen: np.ndarray, source
     if sources.embed:
         above, below = np.zeros(n), np.zeros(n)
         for i in chosen:
-            text = texts[i][:_READ_FOR_MEANING]
+            text = texts[i][:_READ]
             above[i] = sum(covered_by_meaning(text, asked[i], sources.embed))
             below[i] = number[i]
         parts["coverage_by_meaning"] = above, below
@@ -227,18 +227,17 @@ def _likeness(
     parts["headings"] = np.array([len(section_headings(text)) for text in texts], float), one
     if "finished" in frame:
         parts["finished"] = frame["finished"].to_numpy(float), one
+    else:
+        measures.left_out.append('no column "finished"')
     if sources.embed:
         measures.embeddings = sources.embed(texts)
     if sources.nats is None:
         return
+    if not {"title", "keywords"} <= set(frame):
+        measures.left_out.append("no titles or no keywords: no likelihood, which is given both")
+        return
     rows = np.array([i for i in chosen if texts[i].strip()], int)
-    given = frame.iloc[rows]
-    found = sources.nats(
-        given.assign(
-            title=given["title"] if "title" in frame else "",
-            keywords=given["keywords"] if "keywords" in frame else [[]] * len(rows),
-        )
-    )
+    found = sources.nats(frame.iloc[rows])
     rows = rows[found.index]
     if missed := len(chosen) - len(rows):
         measures.left_out.append(
@@ -261,7 +260,8 @@ def _diversity(measures: Measures, texts: list[str], chosen: np.ndarray, sources
         measures.left_out.append("one posting: nothing to compare it with")
         return
     scores, some = np.zeros(len(texts)), np.zeros(len(texts))
-    scores[chosen] = self_bleu(texts, chosen.tolist(), sources.references, sources.seed)
+    short = [text[:_READ] for text in texts]
+    scores[chosen] = self_bleu(short, chosen.tolist(), sources.references, sources.seed)
     some[chosen] = 1
     parts["self_bleu"] = scores, some
     groups = near_duplicate_groups(np.array([signature(text) for text in texts]), COPIES)

@@ -1,5 +1,6 @@
 """Read and write tables of postings."""
 
+import ast
 import codecs
 import csv
 import hashlib
@@ -179,22 +180,23 @@ def read_postings(path: str) -> pd.DataFrame:
         columns = ", ".join(map(str, table.columns))
         raise InputError(path, f'no column "text"; its columns are: {columns}')
 
-    def words(cell: Any) -> list[str]:
-        if isinstance(cell, str):
-            cell = cell.split(",")
-        return [word.strip() for word in cell if word.strip()] if _is_list_of_texts(cell) else []
-
     def text(cell: Any) -> str:
         return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else ""
 
-    frame = pd.DataFrame({"text": table["text"].map(text)})
+    def words(cell: Any) -> list[str]:
+        if isinstance(cell, str):
+            cell = _written_list(cell) or cell.split(",")
+        found = [text(word).strip() for word in cell] if _is_list_of_texts(cell) else []
+        return [word for word in found if word]
+
+    frame = pd.DataFrame({"text": [text(cell) for cell in table["text"]]})
     if "title" in table:
-        frame["title"] = table["title"].map(text)
+        frame["title"] = [text(cell) for cell in table["title"]]
     if "keywords" in table:
-        frame["keywords"] = table["keywords"].map(words)
+        frame["keywords"] = [words(cell) for cell in table["keywords"]]
     if "finished" in table:
-        frame["finished"] = table["finished"].map(lambda cell: str(cell).lower() == "true")
-    return frame.reset_index(drop=True)
+        frame["finished"] = [str(cell).lower() == "true" for cell in table["finished"]]
+    return frame
 
 
 def read_prompts(path: str) -> list[tuple[str, str | list[str]]]:
@@ -396,6 +398,17 @@ def _frame_of_containers(path: str, content: Any) -> pd.DataFrame:
 
 def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _written_list(cell: str) -> list[str] | None:
+    """A list as pandas writes it into a CSV: `['night shifts', 'first aid']`."""
+    if not cell.startswith("["):
+        return None
+    try:
+        content = ast.literal_eval(cell)
+    except (ValueError, SyntaxError):
+        return None
+    return content if _is_list_of_texts(content) else None
 
 
 def _is_list_of_texts(cell: Any) -> bool:

@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 import snowballstemmer
 
-_WORD = re.compile(r"\w[\w+#]*")
+from jobgen.duplicates import WORD
+
 _STEMMER = snowballstemmer.stemmer("english")
 # Where a clause ends: at a line's end, at punctuation before a blank, at a dash, bullet or opening
 # bracket after one. `Node.js`, `C++` and `A/B-testing` have none.
@@ -110,7 +111,7 @@ def _phrases(text: str, sizes: Sequence[int]) -> list[tuple[str, str, int]]:
         clause = " ".join(words)
         # The pronoun `It` at the start of a sentence is one, but `IT` is none.
         content = [
-            word[0].lower() + word[1:] not in _FUNCTION_WORDS and bool(_WORD.search(word))
+            word[0].lower() + word[1:] not in _FUNCTION_WORDS and bool(WORD.search(word))
             for word in words
         ]
         for size in sizes:
@@ -126,7 +127,7 @@ def stems(text: str) -> list[str]:
     >>> stems("Neural networks (NLP/C++)")
     ['neural', 'network', 'nlp', 'c++']
     """
-    return [_stem(word.lower()) for word in _WORD.findall(text)]
+    return [_stem(word.lower()) for word in WORD.findall(text)]
 
 
 @lru_cache(maxsize=2**17)
@@ -146,7 +147,7 @@ def keyword_spans(text: str, keywords: Sequence[str]) -> list[tuple[int, int]]:
     >>> keyword_spans("We develop in C++ and C.", ["C++", "developing"])
     [(14, 17), (3, 10)]
     """
-    places = [match.span() for match in _WORD.finditer(text)]
+    places = [match.span() for match in WORD.finditer(text)]
     written, spans = stems(text), []
     for keyword in keywords:
         wanted = stems(keyword)

@@ -165,7 +165,7 @@ def print_evaluation(report: dict[str, Any]) -> None:
     table = Table()
     table.add_column(no_wrap=True)
     for name, part in sets.items():
-        table.add_column(f"{name} ({part['postings']})", justify="right")
+        table.add_column(Text(f"{name} ({part['postings']})"), justify="right")
     group = None
     for figure in FIGURES:
         cells = [part["figures"].get(figure.key) for part in sets.values()]
@@ -174,12 +174,12 @@ def print_evaluation(report: dict[str, Any]) -> None:
         if figure.group != group:
             table.add_section()
             group = figure.group
-        best = report["best"].get(figure.key)
+        best = report["best"].get(figure.key, [])
         shown = [
-            Text(figure.shown.format(cell["value"]) if cell else "-", "bold" * (name == best))
+            Text(figure.shown.format(cell["value"]) if cell else "-", "bold" * (name in best))
             for name, cell in zip(sets, cells, strict=True)
         ]
         table.add_row(figure.label, *shown)
     console.print(table)
-    for line in report["summary"]:
+    for line in (*report["summary"], *(f"note: {note}" for note in report["notes"])):
         console.print(line, highlight=False, markup=False)

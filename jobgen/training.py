@@ -83,8 +83,9 @@ def check_settings(config: TrainConfig, precision: str | None) -> None:
         InputError: two settings do not go together, or a tracker is not installed.
     """
     deepspeed_settings(config, precision)
-    if config.early_stopping and config.test is None:
-        raise InputError("early_stopping", "needs a test table; name one, or set it to null")
+    for name in ("early_stopping", "generate_every"):
+        if getattr(config, name) and config.test is None:
+            raise InputError(name, "needs a test table; name one, or set it to null")
     missing = set(config.report_to) - set(get_available_reporting_integrations())
     if missing:
         names = ", ".join(sorted(missing))

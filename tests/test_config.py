@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 from conftest import ORIGINAL, ROOT, needs_original, run_script
 
-from jobgen.config import GenerateConfig, PrepareConfig, TrainConfig
+from jobgen.config import EvaluateConfig, GenerateConfig, PrepareConfig, TrainConfig
 from jobgen.config_file import load_config, read_json
 from jobgen.deepspeed_config import TOP_LEVEL_KEYS, check_deepspeed_file, compiled_ops
 from jobgen.errors import InputError
 from jobgen.readme import README, filled
 
-MODELS = {"prepare": PrepareConfig, "train": TrainConfig, "generate": GenerateConfig}
+MODELS = {
+    "prepare": PrepareConfig,
+    "train": TrainConfig,
+    "generate": GenerateConfig,
+    "evaluate": EvaluateConfig,
+}
 
 
 def load(path, model, **options):
@@ -46,9 +51,10 @@ def test_every_shipped_file_loads():
                 assert check_deepspeed_file(read_json(str(ROOT / config.ds_config))) == []
             if isinstance(config, GenerateConfig):
                 assert len(config.prompts) == 4
-    assert len(found) == 10
-    for name in ("gpt2-large", "gpt2-xl", "gpt-neo-1.3B", "offline_default"):
+    assert len(found) == 12
+    for name in ("gpt2-large", "gpt2-xl", "gpt-neo-1.3B"):
         assert found.count(f"{name}.json") == 2
+    assert found.count("offline_default.json") == 3
 
 
 def test_shipped_deepspeed_files_are_known_to_deepspeed():
@@ -236,7 +242,7 @@ def test_help_lists_every_option(script, model):
 
 def test_readme_tables_are_up_to_date():
     text = README.read_text(encoding="utf-8")
-    assert text.count("<!-- options ") == 3
+    assert text.count("<!-- options ") == 4
     assert filled(text) == text, "run: python -m jobgen.readme"
 
 

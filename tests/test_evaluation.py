@@ -8,14 +8,15 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ORIGINAL, REAL_POSTINGS, needs_original, needs_real_postings, run_script
+from conftest import ORIGINAL, REAL_POSTINGS, ROOT, needs_original, needs_real_postings, run_script
 
 from jobgen.bootstrap import centred_interval, interval, resampled_ratio, resamples
 from jobgen.config import EvaluateConfig
 from jobgen.copies import CopyIndex
-from jobgen.diversity import distinct_n, distinct_parts, self_bleu
+from jobgen.diversity import count_words, distinct_n, distinct_parts, self_bleu
 from jobgen.evaluation import evaluate, pieces, texts_side_by_side
 from jobgen.figures import FIGURES, REAL, Sources
+from jobgen.frames import read_postings
 from jobgen.likeness import COMPONENTS, Distance, section_headings
 from jobgen.metrics import covered_by_stems, keyword_spans
 
@@ -25,7 +26,7 @@ def test_resampled_ratio():
     counts = resamples(4, 5000, seed=1)
     assert counts.shape == (5000, 4)
     assert (counts.sum(axis=1) == 4).all()
-    assert counts.mean() == pytest.approx(1)
+    assert counts.mean(axis=0) == pytest.approx(1, abs=0.05)
     drawn = resampled_ratio((above, below), counts)
     first = counts[0].astype(float)
     assert drawn[0] == pytest.approx((first @ above) / (first @ below))
@@ -141,7 +142,7 @@ def real_postings(n: int, seed: int = 0) -> pd.DataFrame:
 
 
 def judged(sets: dict[str, pd.DataFrame], **changes) -> dict:
-    words = min(frame["text"].str.split().str.len().sum() for frame in sets.values())
+    words = min(count_words(frame["text"]) for frame in sets.values())
     sources = Sources(None, None, None, 15, words, 10, 0)
     for name, value in changes.items():
         setattr(sources, name, value)
@@ -170,7 +171,9 @@ def test_real_postings_are_like_real_postings():
         }
         figures = judged(sets, index=index)["sets"]["half"]["figures"]
         apart = [entry["difference"] for entry in figures.values()]
-        assert len(apart) == 19
+        # Real postings have all their keywords: those intervals are points.
+        apart = [entry for entry in apart if entry["high"] > entry["low"]]
+        assert len(apart) >= 15
         inside += sum(entry["low"] <= 0 <= entry["high"] for entry in apart)
         asked += len(apart)
     assert inside / asked > 0.9
@@ -230,23 +233,23 @@ def test_each_control_moves_its_figure(halves, control, moved):
 
 
 @needs_real_postings
-def test_postings_of_one_kind_are_far_from_real_postings(halves):
-    """With a real embedder."""
+def test_texts_of_another_kind_are_far_from_real_postings(halves):
+    """With a real embedder: pieces of the licence."""
     from jobgen.config import OFFLINE_EMBEDDER
     from jobgen.embeddings import Embedder
     from jobgen.models import locate
 
     good, real, _ = halves
     embed = Embedder(locate(OFFLINE_EMBEDDER), "auto", max_tokens=64, cache=None)
-    vectors = embed(list(good["text"]))
-    alike = good.iloc[np.argsort(vectors @ vectors[0])[-40:]].reset_index(drop=True)
-    sets = {"of one kind": alike, "good": good[:40], REAL: real}
+    words = (ROOT / "LICENSE").read_text().split()
+    others = pd.DataFrame({"text": [" ".join(words[30 * k : 30 * k + 60]) for k in range(40)]})
+    sets = {"other": others, "good": good[:40], REAL: real}
     report = judged(sets, embed=embed, sampled=2)
     figures = {name: part["figures"]["distance"] for name, part in report["sets"].items()}
-    assert outside(figures["of one kind"]) > 1
+    assert outside(figures["other"]) > 1
     assert outside(figures["good"]) < 0.3
     assert figures[REAL]["low"] <= 0 <= figures[REAL]["high"]
-    assert report["best"]["distance"] == "good"
+    assert report["best"]["distance"] == ["good"]
 
 
 @needs_real_postings
@@ -265,7 +268,7 @@ def test_shuffled_words_are_unlikely(halves):
     for key in ("nats_per_byte", "perplexity"):
         assert outside(figures[key]) > 0.5, key
         assert outside(untouched[key]) < 0.3, key
-    assert report["best"]["nats_per_byte"] == "good"
+    assert report["best"]["nats_per_byte"] == ["good"]
     # Likelihood is that of the evaluation in training.
     one = good[:1]
     expected = nlp.evaluate(one.assign(keywords=[words[:8] for words in one["keywords"]]))
@@ -394,7 +397,11 @@ def test_the_originals_published_samples(tmp_path):
             ],
             "",
         ),
-        ([{"text": "x", "surprise": 1}, {"text": "y", "surprise": {"a": 2}}], ""),
+        (
+            [{"text": "x", "surprise": 1}, {"text": "y", "surprise": {"a": 2}}],
+            "no titles or no keywords",
+        ),
+        ([{"text": "!!!", "title": "$a $", "keywords": ["$#1 team, $20", "\ud83d"]}] * 3, ""),
     ],
 )
 def test_sets_that_lack_something(tmp_path, tiny_model, rows, said):
@@ -405,7 +412,7 @@ def test_sets_that_lack_something(tmp_path, tiny_model, rows, said):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = run_evaluation(
         tmp_path,
-        sets={"odd": str(path), "a": str(tmp_path / "a.csv")},
+        sets={"odd": str(path), "a [/b]": str(tmp_path / "a.csv")},
         model=str(tmp_path / "model"),
         train=str(tmp_path / "real.pkl"),
     )
@@ -448,12 +455,27 @@ def test_bad_input_is_one_message(tmp_path, values, message):
 def test_texts_of_the_prompts_that_most_sets_have():
     frame = pd.DataFrame({"title": ["A", "B"], "keywords": [["x"], ["y"]], "text": ["x x", "no"]})
     more = frame[::-1].reset_index(drop=True)
-    sets = {"one": frame, "two": more[:1], "bare": frame[["text"]]}
-    shown = texts_side_by_side(sets, None, shown=2)
-    assert [prompt["title"] for prompt in shown] == ["B", "A"]
-    assert [text["set"] for text in shown[0]["texts"]] == ["one", "two"]
+    real = pd.DataFrame(
+        {"title": ["B", "C"], "keywords": [["y"], ["z"]], "text": ["a y", "long x, y, z"]}
+    )
+    sets = {"one": frame, "two": more[:1], "bare": frame[["text"]], REAL: real}
+    shown = texts_side_by_side(sets, None, shown=9)
+    assert [prompt["title"] for prompt in shown] == ["B", "A"]  # of C there is but a real one
+    assert [text["set"] for text in shown[0]["texts"]] == ["one", "two", REAL]
     assert shown[0]["texts"][0]["missing"] == ["y"]
-    assert shown[1]["texts"][0]["missing"] == []
+    # Nobody wrote a real one for A; one mentions its keyword.
+    assert [text["set"] for text in shown[1]["texts"]] == ["one", f"{REAL}: C"]
+    assert [text["missing"] for text in shown[1]["texts"]] == [[], []]
+
+
+def test_keywords_in_every_way_of_writing_them(tmp_path):
+    for cell in ('"a b, c"', "\"['a b', 'c']\"", '"[\'a b\', ""c""]"'):
+        path = tmp_path / "set.csv"
+        path.write_text(f"text,keywords\nx,{cell}\n")
+        assert read_postings(str(path))["keywords"][0] == ["a b", "c"]
+    frame = pd.DataFrame({"text": ["x", "x"], "keywords": ["a", "b"]}, dtype="category")
+    frame.to_pickle(tmp_path / "set.pkl")
+    assert list(read_postings(str(tmp_path / "set.pkl"))["keywords"]) == [["a"], ["b"]]
 
 
 @needs_real_postings
@@ -478,6 +500,7 @@ def test_a_thousand_postings_against_five_thousand(tmp_path):
         resamples=1000,
     )
     seconds = time.monotonic() - began
+    # Of the largest child so far; nothing else in this file comes near to it.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
     assert done.returncode == 0, done.stderr[-2000:]
     print(f"{seconds:.0f} s, {peak:.2f} GB")
