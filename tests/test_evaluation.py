@@ -263,7 +263,7 @@ def test_shuffled_words_are_unlikely(halves):
     shuffled = good.assign(text=[" ".join(draw.permutation(text.split())) for text in good["text"]])
     nlp = NLP_model(TrainConfig(model=OFFLINE_MODEL, max_len=700))
     sets = {"shuffled": shuffled, "good": good, REAL: real}
-    report = judged(sets, nats=nlp.nats, sampled=8)
+    report = judged(sets, nats=nlp.nats, sampled=6)
     figures, untouched = (report["sets"][name]["figures"] for name in ("shuffled", "good"))
     for key in ("nats_per_byte", "perplexity"):
         assert outside(figures[key]) > 0.5, key
@@ -359,70 +359,72 @@ def test_script_reads_every_format_the_same(tmp_path, tiny_model):
     assert "&lt;b&gt;You &amp; we&lt;/b&gt;" in page
     again = run_evaluation(tmp_path, model=str(tmp_path / "model"))
     assert again.returncode == 0
-    assert (
-        json.loads((folder / "report.json").read_text())["sets"]["a.csv"]["figures"]["words"]
-        == (figures[0]["words"])
-    )
+    report = json.loads((folder / "report.json").read_text())
+    assert report["sets"]["a.csv"]["figures"]["words"] == figures[0]["words"]
 
 
 @needs_original
 def test_the_originals_published_samples(tmp_path):
-    """They mention what the original project is said to: 41 % and 46 % of their keywords."""
+    """They mention 41 % and 45 % of their keywords."""
     files = sorted((ORIGINAL / "generated_texts").glob("*.csv"))
     done = run_evaluation(tmp_path, sets={path.stem[:8]: str(path) for path in files})
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     figures = [part["figures"]["coverage"]["value"] for part in report["sets"].values()]
-    assert figures[:2] == [pytest.approx(0.41, abs=0.01), pytest.approx(0.46, abs=0.015)]
+    assert figures[:2] == [pytest.approx(0.41, abs=0.006), pytest.approx(0.452, abs=0.006)]
 
 
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        ([{"text": "We hire."}], "one posting: nothing to compare it with"),
-        ([{"text": "We hire."}] * 3, "no keywords: coverage is left out"),
-        ([{"text": "", "title": "A", "keywords": ["b"]}] * 3, "3 texts are empty"),
-        ([{"text": None, "title": None, "keywords": None}] * 2, "2 texts are empty"),
-        ([{"text": "a", "keywords": "b", "title": "A"}] * 2, "no others to swap them with"),
-        ([{"text": "word " * 100_000, "title": "A", "keywords": ["word"]}] * 2, ""),
-        (
-            [
-                {"text": "نبحث عن مهندس", "title": "مهندس", "keywords": ["مهندس"]},
-                {"text": "エンジニアを募集しています。", "title": "仕事", "keywords": ["募集"]},
-                {
-                    "text": "Wir suchen Pfleger 🙂",
-                    "title": "<|EOS|>",
-                    "keywords": ["🙂", "<|SEP|>"],
-                },
-            ],
-            "",
-        ),
-        (
-            [{"text": "x", "surprise": 1}, {"text": "y", "surprise": {"a": 2}}],
-            "no titles or no keywords",
-        ),
-        ([{"text": "!!!", "title": "$a $", "keywords": ["$#1 team, $20", "\ud83d"]}] * 3, ""),
-    ],
-)
-def test_sets_that_lack_something(tmp_path, tiny_model, rows, said):
+ODD_SETS = {  # rows, and what is said of them
+    "one": ([{"text": "We hire."}], "one posting: nothing to compare it with"),
+    "bare": ([{"text": "We hire."}] * 3, "no keywords: coverage is left out"),
+    "empty": ([{"text": "", "title": "A", "keywords": ["b"]}] * 3, "3 texts are empty"),
+    "nulls": ([{"text": None, "title": None, "keywords": None}] * 2, "2 texts are empty"),
+    "alike": ([{"text": "a", "keywords": "b", "title": "A"}] * 2, "no others to swap them with"),
+    "long": (
+        [
+            {"text": " ".join(f"w{i * n % 7919}" for i in range(100_000)), "title": "A"}
+            | {"keywords": ["w1"]}
+            for n in (1, 3)
+        ],
+        "too long for the model",
+    ),
+    "tongues": (
+        [
+            {"text": "نبحث عن مهندس", "title": "مهندس", "keywords": ["مهندس"]},
+            {"text": "エンジニアを募集しています。", "title": "仕事", "keywords": ["募集"]},
+            {"text": "Wir suchen 🙂", "title": "<|EOS|>", "keywords": ["🙂", "<|SEP|>"]},
+        ]
+        * 2,
+        "",
+    ),
+    "strange [/b]": ([{"text": "x", "new": 1}, {"text": "y", "new": {"a": 2}}], "no likelihood"),
+    "marks": ([{"text": "!!!", "title": "$a $", "keywords": ["$#1 team, $2", "\ud83d"]}] * 3, ""),
+}
+
+
+def test_sets_that_lack_something(tmp_path, tiny_model):
     from utils import NLP_model
 
     NLP_model({"model": str(tiny_model), "max_len": 128}).save(str(tmp_path / "model"))
-    path = tmp_path / "set.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sets = {"a": str(tmp_path / "a.csv")}
+    for number, (name, (rows, _)) in enumerate(ODD_SETS.items()):
+        path = tmp_path / f"{number}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        sets[name] = str(path)
     done = run_evaluation(
-        tmp_path,
-        sets={"odd": str(path), "a [/b]": str(tmp_path / "a.csv")},
-        model=str(tmp_path / "model"),
-        train=str(tmp_path / "real.pkl"),
+        tmp_path, sets=sets, model=str(tmp_path / "model"), train=str(tmp_path / "real.pkl"), shown=99
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Traceback" not in done.stderr
     assert "Warning" not in done.stderr
     report = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert said in "\n".join(report["notes"])
-    for entry in report["sets"]["odd"]["figures"].values():
-        assert math.isfinite(entry["value"])
+    for name, (rows, said) in ODD_SETS.items():
+        assert report["sets"][name]["postings"] == len(rows)
+        assert any(note.startswith(f"{name}: ") and said in note for note in report["notes"])
+        for entry in report["sets"][name]["figures"].values():
+            assert math.isfinite(entry["value"])
+    assert report["sets"]["one"]["figures"]["words"] == {"value": 2, "low": None, "high": None}
+    assert report["sets"]["tongues"]["figures"]["coverage"]["value"] == pytest.approx(2 / 4)
 
 
 @pytest.mark.parametrize(
