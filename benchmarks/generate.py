@@ -58,7 +58,8 @@ def main() -> None:
     arguments = parse_arguments()
     from jobgen.frames import hash_folder
 
-    about = {"model": hash_folder(arguments.model, but=(".gguf", ".lock")), "max_length": arguments.max_length}
+    model = hash_folder(arguments.model, but=(".gguf", ".lock"))
+    about = {"model": model, "max_length": arguments.max_length}
     results = open_results(arguments.output, arguments.resume, ("torch", "transformers"), **about)
     measured = {(row["way"], row["sequences"]) for row in results["rows"]}
     judging = Judge(arguments)

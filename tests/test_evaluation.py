@@ -412,7 +412,11 @@ def test_sets_that_lack_something(tmp_path, tiny_model):
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         sets[name] = str(path)
     done = run_evaluation(
-        tmp_path, sets=sets, model=str(tmp_path / "model"), train=str(tmp_path / "real.pkl"), shown=99
+        tmp_path,
+        sets=sets,
+        model=str(tmp_path / "model"),
+        train=str(tmp_path / "real.pkl"),
+        shown=99,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Traceback" not in done.stderr
