@@ -492,7 +492,8 @@ def test_a_thousand_postings_against_five_thousand(tmp_path):
     draw = np.random.default_rng(0)
 
     def mixed(n: int) -> pd.DataFrame:
-        texts = ["\n".join(draw.choice(lines, 30)) for _ in range(n)]
+        chosen = draw.integers(len(lines), size=(n, 30))
+        texts = ["\n".join(lines[i] for i in row) for row in chosen]
         keywords = [[" ".join(text.split()[k : k + 2]) for k in range(0, 80, 10)] for text in texts]
         return pd.DataFrame({"title": "Nurse", "keywords": keywords, "text": texts})
 
