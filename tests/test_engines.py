@@ -52,8 +52,10 @@ def config_of(**settings) -> GenerateConfig:
 def test_what_an_engine_lacks_is_refused(monkeypatch):
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     check_engine(config_of())
-    for engine, package in (("llama.cpp", "llama-cpp-python"), ("vllm", "vllm")):
-        with pytest.raises(InputError, match=f'engine: "{engine}" is not installed .*{package}'):
+    for engine, file in (("llama.cpp", "llama-cpp.txt"), ("vllm", "vllm.txt")):
+        with pytest.raises(
+            InputError, match=f'engine: "{engine}" is not installed .*requirements-{file}'
+        ):
             check_engine(config_of(engine=engine))
     monkeypatch.setattr(engines, "find_spec", lambda name: object())
     with pytest.raises(InputError, match='cannot guide; it needs guidance="off" ."soft" given'):
