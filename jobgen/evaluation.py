@@ -1,6 +1,7 @@
 """Sets of postings -> a report: every figure with its interval, beside that of real postings."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from jobgen.copies import CopyIndex
 from jobgen.diversity import count_words
 from jobgen.errors import InputError
 from jobgen.figures import FIGURES, REAL, REFERENCES, Measures, Sources, first_keywords, measure
-from jobgen.frames import read_postings, read_prepared
+from jobgen.frames import read_postings, read_prepared, write_whole
 from jobgen.likeness import COMPONENTS, Distance
 from jobgen.metrics import keyword_spans, missing_keywords
 from jobgen.page import summarise
@@ -292,22 +293,25 @@ def draw(
     measures: dict[str, Measures], runs: dict[str, list[dict[str, Any]]], folder: Path
 ) -> dict[str, Path]:
     """Draw the plots for which there are figures into a folder; title -> PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
+    tones = {name: plots.colour(i, len(measures)) for i, name in enumerate(measures)}
     found = {}
+
+    def draw_whole(title: str, name: str, plot: Callable, content: Any) -> None:
+        found[title] = folder / name
+        write_whole(found[title], lambda place: plot(content, tones, place))
+
     asked = {name: part for name, part in measures.items() if part.keywords and name != REAL}
-    names = list(measures)
-    tones = {name: plots.colour(number, len(names)) for number, name in enumerate(names)}
     if asked:
-        png = found["How often keywords are mentioned"] = folder / "coverage.png"
-        plots.coverage(_shares_mentioned(asked), tones, png)
-    png = found["How long postings are"] = folder / "lengths.png"
-    plots.lengths({name: part.n_words for name, part in measures.items()}, tones, png)
+        shares = _shares_mentioned(asked)
+        draw_whole("How often keywords are mentioned", "coverage.png", plots.coverage, shares)
+    words = {name: part.n_words for name, part in measures.items()}
+    draw_whole("How long postings are", "lengths.png", plots.lengths, words)
     if measures[REAL].longest is not None:
-        png = found["How much is copied from training postings"] = folder / "copies.png"
-        plots.copies({name: part.longest for name, part in measures.items()}, tones, png)
+        copied = {name: part.longest for name, part in measures.items()}
+        title = "How much is copied from training postings"
+        draw_whole(title, "copies.png", plots.copies, copied)
     if runs:
-        png = found["Loss in training"] = folder / "losses.png"
-        plots.losses(runs, tones, png)
+        draw_whole("Loss in training", "losses.png", plots.losses, runs)
     return found
 
 

@@ -12,17 +12,18 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from jobgen.config import EVALUATION_KEYWORDS
+from jobgen.config import EVALUATION_KEYWORDS, PrepareConfig
 from jobgen.copies import CopyIndex
 from jobgen.diversity import distinct_parts, repetition, self_bleu
 from jobgen.duplicates import near_duplicate_groups, signature
 from jobgen.likeness import section_headings
 from jobgen.metrics import covered_by_meaning, covered_by_stems, covered_exactly
-from jobgen.personal_data import neutralise_emails, neutralise_links, neutralise_phones
+from jobgen.personal_data import neutralise_contacts
 from jobgen.wording import gender_coded, reading_grade
 
 REAL = "real postings"  # the set that the others are compared with
-COPIES = 0.7  # Jaccard similarity from which postings are copies, as in the preparation
+# Jaccard similarity from which postings are copies, as in the preparation.
+COPIES = PrepareConfig.model_fields["copy_similarity"].default
 REFERENCES = 20  # of self-BLEU
 _READ = 20_000  # characters of a text, for what is slow
 
@@ -270,8 +271,7 @@ def _diversity(measures: Measures, texts: list[str], chosen: np.ndarray, sources
 
 def _memory(measures: Measures, texts: list[str], sources: Sources) -> None:
     one = np.ones(len(texts))
-    rules = (neutralise_emails, neutralise_phones, neutralise_links)
-    found = [sum(rule(text)[1] for rule in rules) for text in texts]
+    found = [neutralise_contacts(text)[1] for text in texts]
     measures.parts["personal_data"] = np.array(found, float), one
     if sources.index is None:
         return

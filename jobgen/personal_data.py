@@ -562,6 +562,15 @@ _SENTENCE_END = re.compile(
 )
 
 
+def neutralise_contacts(text: str) -> tuple[str, int]:
+    """Replace e-mail addresses, links and phone numbers; also returns how many there were."""
+    total = 0
+    for rule in (neutralise_emails, neutralise_links, neutralise_phones):
+        text, found = rule(text)
+        total += found
+    return text, total
+
+
 def _remove_sentences(text: str) -> str:
     r"""Take out the sentences that hold a neutral form, and lines of which nothing is left.
 

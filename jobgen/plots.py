@@ -12,8 +12,6 @@ matplotlib.rcParams["text.parse_math"] = False  # "$" in a keyword is one
 import numpy as np  # noqa: E402
 from matplotlib import pyplot  # noqa: E402
 
-from jobgen.frames import write_whole  # noqa: E402
-
 # Okabe and Ito: told apart by all eyes, and in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 REAL_COLOUR = "#444444"
@@ -116,5 +114,5 @@ def _save(figure: Any, axes: Any, png: Path, **legend: Any) -> None:
     with warnings.catch_warnings():
         # Its fonts lack the letters of some languages, and draw boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        write_whole(png, lambda place: figure.savefig(place, format="png", dpi=120))
+        figure.savefig(png, format="png", dpi=120)
     pyplot.close(figure)

@@ -34,8 +34,8 @@ class WriteSpecimens(TrainerCallback):
         self.keywords = [prompts.drawn_keywords(row) for row in rows]
 
     def on_evaluate(self, args, state, control, **kwargs):
-        """Write and log; nothing where the training is asked to stop."""
-        due = len(evaluated_steps(state)) % self.every == 0
+        """Write and log; nothing outside a training, or where it is asked to stop."""
+        due = self.trainer.is_in_train and len(evaluated_steps(state)) % self.every == 0
         if not due or self.trainer.is_asked_to_stop():
             return
         training = self.trainer.model.training

@@ -17,7 +17,7 @@ from jobgen.copies import CopyIndex
 from jobgen.diversity import repetition
 from jobgen.engines import Engine
 from jobgen.metrics import missing_keywords
-from jobgen.personal_data import neutralise_emails, neutralise_links, neutralise_phones
+from jobgen.personal_data import neutralise_contacts
 from jobgen.postings import Posting, append_postings
 from jobgen.tasks import NumberedPrompt, Task, Written, encode_prompt
 from jobgen.wording import gender_coded
@@ -121,9 +121,7 @@ class Writer:
 
     def _posting(self, title: str, keywords: list[str], written: Written) -> Posting:
         text = self.tokenizer.decode(written.ids, skip_special_tokens=True)
-        text = remove_control_characters(text).strip()
-        for rule in (neutralise_emails, neutralise_links, neutralise_phones):
-            text, _ = rule(text)
+        text, _ = neutralise_contacts(remove_control_characters(text).strip())
         missing = missing_keywords(text, keywords)
         copied = self.index.check(text) if self.index else None
         masculine, feminine = gender_coded(text)
