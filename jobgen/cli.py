@@ -2,6 +2,8 @@
 
 import argparse
 import contextlib
+import errno
+import io
 import json
 import os
 import signal
@@ -87,6 +89,7 @@ def run(main: Callable[[], None]) -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     for number in stop_signals():
         signal.signal(number, _interrupt)
+    sys.stdout, sys.stderr = _Output.around(sys.stdout), _Output.around(sys.stderr)
     try:
         main()
     except InputError as error:
@@ -112,6 +115,28 @@ def forget_terminal() -> None:
         with contextlib.suppress(OSError):  # it is closed
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 os.dup2(nowhere, descriptor)
+
+
+class _Output(io.FileIO):
+    """A terminal or pipe; to find it lost is to be told by SIGHUP, which comes a moment later."""
+
+    @classmethod
+    def around(cls, stream: io.TextIOWrapper | None) -> io.TextIOWrapper | None:
+        """The same stream, None if it is closed, through this class."""
+        if stream is None:
+            return None
+        buffer = io.BufferedWriter(cls(stream.fileno(), "w", closefd=False))
+        buffering = stream.line_buffering
+        return io.TextIOWrapper(buffer, stream.encoding, stream.errors, line_buffering=buffering)
+
+    def write(self, data: bytes) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.EPIPE):
+                raise
+            signal.raise_signal(signal.SIGHUP)
+            return len(data)
 
 
 def _interrupt(signum: int, frame: object) -> None:

@@ -202,8 +202,9 @@ def test_two_processes_killed_stopped_and_started_again(train, tables, tmp_path)
     training.finish()
 
 
-def test_a_lost_terminal(tiny_model, tables, tmp_path):
-    """Its training is told by SIGHUP, and can print no more; it saves and ends."""
+@pytest.mark.parametrize("told", [True, False])
+def test_a_lost_terminal(tiny_model, tables, tmp_path, told):
+    """Its training is told by SIGHUP, or by what it prints being refused; it saves and ends."""
     run, many = tmp_path / "run", 100_000
     config = {"train": str(tables[0]), "model": str(tiny_model), "output_dir": str(run)}
     config |= {"max_len": 128, "max_steps": many, "save_steps": many, "logging_steps": 1}
@@ -219,8 +220,9 @@ def test_a_lost_terminal(tiny_model, tables, tmp_path):
         time.sleep(0.05)
         with contextlib.suppress(BlockingIOError):
             os.read(ours, 2**16)  # or it would wait for us
+    if told:
+        os.killpg(process.pid, signal.SIGHUP)
     os.close(ours)
-    os.killpg(process.pid, signal.SIGHUP)
     assert process.wait(timeout=120) == 1
     assert int(step_of(newest_whole(run))) >= 5
 
