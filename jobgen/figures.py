@@ -213,10 +213,16 @@ def _others(asked: list[list[str]]) -> np.ndarray | None:
     if len(set(names) - {frozenset()}) < 2:
         return None
     n = len(names)
-    return np.array([
-        next(k % n for k in range(i + 1, i + n) if names[k % n] and names[k % n] != names[i])
-        for i in range(n)
-    ])  # fmt: skip
+    others = np.zeros(n, int)
+    nearest = further = 0  # behind i, of any keywords, and of others than the nearest's
+    for i in range(2 * n - 1, -1, -1):  # twice around: the next of the last is the first
+        own = names[i % n]
+        others[i % n] = further if own == names[nearest] else nearest
+        if own:
+            if own != names[nearest]:
+                further = nearest
+            nearest = i % n
+    return others
 
 
 def _likeness(
@@ -228,8 +234,6 @@ def _likeness(
     parts["headings"] = np.array([len(section_headings(text)) for text in texts], float), one
     if "finished" in frame:
         parts["finished"] = frame["finished"].to_numpy(float), one
-    else:
-        measures.left_out.append('no column "finished"')
     if sources.embed:
         measures.embeddings = sources.embed(texts)
     if sources.nats is None:

@@ -46,7 +46,7 @@ def summarise(report: dict[str, Any]) -> list[str]:
         ]
         unlike = [figure.label for figure in compared if not is_like_real(figures[figure.key])]
         if compared:
-            others = f"; other than real ones are {', '.join(unlike)}" if unlike else ""
+            others = f"; those that could not: {', '.join(unlike)}" if unlike else ""
             told.append(
                 f"{len(compared) - len(unlike)} of {len(compared)} figures could be those of real"
                 f" postings{others}"

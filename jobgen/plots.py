@@ -15,7 +15,7 @@ from matplotlib import pyplot  # noqa: E402
 # Okabe and Ito: told apart by all eyes, and in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 REAL_COLOUR = "#444444"
-_LONGEST_LABEL = 34
+_LONGEST_LABEL, _LEGEND_WIDTH = 34, 100  # characters
 
 
 def colour(number: int, names: int) -> str:
@@ -70,7 +70,7 @@ def coverage(rows: dict[str, dict[str, float | None]], tones: dict[str, str], pn
     axes.set_yticks(np.arange(len(keywords)), shown)
     axes.invert_yaxis()
     axes.set(xlabel="mentioned, in % of the texts that were asked to", xlim=(0, 100))
-    _save(figure, axes, png, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+    _save(figure, axes, png)
 
 
 def lengths(sets: dict[str, np.ndarray], tones: dict[str, str], png: Path) -> None:
@@ -107,9 +107,12 @@ def copies(sets: dict[str, np.ndarray], tones: dict[str, str], png: Path) -> Non
     _save(figure, axes, png)
 
 
-def _save(figure: Any, axes: Any, png: Path, **legend: Any) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(**legend)
+def _save(figure: Any, axes: Any, png: Path) -> None:
+    if labels := axes.get_legend_handles_labels()[1]:
+        # Above the curves, in as many columns as the names leave room for.
+        columns = max(1, _LEGEND_WIDTH // (max(map(len, labels)) + 6))
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+        axes.legend(**place, ncols=columns, frameon=False)
     axes.grid(alpha=0.3)
     with warnings.catch_warnings():
         # Its fonts lack the letters of some languages, and draw boxes.
