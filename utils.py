@@ -100,9 +100,11 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
     @cached_property
     def model(self) -> Any:
-        """The weights, in fp32; under ZeRO-3 already partitioned."""
+        """The weights as they are trained; under ZeRO-3 already partitioned."""
         import torch
         from transformers import set_seed
+
+        from jobgen.training import loads_bfloat16
 
         if self.config.ds_config:
             _ = self.arguments  # before the weights: ZeRO-3 partitions them while they load
@@ -110,7 +112,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         folder = locate(self._name, self.config.cache_dir)
         # With adapters PEFT computes the logits, and would predict what pads the vocabulary.
         pad_to = VOCABULARY_MULTIPLE if self.config.lora_rank is None else None
-        model = load_model(folder, self.tokenizer, self._weights, pad_to, dtype=torch.float32)
+        dtype = torch.bfloat16 if loads_bfloat16(self.config) else torch.float32
+        model = load_model(folder, self.tokenizer, self._weights, pad_to, dtype=dtype)
         if self.config.unfreeze_last_n is not None:
             unfreeze_blocks(model, self.config.unfreeze_last_n)
         if self.config.lora_rank is not None:

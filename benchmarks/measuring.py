@@ -106,7 +106,7 @@ def add_bar(results: dict, what: str, figure: float, wanted: str, holds: bool) -
 
 
 def print_results(results: dict, columns: dict[str, str]) -> None:
-    """Print every row, then every bar.
+    """Print every row, then every bar; a column that no row has is left out.
 
     Args:
         results: the record.
@@ -115,13 +115,20 @@ def print_results(results: dict, columns: dict[str, str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    rows = results["rows"]
+
     def shown(value: str | int | float | None) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
         if isinstance(value, float):
             return f"{value:.4g}"
         return f"{value:,}" if isinstance(value, int) else value or ""
 
+    columns = {
+        heading: key for heading, key in columns.items() if any(key in row for row in rows)
+    }
     table = Table(*columns)
-    for row in results["rows"]:
+    for row in rows:
         table.add_row(*(shown(row.get(key)) for key in columns.values()))
     Console(width=110).print(table)
     for bar in results["bars"]:

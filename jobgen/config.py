@@ -265,6 +265,13 @@ class TrainConfig(Config):
     warmup_steps: int = Field(10, ge=0, description="optimizer steps until the peak")
     weight_decay: float = Field(0.01, ge=0, description="of all weights but biases and norms")
     eps: float = Field(1e-8, gt=0, description="AdamW's epsilon")
+    optimizer: Literal["adamw", "adamw_8bit", "adamw_8bit_in_backward"] = Field(
+        "adamw",
+        description="adamw_8bit: moments in 8 bits, and where the hardware computes bf16 the weights"
+        " in bf16 alone, rounded stochastically: 6 bytes a weight with its gradient instead of 16,"
+        " without DeepSpeed. adamw_8bit_in_backward: each weight is updated as soon as its gradient"
+        " is there: 4 bytes a weight, without clipping or accumulation",
+    )
     max_grad_norm: float = Field(1.0, ge=0, description="gradient norm clipped to this; 0: never")
     micro_batch_size: int = Field(2, ge=1, description="postings per forward pass and process")
     gradient_accumulation_steps: int = Field(

@@ -30,6 +30,7 @@ from jobgen.config import TrainConfig
 from jobgen.config_file import read_json
 from jobgen.dataset import LOGITS_MULTIPLE, PostingDataset
 from jobgen.errors import InputError
+from jobgen.gpt_neo import use_fast_attention
 from jobgen.models import (
     ATTENTION_DROPOUT,
     VOCABULARY_MULTIPLE,
@@ -43,6 +44,8 @@ from jobgen.training import deepspeed_settings, kept_when_freed, precision_of
 # Of a CPU: holes in the heap, measured.
 _GPU_RESERVE = 0.8e9
 _HEAP_HOLES = 0.18
+# Of a weight that 8-bit AdamW updates: both moments in float32, as measured on a CPU.
+_STEP_BYTES = 8
 # Where the kernel says how much memory a container may have (cgroups version 2 and 1).
 _CONTAINER_LIMITS = (
     "/sys/fs/cgroup/memory.max",
@@ -54,6 +57,7 @@ _REMEDIES: tuple[dict[str, Any], ...] = (
     {"gradient_checkpointing": True},
     {"ds_config": str(_DS_CONFIGS / "zero2_offload_12gb.json")},
     {"ds_config": str(_DS_CONFIGS / "zero3_offload_12gb.json")},
+    {"ds_config": None, "optimizer": "adamw_8bit"},
     {"unfreeze_last_n": 4},
     {"lora_rank": 16},
     {"save_total_limit": 1},
@@ -184,8 +188,13 @@ class Estimate:
         if self.config.loss_on == "all":
             self.learnt = 1.0
         self.half_bytes = 2 if target.half else 4
-        # Under DeepSpeed the weights themselves are in 16 bits; otherwise autocast rounds copies.
-        self.pure = target.half and self.config.ds_config is not None
+        # Under DeepSpeed the weights themselves are in 16 bits, and as 8-bit AdamW takes them;
+        # otherwise autocast rounds copies.
+        in_8_bits = self.config.optimizer != "adamw"
+        self.pure = target.half and (in_8_bits or self.config.ds_config is not None)
+        self.weight_bytes = self.half_bytes if self.pure else 4
+        # Of each trained weight, without DeepSpeed; in 8 bits 256 of them share a scale.
+        self.moments_bytes = 2 * (1 + 4 / 256) if in_8_bits else 8
 
     @cached_property
     def model(self) -> Any:
@@ -204,6 +213,7 @@ class Estimate:
         with torch.device("meta"):  # a fake tensor could not be converted, as adapters are
             dtype = torch.bfloat16 if self.pure else torch.float32
             model = AutoModelForCausalLM.from_config(shape, dtype=dtype)
+            use_fast_attention(model)
             if self.config.unfreeze_last_n is not None:
                 unfreeze_last_n(model, self.config.unfreeze_last_n)
             if self.config.lora_rank is not None:
@@ -228,6 +238,11 @@ class Estimate:
         trained = sum(weight.numel() for weight in weights if weight.requires_grad)
         return sum(weight.numel() for weight in weights), trained
 
+    @property
+    def _largest(self) -> int:
+        """How many numbers the largest trained weight has."""
+        return max(part.numel() for part in self.model.parameters() if part.requires_grad)
+
     def need(self, rows: int | None = None, length: int | None = None) -> Need:
         """Bytes that it takes, by item.
 
@@ -239,6 +254,9 @@ class Estimate:
         labels = rows * min(length - 1, ceil(self.learnt * length))
         step = {"activations": self._activations(rows, length, labels)}
         step["logits"] = self._logits(labels)
+        if self.config.optimizer != "adamw":  # which comes when the others are free again
+            updating = _STEP_BYTES * self._largest - sum(step.values())
+            step["update of the largest weight"] = max(0, updating)
         device, host = self._states()
         if self.target.on_gpu:
             device |= step | {"reserve": _GPU_RESERVE}
@@ -250,10 +268,11 @@ class Estimate:
     def _beside_gpus(self, states: dict[str, float]) -> dict[str, float]:
         """What all processes of the machine need, at the moment when it is the most."""
         processes, (weights, trained) = self.target.local_processes, self.parameters
-        reading = self._reading() if self.config.ds_config else 8 * trained
+        reading = self._reading() if self.config.ds_config else self.moments_bytes * trained
+        loading = 4 if self.config.ds_config else self.weight_bytes
         moments = {
-            # They are float32 then, and freed before the optimizer is made.
-            "weights while they load": processes * (4 * weights - sum(states.values())),
+            # For DeepSpeed they are float32 then, and freed before the optimizer is made.
+            "weights while they load": processes * (loading * weights - sum(states.values())),
             "checkpoint while it is read": processes * reading,
             "check of the exported model": self._check(),
         }
@@ -308,8 +327,7 @@ class Estimate:
         """Settings that help, and the needs with each; those that fit first."""
         found, present = [], self.need()
         for change in _REMEDIES:
-            ((name, value),) = change.items()
-            if not self.target.on_gpu and name == "ds_config":  # they move things to the host
+            if not self.target.on_gpu and change.get("ds_config"):  # they move things to the host
                 continue
             changed = self.config.model_copy(update=change)
             try:
@@ -319,8 +337,7 @@ class Estimate:
                 continue
             need = other.need()
             if any(need.total(part) < present.total(part) for part in present.lacking(self.target)):
-                shown = os.path.relpath(value) if name == "ds_config" else json.dumps(value)
-                found.append((f"{name}={shown}", need))
+                found.append((" ".join(f"{name}={_shown(change[name])}" for name in change), need))
         return sorted(
             found, key=lambda item: (len(item[1].lacking(self.target)), item[1].total("device"))
         )
@@ -334,9 +351,15 @@ class Estimate:
         weights, trained = self.parameters
         processes = self.target.processes
         if self.config.ds_config is None:
-            device = {"weights": 4 * weights, "gradients": 4 * trained, "optimizer": 8 * trained}
+            device = {
+                "weights": self.weight_bytes * weights,
+                "gradients": self.weight_bytes * trained,
+                "optimizer": self.moments_bytes * trained,
+            }
+            if self.config.optimizer == "adamw_8bit_in_backward":
+                device["gradients"] = self.weight_bytes * self._largest
             if processes > 1:
-                device["buckets"] = 4 * trained
+                device["buckets"] = self.weight_bytes * trained
             return device, {}
         zero = read_json(self.config.ds_config).get("zero_optimization", {})
         stage, half = zero.get("stage", 0), self.half_bytes
@@ -437,8 +460,7 @@ class Estimate:
     def _saved(self) -> float:
         """Bytes of the weights in a checkpoint."""
         weights, trained = self.parameters
-        each = self.half_bytes if self.pure else 4
-        return each * (weights if self.config.lora_rank is None else trained)
+        return self.weight_bytes * (weights if self.config.lora_rank is None else trained)
 
     def _checkpoints(self) -> int:
         """How many there are while the last one is written."""
@@ -456,13 +478,19 @@ class Estimate:
 
     def _disk(self) -> dict[str, float]:
         weights, trained = self.parameters
-        checkpoint = self._saved() + 8 * trained
+        checkpoint = self._saved() + self.moments_bytes * trained
         if self.config.ds_config:  # its own copy of the weights, and those of the optimizer
             checkpoint += self._saved() + 4 * trained
         number = self._checkpoints()
-        exported = (self.half_bytes if self.pure else 4) * weights
+        exported = self.weight_bytes * weights
         kept = f"checkpoints, {number} at a time"
         return {kept: number * checkpoint, "trained model": exported}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return os.path.relpath(value) if "/" in value else value
+    return json.dumps(value)
 
 
 def _move_to_cpu(model: Any) -> None:

@@ -165,6 +165,8 @@ def load_model(
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, GenerationConfig
 
+    from jobgen.gpt_neo import use_fast_attention
+
     try:
         if weights is None:
             model = AutoModelForCausalLM.from_pretrained(folder, **options)
@@ -178,6 +180,7 @@ def load_model(
         rows = ceil(rows / pad_to) * pad_to
     if rows != model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(rows)
+    use_fast_attention(model)
     model.get_output_embeddings().register_forward_hook(partial(_no_others, len(tokenizer)))
     ids = {
         "bos_token_id": tokenizer.bos_token_id,

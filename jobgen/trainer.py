@@ -152,6 +152,13 @@ class PostingTrainer(Trainer):
         self.args.eval_on_start = self.eval_dataset is not None and is_missing
         return trained
 
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The Trainer's; where the configuration says so, it steps within the backward pass."""
+        optimizer = super().create_optimizer(model)
+        if self.config.optimizer == "adamw_8bit_in_backward":
+            step_in_backward(optimizer)
+        return optimizer
+
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The Trainer's; keeps what the configuration says of the optimizer."""
         scheduler = super().create_scheduler(num_training_steps, optimizer)
@@ -335,6 +342,21 @@ class PostingTrainer(Trainer):
                 move_into_place(written, folder)
                 rotate(folder, self.config.save_total_limit, best)
         self.accelerator.wait_for_everyone()
+
+
+def step_in_backward(optimizer: torch.optim.Optimizer) -> None:
+    """Update each weight as soon as its gradient is there, and drop that (Lv et al. 2023, LOMO).
+
+    The step after the backward pass then finds nothing to do.
+    """
+
+    def update(weight: torch.Tensor) -> None:
+        optimizer.step()  # of all weights that have a gradient: this one
+        weight.grad = None
+
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            weight.register_post_accumulate_grad_hook(update)
 
 
 def any_process(is_so: bool, args: TrainingArguments) -> bool:

@@ -72,6 +72,14 @@ def precision_of(config: TrainConfig) -> str:
     return "fp16" if on_gpu else "fp32"
 
 
+def loads_bfloat16(config: TrainConfig) -> bool:
+    """Whether the weights are in bf16 from the start, as 8-bit AdamW takes them.
+
+    Otherwise they are loaded in float32; DeepSpeed makes 16-bit copies of its own.
+    """
+    return config.optimizer != "adamw" and precision_of(config) == "bf16"
+
+
 def check_settings(config: TrainConfig, precision: str | None) -> None:
     """What can be known to be wrong before anything is loaded or written.
 
@@ -83,6 +91,19 @@ def check_settings(config: TrainConfig, precision: str | None) -> None:
         InputError: two settings do not go together, or a tracker is not installed.
     """
     deepspeed_settings(config, precision)
+    if config.optimizer == "adamw_8bit_in_backward":
+        alone = {
+            "max_grad_norm": (config.max_grad_norm, 0),
+            "gradient_accumulation_steps": (config.gradient_accumulation_steps, 1),
+            "processes of the launcher": (process_count(), 1),
+        }
+        wrong = [
+            f'{name} = {value}  expected {wanted} with optimizer "{config.optimizer}"'
+            for name, (value, wanted) in alone.items()
+            if value != wanted
+        ]
+        if wrong:
+            raise InputError("optimizer", wrong)
     for name in ("early_stopping", "generate_every"):
         if getattr(config, name) and config.test is None:
             raise InputError(name, "needs a test table; name one, or set it to null")
@@ -149,6 +170,8 @@ def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, 
         problems.append(
             "ZeRO stage 3 does not go with lora_rank; take a file of stage 2, or lora_rank=null"
         )
+    if config.optimizer != "adamw":
+        problems.append(f'optimizer "{config.optimizer}" goes without DeepSpeed: ds_config=null')
     if problems:
         raise InputError(config.ds_config, problems)
     content.setdefault("zero_optimization", {"stage": 0})
@@ -180,6 +203,8 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         warmup_steps=config.warmup_steps,
         weight_decay=config.weight_decay,
         adam_epsilon=config.eps,
+        optim="adamw_torch_fused" if config.optimizer == "adamw" else "adamw_torch_8bit",
+        optim_args=None if config.optimizer == "adamw" else "bf16_stochastic_round=True",
         max_grad_norm=config.max_grad_norm,
         per_device_train_batch_size=config.micro_batch_size,
         per_device_eval_batch_size=config.micro_batch_size,

@@ -47,6 +47,16 @@ def test_prepare_writes_rows_and_prints_bars(tmp_path):
     assert all(line.endswith((") holds", ") falls short")) for line in bars)
 
 
+def write_postings(path, rows: int) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["title", "text"])
+        for i in range(rows):
+            draw, syllables = random.Random(i), ["ka", "lo", "mi", "re", "tu", "sen"]
+            words = ["".join(draw.choices(syllables, k=3)) for _ in range(80)]
+            table.writerow([f"Worker {i}", f"You know {SKILLS[i % 6]}. {' '.join(words)}."])
+
+
 OURS = {
     "original": ["the original's recipe", 0.08],
     "jobgen": ["jobgen", 0.08, "jobgen", 0.03],
@@ -67,13 +77,7 @@ def test_train_writes_rows_and_prints_bars(tiny_tokenizer, tmp_path, expected):
     tiny_tokenizer.save_pretrained(model)
     shape = {"n_positions": 700, "n_embd": 16, "n_layer": 2, "n_head": 2}
     GPT2LMHeadModel(GPT2Config(vocab_size=len(tiny_tokenizer), **shape)).save_pretrained(model)
-    with source.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["title", "text"])
-        for i in range(24):
-            draw, syllables = random.Random(i), ["ka", "lo", "mi", "re", "tu", "sen"]
-            words = ["".join(draw.choices(syllables, k=3)) for _ in range(80)]
-            table.writerow([f"Worker {i}", f"You know {SKILLS[i % 6]}. {' '.join(words)}."])
+    write_postings(source, 24)
     command = ("benchmarks/train.py", "--postings", str(source), "--output", str(output))
     command += ("--model", str(model), "--minutes", "0.08", "--rows", "2")
     command += ("--only", ",".join(expected))
@@ -94,6 +98,31 @@ def test_train_writes_rows_and_prints_bars(tiny_tokenizer, tmp_path, expected):
     again = run_script(*command, "--resume")
     assert again.returncode == 0
     assert json.loads(output.read_text(encoding="utf-8"))["rows"] == results["rows"]
+
+
+def test_train_12gb_writes_rows_and_goes_on(tmp_path):
+    """Tiny shapes; every way once, and one plan of each model."""
+    source, output = tmp_path / "postings.csv", tmp_path / "train_12gb.json"
+    write_postings(source, 40)
+    command = ("benchmarks/train_12gb.py", "--tiny", "--postings", str(source))
+    command += ("--output", str(output), "--work", str(tmp_path))
+
+    for only in ("gpt2-large", "gpt2-large,gpt-neo-1.3B/zero2,gpt2-xl/8bit"):
+        done = run_script(*command, "--resume", "--only", only)
+        assert done.returncode == 0, done.stderr[-3000:]
+        rows = json.loads(output.read_text(encoding="utf-8"))["rows"]
+        plans = ("original", "zero2", "8bit", "8bit_in_backward")
+        assert [row["row"] for row in rows][:4] == [f"gpt2-large/{plan}" for plan in plans]
+    assert [row["row"] for row in rows][4:] == ["gpt2-xl/8bit", "gpt-neo-1.3B/zero2"]
+    for row in rows:
+        assert row["fits"]
+        assert row["tokens_per_second"] > 0
+        assert row["host_gb"] > 0.1
+        assert row.get("resumes", False) == row["row"].endswith(("/zero2", "/8bit"))
+    assert "gpt2-large, tokens/s to the original's" in done.stdout
+    wrong = run_script(*command, "--only", "gpt3")
+    assert wrong.returncode == 2
+    assert "--only gpt3: expected some of gpt2-large" in wrong.stderr
 
 
 @pytest.fixture(scope="module")

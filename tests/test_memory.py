@@ -16,8 +16,10 @@ import torch
 from conftest import ROOT, launcher
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from jobgen.checkpoints import newest_whole
 from jobgen.config import TrainConfig
 from jobgen.errors import InputError
+from jobgen.models import computes_bfloat16
 from jobgen.memory import Estimate, Largest, Target, find_target
 from utils import NLP_model
 
@@ -159,6 +161,36 @@ def test_states_are_those_that_deepspeed_says(tiny_tokenizer, tmp_path, offload)
             folder, gpus, ds_config=f"DS_configs/{name}.json", gradient_accumulation_steps=2
         ).need()
         assert more.host["gradients"] == 2 * estimate.parameters[0]
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_states_of_8_bits(tiny_tokenizer, tmp_path, half):
+    """Counted after a step; in bf16 where the hardware computes it."""
+    folder = untrained("gpt2", tiny_tokenizer, tmp_path / "model", **SHAPES["gpt2"])
+    settings = {"optimizer": "adamw_8bit", "half_precision": half, "max_steps": 1}
+    settings |= {"output_dir": str(tmp_path / "run"), "report_to": []}
+    is_half = half and computes_bfloat16(torch.device("cpu"))
+    estimate = estimate_of(folder, target(half=is_half), **settings)
+    nlp = NLP_model(estimate.config)
+    nlp.train(table(60))
+
+    def size(tensor) -> int:
+        parts = [tensor.codes, tensor.scale] if hasattr(tensor, "codes") else [tensor]
+        return sum(part.nbytes for part in parts)
+
+    states = nlp.trainer.optimizer.optimizer.state.values()
+    moments = sum(size(state[name]) for state in states for name in ("exp_avg", "exp_avg_sq"))
+    need = estimate.need().device
+    assert need["optimizer"] == pytest.approx(moments, rel=0.02)
+    weights = sum(weight.nbytes for weight in nlp.model.parameters())
+    assert need["weights"] == need["gradients"] == weights
+    within = settings | {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0}
+    within = estimate_of(folder, target(half=is_half), **within).need()
+    assert within.device["gradients"] == max(weight.nbytes for weight in nlp.model.parameters())
+    written = newest_whole(tmp_path / "run")
+    written = sum((written / name).stat().st_size for name in ("model.safetensors", "optimizer.pt"))
+    (checkpoints,) = (size for item, size in within.disk.items() if "checkpoints" in item)
+    assert checkpoints == pytest.approx(written, rel=0.05)
 
 
 def test_zero_3_keeps_its_weights_elsewhere(tiny_tokenizer, tmp_path):

@@ -11,7 +11,10 @@ from conftest import ZERO_2, assert_same, metrics, postings
 from transformers import TrainerCallback
 
 from jobgen.checkpoints import checkpoints_of, in_order, newest_whole
+from jobgen.config import TrainConfig
 from jobgen.errors import InputError
+from jobgen.models import computes_bfloat16
+from jobgen.training import check_settings
 from utils import NLP_model
 
 
@@ -107,6 +110,80 @@ def test_fused_optimizer_and_attention(fit):
     nlp = fit(steps=1)
     assert nlp.trainer.optimizer.defaults["fused"]
     assert nlp.model.config._attn_implementation == "sdpa"
+
+
+def losses(run: Path) -> list[float]:
+    return [line["loss"] for line in metrics(run) if "loss" in line]
+
+
+def test_8_bit_adamw_learns_as_adamw_does(fit, tmp_path):
+    settings = {"steps": 12, "lr": 1e-2, "max_grad_norm": 0}
+    fit("32", **settings)
+    nlp = fit("8", optimizer="adamw_8bit", **settings)
+    state = nlp.trainer.optimizer.state[nlp.model.get_input_embeddings().weight]
+    assert state["exp_avg"].codes.dtype == torch.uint8
+    expected, found = losses(tmp_path / "32"), losses(tmp_path / "8")
+    assert expected[0] - expected[-1] > 0.5
+    assert found == pytest.approx(expected, abs=0.02)
+    assert found[1:] != expected[1:]
+    # As soon as a gradient is there, or after all of them: the same.
+    within = fit("within", optimizer="adamw_8bit_in_backward", **settings)
+    assert_same(weights(within), weights(nlp))
+    assert losses(tmp_path / "within") == found
+
+
+def test_steps_within_the_backward_pass_keep_no_gradients(fit):
+    """At no moment is there more than one, also of the embeddings, which the head shares."""
+    seen = []
+
+    def count(nlp) -> None:
+        everything = list(nlp.model.parameters())
+        for weight in everything:
+            weight.register_post_accumulate_grad_hook(
+                lambda _: seen.append(sum(other.grad is not None for other in everything))
+            )
+
+    settings = {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0}
+    nlp = fit(steps=2, gradient_checkpointing=True, before_training=count, **settings)
+    assert seen == [1] * 2 * len(list(nlp.model.parameters()))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw_8bit", "adamw_8bit_in_backward"])
+def test_going_on_with_8_bits(tiny_model, fit, tmp_path, optimizer):
+    """Bit by bit, and where the hardware computes bf16 with weights in that, rounded by chance."""
+    steady = {"model": str(tiny_model), "lr_schedule": "cosine", "save_steps": 2}
+    steady |= {"optimizer": optimizer, "max_grad_norm": 0, "half_precision": True}
+    whole = weights(fit("whole", steps=6, **steady))
+    fit("half", steps=6, callbacks=[StopAt(4)], **steady)
+    assert newest_whole(tmp_path / "half").name == "checkpoint-4"
+    resumed = fit("half", steps=6, resume=True, **steady)
+    assert_same(weights(resumed), whole)
+    in_16_bits = computes_bfloat16(torch.device("cpu"))
+    assert {weight.dtype for weight in whole.values()} == {
+        torch.bfloat16 if in_16_bits else torch.float32
+    }
+
+
+class StopAt(TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **kwargs):
+        control.should_training_stop |= state.global_step == self.step
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_grad_norm": 1}, "max_grad_norm = 1.0  expected 0"),
+        ({"gradient_accumulation_steps": 2}, "gradient_accumulation_steps = 2  expected 1"),
+        ({"ds_config": ZERO_2}, "goes without DeepSpeed: ds_config=null"),
+    ],
+)
+def test_what_8_bits_do_not_go_with(settings, message):
+    config = {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0} | settings
+    with pytest.raises(InputError, match=message):
+        check_settings(TrainConfig(**config), "bf16")
 
 
 def test_evaluation_of_the_first_rows(no_dropout):

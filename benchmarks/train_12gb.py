@@ -1,0 +1,552 @@
+"""Full fine-tuning of GPT2-large, GPT2-XL and GPT-Neo 1.3B on a GPU held to 12 GB, plan by plan.
+
+python benchmarks/train_12gb.py                              # all rows, on a machine with a GPU
+python benchmarks/train_12gb.py --only gpt2-xl --resume      # some rows, in the same record
+python benchmarks/train_12gb.py --tiny                       # tiny shapes, as without a GPU
+
+Each row trains in a process of its own: weights are random and of the model's shape, the texts are
+real postings, one batch of which has the full length. The plans:
+
+original            as the original project: its DeepSpeed file (ZeRO-3, weights and optimizer in the
+                    host's memory), fp16, one posting a step, padded to its length of 630 tokens
+zero2               train_configs/MODEL.json
+8bit                train_configs/MODEL-8bit.json
+8bit_in_backward    the same, each weight updated within the backward pass
+
+The allocator of PyTorch is held to --limit before anything is on the GPU, so a row runs out of
+memory where a card of 12 GB would. That holds memory only: a smaller card computes more slowly.
+Three steps warm up, ten are timed. Beside them: the estimate of cli_training.py --estimate, what
+crossed the PCIe bus in a step (by PyTorch's profiler), and for zero2 and 8bit a checkpoint from
+which a second process goes on. Rows of "quality" train gpt2-large's shape for 200 steps: whether
+8bit loses more than another seed does.
+"""
+
+import argparse
+import gzip
+import json
+import math
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from measuring import ROOT, add_bar, announce, open_results, print_results, save, tell, watch
+
+from jobgen.frames import hash_file
+
+# Of the published models; what is not named is the architecture's default.
+SHAPES = {
+    "gpt2-large": ("gpt2", {"n_embd": 1280, "n_layer": 36, "n_head": 20}),
+    "gpt2-xl": ("gpt2", {"n_embd": 1600, "n_layer": 48, "n_head": 25}),
+    "gpt-neo-1.3B": ("gpt_neo", {}),
+}
+TINY = {
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2},
+    "gpt_neo": {
+        **{"hidden_size": 32, "num_layers": 2, "num_heads": 2},
+        "attention_types": [[["global", "local"], 1]],
+    },
+}
+ORIGINAL, ZERO2, EIGHT_BITS, IN_BACKWARD = "original", "zero2", "8bit", "8bit_in_backward"
+PLANS = (ORIGINAL, ZERO2, EIGHT_BITS, IN_BACKWARD)
+RESUMED = (ZERO2, EIGHT_BITS)
+QUALITY = {f"{ZERO2}, seed 1": (ZERO2, 1), f"{ZERO2}, seed 2": (ZERO2, 2),
+           EIGHT_BITS: (EIGHT_BITS, 1), IN_BACKWARD: (IN_BACKWARD, 1)}  # fmt: skip
+WARM_UP, TIMED, AFTER_RESUME, QUALITY_STEPS, QUALITY_MEAN = 3, 10, 2, 200, 50
+MAX_LEN, ORIGINAL_LEN, KEYWORDS, SEED = 1024, 630, 8, 20220213
+# A byte-pair vocabulary of this size, learnt from the postings, cuts them into as many tokens as
+# GPT-2's larger and general one would, about.
+VOCABULARY = 6000
+# Least times the original's real tokens/s.
+BARS = {"gpt2-large": 4, "gpt2-xl": 5, "gpt-neo-1.3B": 4}
+ORIGINAL_DEEPSPEED = {
+    "fp16": {"enabled": "auto", "initial_scale_power": 16, "loss_scale_window": 50},
+    "bf16": {"enabled": "auto"},
+    "optimizer": {"type": "AdamW", "params": dict.fromkeys(
+        ("lr", "betas", "eps", "weight_decay"), "auto")},
+    "scheduler": {"type": "WarmupLR", "params": dict.fromkeys(
+        ("warmup_min_lr", "warmup_max_lr", "warmup_num_steps"), "auto")},
+    "zero_optimization": {
+        "stage": 3,
+        "offload_optimizer": {"device": "cpu", "pin_memory": True},
+        "offload_param": {"device": "cpu", "pin_memory": True},
+        "overlap_comm": True,
+        "contiguous_gradients": True,
+        "reduce_bucket_size": 5e7,
+        "sub_group_size": 5e7,
+        "stage3_max_live_parameters": 5e7,
+        "stage3_prefetch_bucket_size": 5e7,
+        "stage3_gather_16bit_weights_on_model_save": True,
+    },
+    "gradient_accumulation_steps": "auto",
+    "gradient_clipping": "auto",
+    "train_batch_size": "auto",
+    "train_micro_batch_size_per_gpu": "auto",
+}  # fmt: skip
+COLUMNS = {  # memory in GB
+    "row": "row",
+    "fits": "fits",
+    "tokens/s": "tokens_per_second",
+    "share": "share_of_rate",
+    "GPU": "reserved_gb",
+    "estimate": "estimate_to_peak",
+    "host": "host_gb",
+    "PCIe": "pcie_gb",
+    "resumes": "resumes",
+    "loss": "loss",
+}
+
+
+def main() -> None:
+    """Measure row after row, each written at once; print the table and the bars."""
+    arguments = parse_arguments()
+    if arguments.row:
+        measure(**json.loads(arguments.row))
+        return
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    gpu = torch.cuda.get_device_name() if on_gpu else None
+    tiny = arguments.tiny or not on_gpu
+    about = {"gpu": gpu, "limit_gib": arguments.limit, "tiny": tiny}
+    about["postings"] = hash_file(arguments.postings)
+    libraries = ("torch", "transformers", "deepspeed", "accelerate", "torchao")
+    results = open_results(arguments.output, arguments.resume, libraries, **about)
+    measured = {row["row"] for row in results["rows"]}
+    with tempfile.TemporaryDirectory(dir=arguments.work) as work:
+        for row in rows_of(arguments.only):
+            if row in measured:
+                continue
+            model, plan = row.split("/")
+            folder = Path(work, model)
+            if not folder.is_dir():
+                write_untrained(model, arguments.postings, tiny, folder)
+            job = {"model": model, "plan": plan, "work": work, "limit": arguments.limit}
+            job |= {"postings": str(arguments.postings), "tiny": tiny}
+            announce(row)
+            found = {"row": row}
+            resumes = plan in RESUMED and model != "quality"
+            for part in ("train", "resume") if resumes else ("train",):
+                for event, peak in watch(__file__, job | {"part": part}, workers=False):
+                    found |= event | {"host_gb": max(peak / 1e3, found.get("host_gb", 0))}
+                if not found["fits"]:
+                    break
+            shutil.rmtree(run_folder(work), ignore_errors=True)
+            results["rows"].append(found)
+            save(arguments.output, results)
+    judge(results)
+    save(arguments.output, results)
+    print_results(results, COLUMNS)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    real, sample = ROOT.parent / "shared/data/postings.csv", ROOT / "input_data/sample_postings.csv"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument(
+        "--postings",
+        type=Path,
+        default=real if real.is_file() else sample,
+        metavar="FILE",
+        help="CSV with title and text (%(default)s)",
+    )
+    parser.add_argument("--only", default="", help="models, plans, rows (gpt2-xl/8bit) or quality")
+    parser.add_argument("--limit", type=float, default=11.5, help="GiB of the GPU (%(default)s)")
+    parser.add_argument("--tiny", action="store_true", help="shapes of a few thousand weights")
+    parser.add_argument("--work", metavar="FOLDER", help="for weights and checkpoints: 40 GB free")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results/train_12gb.json")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that OUTPUT has")
+    parser.add_argument("--row", help=argparse.SUPPRESS)  # for the process of a row
+    arguments = parser.parse_args()
+    arguments.only = [part for part in arguments.only.split(",") if part]
+    if unknown := [part for part in arguments.only if not rows_of([part])]:
+        known = ", ".join((*SHAPES, *PLANS, "quality"))
+        parser.error(f"--only {','.join(unknown)}: expected some of {known}, or MODEL/PLAN")
+    if not arguments.row and not arguments.postings.is_file():
+        parser.error(f"--postings {arguments.postings}: no such file")
+    return arguments
+
+
+def rows_of(chosen: list[str]) -> list[str]:
+    """The rows of these models, plans or names; of none: all."""
+    rows = [f"{model}/{plan}" for model in SHAPES for plan in PLANS]
+    rows += [f"quality/{name}" for name in QUALITY]
+    return [row for row in rows if not chosen or {row, *row.split("/")} & set(chosen)]
+
+
+def run_folder(work: str) -> Path:
+    """Of the row that is being measured."""
+    return Path(work, "run")
+
+
+def write_untrained(name: str, postings: Path, tiny: bool, folder: Path) -> None:
+    """Write random weights of a model's shape, and a tokenizer of the postings."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    pairs = Tokenizer(models.BPE())
+    pairs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    pairs.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, initial_alphabet=alphabet, show_progress=False
+    )
+    pairs.train_from_iterator(pd.read_csv(postings)["text"].dropna(), trainer)
+    PreTrainedTokenizerFast(tokenizer_object=pairs).save_pretrained(folder)
+    architecture, shape = SHAPES["gpt2-large" if name == "quality" else name]
+    if tiny:
+        shape = TINY[architecture] | {"vocab_size": VOCABULARY}
+    torch.manual_seed(SEED)
+    config = AutoConfig.for_model(architecture, **shape)
+    AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
+
+
+def real_postings(path: str, max_len: int, tokenizer: Any, rows: int) -> pd.DataFrame:
+    """So many real postings that fit, in random order, with words of theirs as keywords."""
+    frame = pd.read_csv(path)[["title", "text"]].dropna()
+    words = frame["text"].str.findall(r"[a-z]{5,}")
+    frame["keywords"] = [list(dict.fromkeys(found))[:KEYWORDS] for found in words]
+    beside = 100  # tokens, more than title and keywords take
+    lengths = [len(ids) for ids in tokenizer(list(frame["text"]))["input_ids"]]
+    fitting = frame[[length + beside < max_len for length in lengths]]
+    return fitting.sample(rows, replace=rows > len(fitting), random_state=SEED)
+
+
+def with_full_batch(frame: pd.DataFrame, max_len: int, tokenizer: Any, rows: int) -> pd.DataFrame:
+    """So many of the postings grow to the full length, and fill one batch."""
+    source = tokenizer(" ".join(frame["text"]))["input_ids"]
+    text = tokenizer.decode(source[: max_len - 100])
+    grown = frame.head(rows).assign(text=text)
+    return pd.concat([grown, frame.iloc[rows:]], ignore_index=True)
+
+
+def measure(
+    model: str, plan: str, work: str, limit: float, postings: str, tiny: bool, part: str
+) -> None:
+    """Train in one way; figures go to the standard output."""
+    import torch
+
+    torch.manual_seed(SEED)
+    rate = product_rate()
+    if torch.cuda.is_available():
+        whole = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1, limit * 2**30 / whole))
+    try:
+        if model == "quality":
+            tell(fits=True, loss=final_loss(plan, work, postings, tiny))
+        elif plan == ORIGINAL:
+            train_as_the_original(Path(work, model), work, postings, rate)
+        elif part == "resume":
+            resume(model, plan, work, postings, tiny)
+        else:
+            train(model, plan, work, postings, rate, tiny)
+    except torch.OutOfMemoryError:
+        tell(fits=False, **peaks())
+
+
+def product_rate() -> float:
+    """Floating-point operations a second of products of two bf16 (on a CPU float32) matrices."""
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    size, kind = (8192, torch.bfloat16) if on_gpu else (1024, torch.float32)
+    left, right = torch.randn(2, size, size, device="cuda" if on_gpu else "cpu", dtype=kind)
+    for _ in range(3):
+        left @ right
+    synchronize()
+    start = time.perf_counter()
+    for _ in range(20):
+        left @ right
+    synchronize()
+    return 20 * 2 * size**3 / (time.perf_counter() - start)
+
+
+def synchronize() -> None:
+    """Wait for the GPU, if there is one."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def peaks() -> dict[str, float]:
+    """GB that this process had of the GPU at most; empty without one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    free, whole = torch.cuda.mem_get_info()
+    context = whole - free - torch.cuda.memory_reserved()
+    return {
+        "allocated_gb": torch.cuda.max_memory_allocated() / 1e9,
+        "reserved_gb": torch.cuda.max_memory_reserved() / 1e9,
+        "context_gb": context / 1e9,
+    }
+
+
+def configuration(model: str, plan: str, work: str, tiny: bool, **changes: Any) -> Any:
+    """The train file that a plan stands for, on random weights, at 1,024 tokens."""
+    from jobgen.config import TrainConfig
+    from jobgen.config_file import load_config
+
+    name = "gpt2-large" if model == "quality" else model
+    ending = "" if plan == ZERO2 else "-8bit"
+    file = str(ROOT / f"train_configs/{name}{ending}.json")
+    shipped, _ = load_config(file, TrainConfig, check_files=False)
+    settings = {"train": None, "test": None, "report_to": [], "cache_dir": None, "epochs": 1}
+    settings |= {"model": str(Path(work, model)), "output_dir": str(run_folder(work))}
+    settings |= {"save_steps": 10**6, "max_len": MAX_LEN}
+    if shipped.ds_config:
+        settings["ds_config"] = str(ROOT / shipped.ds_config)
+    if plan == IN_BACKWARD:
+        settings |= {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0}
+        settings["micro_batch_size"] = (
+            shipped.micro_batch_size * shipped.gradient_accumulation_steps
+        )
+        settings["gradient_accumulation_steps"] = 1
+    if tiny:
+        settings |= {"micro_batch_size": 1, "gradient_accumulation_steps": 1}
+    return shipped.model_copy(update=settings | changes)
+
+
+def train(model: str, plan: str, work: str, postings: str, rate: float, tiny: bool) -> None:
+    """Time the steps of a plan of this project; leave a checkpoint where it is to be resumed."""
+    from jobgen.memory import Estimate, find_target
+    from utils import NLP_model
+
+    config = configuration(model, plan, work, tiny)
+    nlp = NLP_model(config)
+    step = config.micro_batch_size * config.gradient_accumulation_steps
+    steps = WARM_UP + TIMED + 1  # of the last one the bytes are counted
+    frame = real_postings(postings, MAX_LEN, nlp.tokenizer, steps * step)
+    rows = nlp.training_set(with_full_batch(frame, MAX_LEN, nlp.tokenizer, step))
+    run_folder(work).mkdir(parents=True)
+    stopwatch = Stopwatch(nlp.tokenizer.pad_token_id, keep=plan in RESUMED)
+    stopwatch.count_tokens(nlp.model)
+    nlp.train(rows, callbacks=[stopwatch.callback()])
+    figures = stopwatch.figures(rate, nlp.model)
+    if "reserved_gb" in figures:
+        estimate = Estimate(nlp, rows, find_target(config, None, None)).need()
+        peak = figures["reserved_gb"] + figures["context_gb"]
+        figures["estimate_to_peak"] = estimate.total("device") / 1e9 / peak
+    tell(fits=True, **figures)
+
+
+def resume(model: str, plan: str, work: str, postings: str, tiny: bool) -> None:
+    """Go on from the checkpoint of `train` for some steps."""
+    from utils import NLP_model
+
+    steps = WARM_UP + TIMED + 1
+    config = configuration(model, plan, work, tiny, max_steps=steps + AFTER_RESUME)
+    nlp = NLP_model(config)
+    step = config.micro_batch_size * config.gradient_accumulation_steps
+    frame = real_postings(postings, MAX_LEN, nlp.tokenizer, steps * step)
+    rows = nlp.training_set(with_full_batch(frame, MAX_LEN, nlp.tokenizer, step))
+    stopwatch = Stopwatch(nlp.tokenizer.pad_token_id, keep=False)
+    nlp.train(rows, resume=True, callbacks=[stopwatch.callback()])
+    assert stopwatch.steps == AFTER_RESUME, stopwatch.steps
+    resumed = {f"resumed_{name}": value for name, value in peaks().items()}
+    tell(fits=True, resumes=True, **resumed)
+
+
+def final_loss(name: str, work: str, postings: str, tiny: bool) -> float:
+    """Mean training loss of the last steps of a longer training; nats a token."""
+    from transformers import TrainerCallback
+
+    from utils import NLP_model
+
+    plan, seed = QUALITY[name]
+    steps = QUALITY_MEAN if tiny else QUALITY_STEPS
+    changes = {"max_steps": steps, "logging_steps": 1, "epochs": 100, "seed": seed}
+    config = configuration("quality", plan, work, tiny, **changes)
+    nlp = NLP_model(config)
+    frame = real_postings(postings, MAX_LEN, nlp.tokenizer, rows=800)
+    run_folder(work).mkdir(parents=True)
+    losses = []
+
+    class Collect(TrainerCallback):
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            losses.extend([logs["loss"]] if "loss" in logs else [])
+
+        def on_step_end(self, args, state, control, **kwargs):
+            control.should_save = False
+
+    nlp.train(frame, callbacks=[Collect()])
+    assert len(losses) == steps, len(losses)
+    return statistics.fmean(losses[-QUALITY_MEAN:])
+
+
+def train_as_the_original(folder: Path, work: str, postings: str, rate: float) -> None:
+    """One posting a step, padded, all of it learnt, as its files say; all weights are trained."""
+    import deepspeed
+    import torch
+    from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+
+    from jobgen.models import load_tokenizer
+    from jobgen.prompts import render_completion, render_prompt
+    from jobgen.training import set_single_process_environment
+
+    tokenizer = load_tokenizer(folder)
+    pad = tokenizer.pad_token_id
+    steps = WARM_UP + TIMED + 1
+    frame = real_postings(postings, ORIGINAL_LEN, tokenizer, steps)
+    texts = [
+        render_prompt(title, keywords) + render_completion(text)
+        for title, keywords, text in frame[["title", "keywords", "text"]].itertuples(index=False)
+    ]
+    rows = tokenizer(texts, add_special_tokens=False)["input_ids"]
+
+    def collate(batch: list[list[int]]) -> dict[str, torch.Tensor]:
+        ids = torch.tensor([(row + [pad] * ORIGINAL_LEN)[:ORIGINAL_LEN] for row in batch])
+        return {"input_ids": ids, "attention_mask": (ids != pad).long(), "labels": ids.clone()}
+
+    warnings.filterwarnings("ignore", category=FutureWarning)  # each step of ZeRO-3 has some
+    set_single_process_environment()
+    deepspeed.init_distributed(verbose=False)
+    on_gpu = torch.cuda.is_available()
+    arguments = TrainingArguments(
+        output_dir=str(run_folder(work)),
+        deepspeed=ORIGINAL_DEEPSPEED,
+        fp16=on_gpu,
+        use_cpu=not on_gpu,
+        max_steps=steps,
+        per_device_train_batch_size=1,
+        learning_rate=1e-4,
+        adam_epsilon=5e-4,
+        weight_decay=0.01,
+        warmup_steps=100,
+        report_to=[],
+        save_strategy="no",
+        remove_unused_columns=False,
+        dataloader_pin_memory=on_gpu,
+    )
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)  # ZeRO-3 shares out
+    model.resize_token_embeddings(len(tokenizer))
+    stopwatch = Stopwatch(pad, keep=False)
+    stopwatch.count_tokens(model)
+    Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=rows,
+        data_collator=collate,
+        callbacks=[stopwatch.callback()],
+    ).train()
+    tell(fits=True, **stopwatch.figures(rate, model))
+
+
+class Stopwatch:
+    """Times steps and counts their real tokens; counts the bytes over PCIe in one more.
+
+    Args:
+        pad: id of the padding token.
+        keep: whether the checkpoint at the end is to be written.
+
+    Attributes:
+        steps: seen.
+    """
+
+    def __init__(self, pad: int, keep: bool):
+        self.pad, self.keep = pad, keep
+        self.steps = self.tokens = 0
+        self.begun = self.seconds = 0.0
+        self.pcie_bytes: int | None = None
+
+    def count_tokens(self, model: Any) -> None:
+        """Watch what the model is given."""
+
+        def count(module: Any, inputs: tuple, named: dict) -> None:
+            if WARM_UP <= self.steps < WARM_UP + TIMED:
+                self.tokens += int((named["input_ids"] != self.pad).sum())
+
+        model.register_forward_pre_hook(count, with_kwargs=True)
+
+    def callback(self) -> Any:
+        """For the Trainer."""
+        from torch.profiler import ProfilerActivity, profile, supported_activities
+        from transformers import TrainerCallback
+
+        known = supported_activities()
+        watch, profiler = self, profile(activities=known - {ProfilerActivity.CPU} or known)
+
+        class Watch(TrainerCallback):
+            def on_step_begin(self, args, state, control, **kwargs):
+                if watch.steps == WARM_UP:
+                    synchronize()
+                    watch.begun = time.perf_counter()
+                if watch.steps == WARM_UP + TIMED:
+                    profiler.start()
+
+            def on_step_end(self, args, state, control, **kwargs):
+                watch.steps += 1
+                if watch.steps == WARM_UP + TIMED:
+                    synchronize()
+                    watch.seconds = time.perf_counter() - watch.begun
+                if watch.steps == WARM_UP + TIMED + 1:
+                    synchronize()
+                    profiler.stop()
+                    watch.pcie_bytes = copied_bytes(profiler)
+                control.should_save &= watch.keep
+
+        return Watch()
+
+    def figures(self, rate: float, model: Any) -> dict[str, Any]:
+        """Of the timed steps."""
+        parameters = sum(getattr(part, "ds_numel", part.numel()) for part in model.parameters())
+        per_second = self.tokens / self.seconds
+        return {
+            "tokens_per_second": per_second,
+            "share_of_rate": 6 * parameters * per_second / rate,
+            "parameters": parameters,
+            "pcie_gb": self.pcie_bytes / 1e9,
+            **peaks(),
+        }
+
+
+def copied_bytes(profiler: Any) -> int:
+    """Bytes that were copied between host and GPU while a profiler looked."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder, "trace.json.gz")
+        profiler.export_chrome_trace(str(trace))
+        with gzip.open(trace, "rt", encoding="utf-8") as file:
+            events = json.load(file)["traceEvents"]
+    copies = [event for event in events if event.get("cat") == "gpu_memcpy"]
+    crossing = [event for event in copies if "HtoD" in event["name"] or "DtoH" in event["name"]]
+    return sum(int(event["args"]["bytes"]) for event in crossing)
+
+
+def judge(results: dict) -> None:
+    """Put the bars for which there are rows into the results."""
+    results["bars"], rows = [], {row["row"]: row for row in results["rows"]}
+    for model, wanted in BARS.items():
+        ours = [rows.get(f"{model}/{plan}", {}) for plan in RESUMED]
+        speeds = [row["tokens_per_second"] for row in ours if row.get("fits")]
+        if any(ours):
+            fits = any(row.get("resumes") for row in ours)
+            add_bar(results, f"{model} trains and resumes", float(fits), "1", fits)
+        before = rows.get(f"{model}/{ORIGINAL}", {}).get("tokens_per_second")
+        if before and speeds:
+            ratio = max(speeds) / before
+            name = f"{model}, tokens/s to the original's"
+            add_bar(results, name, ratio, f"at least {wanted}", ratio >= wanted)
+    for name, row in rows.items():
+        if ratio := row.get("estimate_to_peak"):
+            add_bar(results, f"{name}, estimate to peak", ratio, "0.85 to 1.15",
+                    abs(ratio - 1) <= 0.15)  # fmt: skip
+    losses = {name: rows.get(f"quality/{name}", {}).get("loss", math.nan) for name in QUALITY}
+    first, second, *others = losses.items()
+    for name, loss in others:
+        spread, apart = abs(first[1] - second[1]), abs(loss - first[1])
+        if not math.isnan(spread + apart):
+            add_bar(results, f"{name}, loss apart from {ZERO2}", apart,
+                    f"at most {spread:.4f}, of two seeds", apart <= spread)  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
