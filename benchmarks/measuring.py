@@ -124,9 +124,7 @@ def print_results(results: dict, columns: dict[str, str]) -> None:
             return f"{value:.4g}"
         return f"{value:,}" if isinstance(value, int) else value or ""
 
-    columns = {
-        heading: key for heading, key in columns.items() if any(key in row for row in rows)
-    }
+    columns = {heading: key for heading, key in columns.items() if any(key in row for row in rows)}
     table = Table(*columns)
     for row in rows:
         table.add_row(*(shown(row.get(key)) for key in columns.values()))

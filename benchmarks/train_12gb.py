@@ -7,8 +7,8 @@ python benchmarks/train_12gb.py --tiny                       # tiny shapes, as w
 Each row trains in a process of its own: weights are random and of the model's shape, the texts are
 real postings, one batch of which has the full length. The plans:
 
-original            as the original project: its DeepSpeed file (ZeRO-3, weights and optimizer in the
-                    host's memory), fp16, one posting a step, padded to its length of 630 tokens
+original            as the original project: its DeepSpeed file (ZeRO-3, weights and optimizer in
+                    host memory), fp16, one posting a step, padded to its length of 630 tokens
 zero2               train_configs/MODEL.json
 8bit                train_configs/MODEL-8bit.json
 8bit_in_backward    the same, each weight updated within the backward pass

@@ -19,9 +19,7 @@ class _Attention(GPTNeoSelfAttention):
         hidden_states: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         layer_past: Any = None,
-        use_cache: bool = False,
-        output_attentions: bool = False,
-        **kwargs: Any,
+        **others: Any,
     ) -> tuple[torch.Tensor, None]:
         """Attend.
 
@@ -29,7 +27,8 @@ class _Attention(GPTNeoSelfAttention):
             hidden_states: (B, T, hidden_size).
             attention_mask: (B, 1, T, S), true where a token may see another of the S there are;
                 None: all before it.
-            layer_past: the cache of what came before; the rest is not used.
+            layer_past: the cache of what came before.
+            others: not used.
 
         Returns:
             (B, T, hidden_size), and no attention weights.

@@ -91,6 +91,12 @@ def check_settings(config: TrainConfig, precision: str | None) -> None:
         InputError: two settings do not go together, or a tracker is not installed.
     """
     deepspeed_settings(config, precision)
+    if config.optimizer != "adamw" and precision == "fp16":
+        raise InputError(
+            "optimizer",
+            f'"{config.optimizer}" needs a GPU that computes bf16, which this one does not; take'
+            " adamw, with ds_config=DS_configs/zero2_offload_12gb.json for little GPU memory",
+        )
     if config.optimizer == "adamw_8bit_in_backward":
         alone = {
             "max_grad_norm": (config.max_grad_norm, 0),

@@ -142,7 +142,7 @@ def test_generate_writes_rows_and_prints_bars(prepared, tmp_path):
     done = run_script(*command, "--sizes", "1,100")
     assert done.returncode == 0, done.stderr[-3000:]
     results = json.loads(output.read_text(encoding="utf-8"))
-    ways = 7 + 3 * bool(find_spec("llama_cpp")) + bool(find_spec("vllm"))
+    ways = 8 + 3 * bool(find_spec("llama_cpp")) + bool(find_spec("vllm"))
     assert [row["sequences"] for row in results["rows"]] == [1, 100] * ways
     for row in results["rows"]:
         assert row["sequences"] <= row["tokens"] <= 90 * row["sequences"]
@@ -151,7 +151,7 @@ def test_generate_writes_rows_and_prints_bars(prepared, tmp_path):
     coverage = {row["way"]: row["coverage"] for row in results["rows"]}
     assert coverage["jobgen, certain"] == 1 > coverage["jobgen, plain"]
     bars = [line for line in done.stdout.splitlines() if line.startswith("bar ")]
-    assert len(bars) == len(results["bars"]) == 2
+    assert len(bars) == len(results["bars"]) == 3
 
 
 def test_control_writes_rows_and_prints_bars(prepared, tmp_path):

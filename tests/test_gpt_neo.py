@@ -61,9 +61,7 @@ def test_padding(models, length, side):
     for row, missing in enumerate((0, length // 3, length - 2)):
         mask[row, slice(0, missing) if side == "left" else slice(length - missing, None)] = 0
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    assert_same(
-        *models, input_ids=ids_of(3, length), attention_mask=mask, position_ids=positions
-    )
+    assert_same(*models, input_ids=ids_of(3, length), attention_mask=mask, position_ids=positions)
 
 
 @pytest.mark.parametrize("lengths", [(5, 1, 9), (300, 260, 464), (1, 1023)])

@@ -19,8 +19,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from jobgen.checkpoints import newest_whole
 from jobgen.config import TrainConfig
 from jobgen.errors import InputError
-from jobgen.models import computes_bfloat16
 from jobgen.memory import Estimate, Largest, Target, find_target
+from jobgen.models import computes_bfloat16
 from utils import NLP_model
 
 SHAPES = {

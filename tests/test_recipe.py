@@ -165,6 +165,8 @@ def test_going_on_with_8_bits(tiny_model, fit, tmp_path, optimizer):
 
 
 class StopAt(TrainerCallback):
+    """Ends a training after so many steps."""
+
     def __init__(self, step):
         self.step = step
 
@@ -173,17 +175,19 @@ class StopAt(TrainerCallback):
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("settings", "precision", "message"),
     [
-        ({"max_grad_norm": 1}, "max_grad_norm = 1.0  expected 0"),
-        ({"gradient_accumulation_steps": 2}, "gradient_accumulation_steps = 2  expected 1"),
-        ({"ds_config": ZERO_2}, "goes without DeepSpeed: ds_config=null"),
+        ({"max_grad_norm": 1}, "bf16", "max_grad_norm = 1.0  expected 0"),
+        ({"gradient_accumulation_steps": 2}, "bf16", "accumulation_steps = 2  expected 1"),
+        ({"ds_config": ZERO_2}, "bf16", "goes without DeepSpeed: ds_config=null"),
+        ({}, "fp16", "needs a GPU that computes bf16"),
     ],
 )
-def test_what_8_bits_do_not_go_with(settings, message):
+def test_what_8_bits_do_not_go_with(settings, precision, message):
     config = {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0} | settings
     with pytest.raises(InputError, match=message):
-        check_settings(TrainConfig(**config), "bf16")
+        check_settings(TrainConfig(**config), precision)
+    check_settings(TrainConfig(optimizer="adamw_8bit_in_backward", max_grad_norm=0), "bf16")
 
 
 def test_evaluation_of_the_first_rows(no_dropout):
