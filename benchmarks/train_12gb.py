@@ -8,7 +8,7 @@ Each row trains in a process of its own: weights are random and of the model's s
 real postings, one batch of which has the full length. The plans:
 
 original            as the original project: its DeepSpeed file (ZeRO-3, weights and optimizer in
-                    host memory), fp16, one posting a step, padded to its length of 630 tokens
+                    host memory), fp16, one posting a step, padded to 630 or 720 tokens
 zero2               train_configs/MODEL.json
 8bit                train_configs/MODEL-8bit.json
 8bit_in_backward    the same, each weight updated within the backward pass
@@ -18,15 +18,15 @@ memory where a card of 12 GB would. That holds memory only: a smaller card compu
 Three steps warm up, ten are timed. Beside them: the estimate of cli_training.py --estimate, what
 crossed the PCIe bus in a step (by PyTorch's profiler), and for zero2 and 8bit a checkpoint from
 which a second process goes on. Rows of "quality" train gpt2-large's shape for 200 steps: whether
-8bit loses more than another seed does.
+8bit loses more than another seed does (and 8bit_in_backward, which does not clip gradients either).
 """
 
 import argparse
-import gzip
 import json
 import math
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 from measuring import ROOT, add_bar, announce, open_results, print_results, save, tell, watch
 
 from jobgen.frames import hash_file
@@ -55,10 +56,11 @@ TINY = {
 ORIGINAL, ZERO2, EIGHT_BITS, IN_BACKWARD = "original", "zero2", "8bit", "8bit_in_backward"
 PLANS = (ORIGINAL, ZERO2, EIGHT_BITS, IN_BACKWARD)
 RESUMED = (ZERO2, EIGHT_BITS)
-QUALITY = {f"{ZERO2}, seed 1": (ZERO2, 1), f"{ZERO2}, seed 2": (ZERO2, 2),
+QUALITY = {f"{ZERO2} seed 1": (ZERO2, 1), f"{ZERO2} seed 2": (ZERO2, 2),
            EIGHT_BITS: (EIGHT_BITS, 1), IN_BACKWARD: (IN_BACKWARD, 1)}  # fmt: skip
 WARM_UP, TIMED, AFTER_RESUME, QUALITY_STEPS, QUALITY_MEAN = 3, 10, 2, 200, 50
-MAX_LEN, ORIGINAL_LEN, KEYWORDS, SEED = 1024, 630, 8, 20220213
+MAX_LEN, KEYWORDS, SEED = 1024, 8, 20220213
+ORIGINAL_LEN = {"gpt2-large": 630, "gpt2-xl": 630, "gpt-neo-1.3B": 720}
 # A byte-pair vocabulary of this size, learnt from the postings, cuts them into as many tokens as
 # GPT-2's larger and general one would, about.
 VOCABULARY = 6000
@@ -108,11 +110,8 @@ def main() -> None:
     if arguments.row:
         measure(**json.loads(arguments.row))
         return
-    import torch
-
-    on_gpu = torch.cuda.is_available()
-    gpu = torch.cuda.get_device_name() if on_gpu else None
-    tiny = arguments.tiny or not on_gpu
+    gpu = name_of_gpu()
+    tiny = arguments.tiny or not gpu
     about = {"gpu": gpu, "limit_gib": arguments.limit, "tiny": tiny}
     about["postings"] = hash_file(arguments.postings)
     libraries = ("torch", "transformers", "deepspeed", "accelerate", "torchao")
@@ -132,9 +131,13 @@ def main() -> None:
             found = {"row": row}
             resumes = plan in RESUMED and model != "quality"
             for part in ("train", "resume") if resumes else ("train",):
-                for event, peak in watch(__file__, job | {"part": part}, workers=False):
-                    found |= event | {"host_gb": max(peak / 1e3, found.get("host_gb", 0))}
-                if not found["fits"]:
+                try:
+                    for event, peak in watch(__file__, job | {"part": part}, workers=False):
+                        found |= event | {"host_gb": max(peak / 1e3, found.get("host_gb", 0))}
+                except SystemExit as failure:  # other rows may do better
+                    print(failure)
+                    found |= {"failed": part}
+                if not found.get("fits") or "failed" in found:
                     break
             shutil.rmtree(run_folder(work), ignore_errors=True)
             results["rows"].append(found)
@@ -142,6 +145,15 @@ def main() -> None:
     judge(results)
     save(arguments.output, results)
     print_results(results, COLUMNS)
+    if failed := [row["row"] for row in results["rows"] if "failed" in row]:
+        sys.exit(f"error: failed: {', '.join(failed)}")
+
+
+def name_of_gpu() -> str | None:
+    """Of the GPU, if there is one; asked elsewhere, or this process would take memory of it."""
+    code = "import torch; print(torch.cuda.is_available() and torch.cuda.get_device_name() or '')"
+    asked = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    return asked.stdout.strip() or None
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -219,12 +231,20 @@ def real_postings(path: str, max_len: int, tokenizer: Any, rows: int) -> pd.Data
     return fitting.sample(rows, replace=rows > len(fitting), random_state=SEED)
 
 
-def with_full_batch(frame: pd.DataFrame, max_len: int, tokenizer: Any, rows: int) -> pd.DataFrame:
-    """So many of the postings grow to the full length, and fill one batch."""
-    source = tokenizer(" ".join(frame["text"]))["input_ids"]
-    text = tokenizer.decode(source[: max_len - 100])
-    grown = frame.head(rows).assign(text=text)
-    return pd.concat([grown, frame.iloc[rows:]], ignore_index=True)
+def with_full_batch(frame: pd.DataFrame, nlp: Any, rows: int) -> Any:
+    """The postings as a training set; so many of them have the full length, and fill one batch."""
+    from jobgen.errors import InputError
+
+    source = nlp.tokenizer(" ".join(frame["text"]))["input_ids"]
+    for tokens in range(MAX_LEN, 0, -2):
+        grown = frame.iloc[[0]].assign(text=nlp.tokenizer.decode(source[:tokens]))
+        try:
+            longest = nlp.training_set(grown)
+        except InputError:  # it does not fit yet
+            continue
+        break
+    assert longest.padded_length(longest.n_tokens[0]) == MAX_LEN
+    return nlp.training_set(pd.concat([*[grown] * rows, frame.iloc[rows:]], ignore_index=True))
 
 
 def measure(
@@ -234,21 +254,27 @@ def measure(
     import torch
 
     torch.manual_seed(SEED)
-    rate = product_rate()
     if torch.cuda.is_available():
         whole = torch.cuda.get_device_properties(0).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1, limit * 2**30 / whole))
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit * 2**30 / whole))
+    rate = product_rate()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     try:
         if model == "quality":
             tell(fits=True, loss=final_loss(plan, work, postings, tiny))
         elif plan == ORIGINAL:
-            train_as_the_original(Path(work, model), work, postings, rate)
+            train_as_the_original(model, work, postings, rate)
         elif part == "resume":
             resume(model, plan, work, postings, tiny)
         else:
             train(model, plan, work, postings, rate, tiny)
     except torch.OutOfMemoryError:
-        tell(fits=False, **peaks())
+        if part == "resume":
+            tell(resumes=False)
+        else:
+            tell(fits=False, **peaks())
 
 
 def product_rate() -> float:
@@ -288,6 +314,7 @@ def peaks() -> dict[str, float]:
         "allocated_gb": torch.cuda.max_memory_allocated() / 1e9,
         "reserved_gb": torch.cuda.max_memory_reserved() / 1e9,
         "context_gb": context / 1e9,
+        "machine_gb": psutil.virtual_memory().used / 1e9,  # pinned memory may be no process's own
     }
 
 
@@ -326,16 +353,18 @@ def train(model: str, plan: str, work: str, postings: str, rate: float, tiny: bo
     step = config.micro_batch_size * config.gradient_accumulation_steps
     steps = WARM_UP + TIMED + 1  # of the last one the bytes are counted
     frame = real_postings(postings, MAX_LEN, nlp.tokenizer, steps * step)
-    rows = nlp.training_set(with_full_batch(frame, MAX_LEN, nlp.tokenizer, step))
+    rows = with_full_batch(frame, nlp, step)
     run_folder(work).mkdir(parents=True)
     stopwatch = Stopwatch(nlp.tokenizer.pad_token_id, keep=plan in RESUMED)
     stopwatch.count_tokens(nlp.model)
     nlp.train(rows, callbacks=[stopwatch.callback()])
     figures = stopwatch.figures(rate, nlp.model)
+    figures["estimate_gb"] = (
+        Estimate(nlp, rows, find_target(config, None, None)).need().total("device") / 1e9
+    )
     if "reserved_gb" in figures:
-        estimate = Estimate(nlp, rows, find_target(config, None, None)).need()
         peak = figures["reserved_gb"] + figures["context_gb"]
-        figures["estimate_to_peak"] = estimate.total("device") / 1e9 / peak
+        figures["estimate_to_peak"] = figures["estimate_gb"] / peak
     tell(fits=True, **figures)
 
 
@@ -348,12 +377,12 @@ def resume(model: str, plan: str, work: str, postings: str, tiny: bool) -> None:
     nlp = NLP_model(config)
     step = config.micro_batch_size * config.gradient_accumulation_steps
     frame = real_postings(postings, MAX_LEN, nlp.tokenizer, steps * step)
-    rows = nlp.training_set(with_full_batch(frame, MAX_LEN, nlp.tokenizer, step))
+    rows = with_full_batch(frame, nlp, step)
     stopwatch = Stopwatch(nlp.tokenizer.pad_token_id, keep=False)
     nlp.train(rows, resume=True, callbacks=[stopwatch.callback()])
     assert stopwatch.steps == AFTER_RESUME, stopwatch.steps
     resumed = {f"resumed_{name}": value for name, value in peaks().items()}
-    tell(fits=True, resumes=True, **resumed)
+    tell(resumes=True, **resumed)
 
 
 def final_loss(name: str, work: str, postings: str, tiny: bool) -> float:
@@ -383,7 +412,7 @@ def final_loss(name: str, work: str, postings: str, tiny: bool) -> float:
     return statistics.fmean(losses[-QUALITY_MEAN:])
 
 
-def train_as_the_original(folder: Path, work: str, postings: str, rate: float) -> None:
+def train_as_the_original(name: str, work: str, postings: str, rate: float) -> None:
     """One posting a step, padded, all of it learnt, as its files say; all weights are trained."""
     import deepspeed
     import torch
@@ -393,10 +422,11 @@ def train_as_the_original(folder: Path, work: str, postings: str, rate: float) -
     from jobgen.prompts import render_completion, render_prompt
     from jobgen.training import set_single_process_environment
 
+    folder, max_len = Path(work, name), ORIGINAL_LEN[name]
     tokenizer = load_tokenizer(folder)
     pad = tokenizer.pad_token_id
     steps = WARM_UP + TIMED + 1
-    frame = real_postings(postings, ORIGINAL_LEN, tokenizer, steps)
+    frame = real_postings(postings, max_len, tokenizer, steps)
     texts = [
         render_prompt(title, keywords) + render_completion(text)
         for title, keywords, text in frame[["title", "keywords", "text"]].itertuples(index=False)
@@ -404,7 +434,7 @@ def train_as_the_original(folder: Path, work: str, postings: str, rate: float) -
     rows = tokenizer(texts, add_special_tokens=False)["input_ids"]
 
     def collate(batch: list[list[int]]) -> dict[str, torch.Tensor]:
-        ids = torch.tensor([(row + [pad] * ORIGINAL_LEN)[:ORIGINAL_LEN] for row in batch])
+        ids = torch.tensor([(row + [pad] * max_len)[:max_len] for row in batch])
         return {"input_ids": ids, "attention_mask": (ids != pad).long(), "labels": ids.clone()}
 
     warnings.filterwarnings("ignore", category=FutureWarning)  # each step of ZeRO-3 has some
@@ -450,11 +480,12 @@ class Stopwatch:
 
     Attributes:
         steps: seen.
+        skipped: those of them that changed nothing, since fp16 gradients overflowed.
     """
 
     def __init__(self, pad: int, keep: bool):
         self.pad, self.keep = pad, keep
-        self.steps = self.tokens = 0
+        self.steps = self.tokens = self.skipped = 0
         self.begun = self.seconds = 0.0
         self.pcie_bytes: int | None = None
 
@@ -483,8 +514,9 @@ class Stopwatch:
                 if watch.steps == WARM_UP + TIMED:
                     profiler.start()
 
-            def on_step_end(self, args, state, control, **kwargs):
+            def on_step_end(self, args, state, control, optimizer=None, **kwargs):
                 watch.steps += 1
+                watch.skipped += bool(getattr(optimizer, "step_was_skipped", False))
                 if watch.steps == WARM_UP + TIMED:
                     synchronize()
                     watch.seconds = time.perf_counter() - watch.begun
@@ -505,6 +537,7 @@ class Stopwatch:
             "share_of_rate": 6 * parameters * per_second / rate,
             "parameters": parameters,
             "pcie_gb": self.pcie_bytes / 1e9,
+            "skipped_steps": self.skipped,
             **peaks(),
         }
 
@@ -512,10 +545,9 @@ class Stopwatch:
 def copied_bytes(profiler: Any) -> int:
     """Bytes that were copied between host and GPU while a profiler looked."""
     with tempfile.TemporaryDirectory() as folder:
-        trace = Path(folder, "trace.json.gz")
+        trace = Path(folder, "trace.json")
         profiler.export_chrome_trace(str(trace))
-        with gzip.open(trace, "rt", encoding="utf-8") as file:
-            events = json.load(file)["traceEvents"]
+        events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
     copies = [event for event in events if event.get("cat") == "gpu_memcpy"]
     crossing = [event for event in copies if "HtoD" in event["name"] or "DtoH" in event["name"]]
     return sum(int(event["args"]["bytes"]) for event in crossing)
@@ -542,9 +574,9 @@ def judge(results: dict) -> None:
     losses = {name: rows.get(f"quality/{name}", {}).get("loss", math.nan) for name in QUALITY}
     first, second, *others = losses.items()
     for name, loss in others:
-        spread, apart = abs(first[1] - second[1]), abs(loss - first[1])
+        spread, apart = abs(first[1] - second[1]), loss - first[1]
         if not math.isnan(spread + apart):
-            add_bar(results, f"{name}, loss apart from {ZERO2}", apart,
+            add_bar(results, f"{name}, loss above {ZERO2}'s", apart,
                     f"at most {spread:.4f}, of two seeds", apart <= spread)  # fmt: skip
 
 

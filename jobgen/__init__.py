@@ -8,6 +8,6 @@ import os
 # it once, at its first tensor; a notebook that has made one before does without.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
-# What is imported with transformers and tells of parts that are for GPUs only.
+# Imported by transformers, they warn of parts that are for GPUs only.
 for _name in ("torchao", "torch.utils._pytree"):
     logging.getLogger(_name).setLevel(logging.ERROR)

@@ -110,32 +110,45 @@ def stop_signals() -> list[int]:
 
 def forget_terminal() -> None:
     """Print no more, except into files: a lost terminal refuses it, and that would be an error."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         with contextlib.suppress(OSError):  # it is closed
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.dup2(nowhere, descriptor)
+            if not _is_file(descriptor):
+                _forget(descriptor)
+
+
+def _is_file(descriptor: int) -> bool:
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+
+
+def _forget(descriptor: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 class _Output(io.FileIO):
-    """A terminal or pipe; to find it lost is to be told by SIGHUP, which comes a moment later."""
+    """Standard output or error; to find it lost is a request to end, unless nohup is heeded.
+
+    A lost terminal sends SIGHUP, but a moment later; a pipe sends nothing.
+    """
 
     @classmethod
     def around(cls, stream: io.TextIOWrapper | None) -> io.TextIOWrapper | None:
         """The same stream, None if it is closed, through this class."""
         if stream is None:
             return None
-        buffer = io.BufferedWriter(cls(stream.fileno(), "w", closefd=False))
-        buffering = stream.line_buffering
-        return io.TextIOWrapper(buffer, stream.encoding, stream.errors, line_buffering=buffering)
+        raw = cls(stream.fileno(), "w", closefd=False)
+        how = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
+        buffer = raw if stream.write_through else io.BufferedWriter(raw)  # python -u has none
+        return io.TextIOWrapper(buffer, stream.encoding, stream.errors, **how)
 
     def write(self, data: bytes) -> int:
         try:
             return super().write(data)
         except OSError as error:
-            if error.errno not in (errno.EIO, errno.EPIPE):
+            if error.errno not in (errno.EIO, errno.EPIPE) or _is_file(self.fileno()):
                 raise
-            signal.raise_signal(signal.SIGHUP)
+            _forget(self.fileno())
+            if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+                signal.raise_signal(signal.SIGTERM)
             return len(data)
 
 

@@ -267,10 +267,10 @@ class TrainConfig(Config):
     eps: float = Field(1e-8, gt=0, description="AdamW's epsilon")
     optimizer: Literal["adamw", "adamw_8bit", "adamw_8bit_in_backward"] = Field(
         "adamw",
-        description="adamw_8bit: without DeepSpeed, 6 bytes a weight instead of 16: moments in"
-        " 8 bits, and the weights, where the hardware computes that, in bf16 alone, rounded"
-        " stochastically. adamw_8bit_in_backward: 4 bytes, each weight updated as soon as its"
-        " gradient is there; no clipping, no accumulation",
+        description="adamw_8bit: AdamW's moments in 8 bits, without DeepSpeed; where the hardware"
+        " computes bf16 the weights are in it alone, rounded stochastically: 6 bytes a weight with"
+        " its gradient, not 16. adamw_8bit_in_backward: each weight is updated as soon as its"
+        " gradient is there: 4 bytes; no clipping, no accumulation",
     )
     max_grad_norm: float = Field(1.0, ge=0, description="gradient norm clipped to this; 0: never")
     micro_batch_size: int = Field(2, ge=1, description="postings per forward pass and process")

@@ -38,7 +38,7 @@ from jobgen.models import (
     blocks,
     unfreeze_last_n,
 )
-from jobgen.training import deepspeed_settings, kept_when_freed, precision_of
+from jobgen.training import check_settings, kept_when_freed, precision_of
 
 # Beside what tensors take. Of a GPU: CUDA's context and holes in the cache, assumed, not measured.
 # Of a CPU: holes in the heap, measured.
@@ -331,13 +331,14 @@ class Estimate:
                 continue
             changed = self.config.model_copy(update=change)
             try:
-                deepspeed_settings(changed, None)
+                check_settings(changed, None)
                 other = Estimate(type(self.nlp)(changed), self.rows, self.target)
             except InputError:  # two settings that do not go together
                 continue
             need = other.need()
             if any(need.total(part) < present.total(part) for part in present.lacking(self.target)):
-                found.append((" ".join(f"{name}={_shown(change[name])}" for name in change), need))
+                shown = [f"--set {name}={_shown(value)}" for name, value in change.items()]
+                found.append((" ".join(shown), need))
         return sorted(
             found, key=lambda item: (len(item[1].lacking(self.target)), item[1].total("device"))
         )

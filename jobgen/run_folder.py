@@ -18,14 +18,14 @@ from jobgen.errors import InputError
 from jobgen.frames import hash_file, write_json
 from jobgen.training import precision_of
 
-VERSIONED = ("torch", "transformers", "accelerate", "deepspeed", "tokenizers", "numpy")
+VERSIONED = ("torch", "transformers", "accelerate", "deepspeed", "torchao", "tokenizers", "numpy")
 # All that a run writes into its folder; starting over removes these and nothing else.
 RUN_FILES = ("config.json", "run.json", "metrics.jsonl", "loss.png")
 RUN_FOLDERS = ("checkpoints", "tensorboard", "trained_model", ".trained_model")
 # In the exported model, which comes last: with it a run is finished.
 FINISHED = "trained_model/training.json"
-# Fields that decide which weights there are, and which of them the optimizer knows.
-_WEIGHTS = ("model", "model_preload", "lora_rank", "unfreeze_last_n")
+# Fields that decide which weights there are, and what the optimizer keeps of them.
+_WEIGHTS = ("model", "model_preload", "lora_rank", "unfreeze_last_n", "optimizer")
 # Fields that do not change what is learnt.
 _INDIFFERENT = {
     *("output_dir", "cache_dir", "report_to", "logging_steps", "save_steps", "save_total_limit"),
@@ -175,8 +175,9 @@ def _check_engine(recorded: dict[str, Any], config: TrainConfig) -> None:
 
 def _check_weights(recorded: dict[str, Any], config: TrainConfig) -> None:
     """A checkpoint fits the weights that it was trained with."""
+    recorded = {"optimizer": "adamw"} | recorded  # which an older run does not name
     others = [name for name in _WEIGHTS if recorded.get(name) != getattr(config, name)]
-    if recorded and others:
+    if "model" in recorded and others:
         raise InputError(
             config.output_dir,
             [

@@ -105,6 +105,7 @@ class PostingTrainer(Trainer):
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.run_dir / "tensorboard")
         plain = model.get_base_model() if isinstance(model, PeftModel) else model
         plain.loss_function = ChunkedCausalLMLoss()
+        self._update_hooks: list[Any] = []
         super().__init__(
             model=model,
             args=arguments,
@@ -137,6 +138,9 @@ class PostingTrainer(Trainer):
                 if kept
                 else "No checkpoint was written yet."
             ) from None
+        finally:
+            for hook in self._update_hooks:
+                hook.remove()
 
     def is_asked_to_stop(self) -> bool:
         """Whether any process has got a signal, which reaches them at different moments."""
@@ -155,9 +159,15 @@ class PostingTrainer(Trainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """The Trainer's; where the configuration says so, it steps within the backward pass."""
         optimizer = super().create_optimizer(model)
+        if self.config.optimizer != "adamw":
+            say("the first step compiles the optimizer, which takes a minute ...")
         if self.config.optimizer == "adamw_8bit_in_backward":
-            step_in_backward(optimizer)
+            self._update_hooks = step_in_backward(optimizer)
         return optimizer
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """The Trainer's; None where the step within the backward pass leaves no gradients."""
+        return None if self._update_hooks else super()._get_grad_norm(model, grad_norm)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The Trainer's; keeps what the configuration says of the optimizer."""
@@ -344,19 +354,21 @@ class PostingTrainer(Trainer):
         self.accelerator.wait_for_everyone()
 
 
-def step_in_backward(optimizer: torch.optim.Optimizer) -> None:
+def step_in_backward(optimizer: torch.optim.Optimizer) -> list[Any]:
     """Update each weight as soon as its gradient is there, and drop that (Lv et al. 2023, LOMO).
 
     The step after the backward pass then finds nothing to do.
+
+    Returns:
+        The hooks that do it, to be removed after the training.
     """
 
     def update(weight: torch.Tensor) -> None:
         optimizer.step()  # of all weights that have a gradient: this one
         weight.grad = None
 
-    for group in optimizer.param_groups:
-        for weight in group["params"]:
-            weight.register_post_accumulate_grad_hook(update)
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    return [weight.register_post_accumulate_grad_hook(update) for weight in weights]
 
 
 def any_process(is_so: bool, args: TrainingArguments) -> bool:

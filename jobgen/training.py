@@ -91,25 +91,7 @@ def check_settings(config: TrainConfig, precision: str | None) -> None:
         InputError: two settings do not go together, or a tracker is not installed.
     """
     deepspeed_settings(config, precision)
-    if config.optimizer != "adamw" and precision == "fp16":
-        raise InputError(
-            "optimizer",
-            f'"{config.optimizer}" needs a GPU that computes bf16, which this one does not; take'
-            " adamw, with ds_config=DS_configs/zero2_offload_12gb.json for little GPU memory",
-        )
-    if config.optimizer == "adamw_8bit_in_backward":
-        alone = {
-            "max_grad_norm": (config.max_grad_norm, 0),
-            "gradient_accumulation_steps": (config.gradient_accumulation_steps, 1),
-            "processes of the launcher": (process_count(), 1),
-        }
-        wrong = [
-            f'{name} = {value}  expected {wanted} with optimizer "{config.optimizer}"'
-            for name, (value, wanted) in alone.items()
-            if value != wanted
-        ]
-        if wrong:
-            raise InputError("optimizer", wrong)
+    _check_optimizer(config, precision)
     for name in ("early_stopping", "generate_every"):
         if getattr(config, name) and config.test is None:
             raise InputError(name, "needs a test table; name one, or set it to null")
@@ -118,6 +100,44 @@ def check_settings(config: TrainConfig, precision: str | None) -> None:
         names = ", ".join(sorted(missing))
         raise InputError(
             "report_to", f"{names}: not installed; install it with pip, or leave it out"
+        )
+
+
+def _check_optimizer(config: TrainConfig, precision: str | None) -> None:
+    """What AdamW in 8 bits does not go with.
+
+    Raises:
+        InputError: the first of it.
+    """
+    from torch.utils.cpp_extension import get_cxx_compiler
+
+    if config.optimizer == "adamw":
+        return
+    if precision == "fp16":
+        raise InputError(
+            "optimizer",
+            f'"{config.optimizer}" needs a GPU that computes bf16, which this one does not; take'
+            " adamw, with ds_config=DS_configs/zero2_offload_12gb.json for little GPU memory",
+        )
+    # Each process would round its own copy of the weights, by its own random numbers.
+    alone = {"processes of the launcher": (process_count(), 1)}
+    if config.optimizer == "adamw_8bit_in_backward":
+        alone |= {
+            "max_grad_norm": (config.max_grad_norm, 0),
+            "gradient_accumulation_steps": (config.gradient_accumulation_steps, 1),
+        }
+    wrong = [
+        f'{name} = {value}  expected {wanted} with optimizer "{config.optimizer}"'
+        for name, (value, wanted) in alone.items()
+        if value != wanted
+    ]
+    if wrong:
+        raise InputError("optimizer", wrong)
+    if shutil.which(get_cxx_compiler()) is None:
+        raise InputError(
+            "C++ compiler",
+            f"PyTorch compiles {config.optimizer}, and {get_cxx_compiler()} is not installed;"
+            " install g++, or take optimizer=adamw",
         )
 
 
@@ -192,6 +212,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     """
     precision = precision_of(config)
     deepspeed = deepspeed_settings(config, precision)
+    _check_optimizer(config, precision)
     if deepspeed:
         if "scheduler" in deepspeed:
             say(f"note: {config.ds_config}: its scheduler takes the place of lr_schedule")
@@ -217,7 +238,8 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         activation_checkpointing=config.gradient_checkpointing,
         torch_compile=config.torch_compile,
-        bf16=precision == "bf16",
+        # Weights in bf16 are computed with as they are; a GPU's autocast would go back to float32.
+        bf16=precision == "bf16" and not loads_bfloat16(config),
         fp16=precision == "fp16",
         logging_steps=config.logging_steps,
         logging_nan_inf_filter=False,

@@ -3,11 +3,16 @@
 import csv
 import json
 import random
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
-from conftest import postings, run_script
+from conftest import ROOT, postings, run_script
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import train_12gb  # noqa: E402
 
 from jobgen.models import load_model
 
@@ -100,29 +105,71 @@ def test_train_writes_rows_and_prints_bars(tiny_tokenizer, tmp_path, expected):
     assert json.loads(output.read_text(encoding="utf-8"))["rows"] == results["rows"]
 
 
-def test_train_12gb_writes_rows_and_goes_on(tmp_path):
-    """Tiny shapes; every way once, and one plan of each model."""
+@pytest.mark.parametrize(
+    "only", ["gpt-neo-1.3B/8bit", pytest.param("gpt2-large,quality", marks=pytest.mark.slow)]
+)
+def test_train_12gb_writes_rows_and_goes_on(tmp_path, only):
+    """Tiny shapes."""
     source, output = tmp_path / "postings.csv", tmp_path / "train_12gb.json"
     write_postings(source, 40)
-    command = ("benchmarks/train_12gb.py", "--tiny", "--postings", str(source))
+    command = ("benchmarks/train_12gb.py", "--tiny", "--postings", str(source), "--only", only)
     command += ("--output", str(output), "--work", str(tmp_path))
 
-    for only in ("gpt2-large", "gpt2-large,gpt-neo-1.3B/zero2,gpt2-xl/8bit"):
-        done = run_script(*command, "--resume", "--only", only)
-        assert done.returncode == 0, done.stderr[-3000:]
-        rows = json.loads(output.read_text(encoding="utf-8"))["rows"]
-        plans = ("original", "zero2", "8bit", "8bit_in_backward")
-        assert [row["row"] for row in rows][:4] == [f"gpt2-large/{plan}" for plan in plans]
-    assert [row["row"] for row in rows][4:] == ["gpt2-xl/8bit", "gpt-neo-1.3B/zero2"]
+    done = run_script(*command)
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = json.loads(output.read_text(encoding="utf-8"))["rows"]
+    assert [row["row"] for row in rows] == train_12gb.rows_of(only.split(","))
     for row in rows:
         assert row["fits"]
-        assert row["tokens_per_second"] > 0
         assert row["host_gb"] > 0.1
-        assert row.get("resumes", False) == row["row"].endswith(("/zero2", "/8bit"))
-    assert "gpt2-large, tokens/s to the original's" in done.stdout
-    wrong = run_script(*command, "--only", "gpt3")
+        assert row.get("resumes", False) == row["row"].endswith(("large/zero2", "B/8bit", "e/8bit"))
+        if row["row"].startswith("quality"):
+            assert 2 < row["loss"] < 10
+        else:
+            assert row["tokens_per_second"] > 0
+            assert row["pcie_gb"] == 0
+    if "quality" in only:
+        assert "bar gpt2-large, tokens/s to the original's" in done.stdout
+        assert "bar 8bit, loss above zero2's" in done.stdout
+    again = run_script(*command, "--resume")
+    assert again.returncode == 0
+    assert json.loads(output.read_text(encoding="utf-8"))["rows"] == rows
+
+
+def test_train_12gb_judges_what_there_is(tmp_path):
+    fast = {"fits": True, "tokens_per_second": 900.0, "resumes": True, "estimate_to_peak": 0.9}
+    slow = {"fits": True, "tokens_per_second": 200.0}
+    loss = {"zero2 seed 1": 3.0, "zero2 seed 2": 3.1, "8bit": 3.05, "8bit_in_backward": 3.2}
+    rows = [{"row": "gpt2-xl/original"} | slow, {"row": "gpt2-xl/zero2"} | fast]
+    rows += [{"row": "gpt2-large/zero2", "fits": False}]
+    rows += [{"row": f"quality/{name}", "loss": value} for name, value in loss.items()]
+    results = {"rows": rows}
+    train_12gb.judge(results)
+    assert {bar["bar"]: (round(bar["figure"], 2), bar["holds"]) for bar in results["bars"]} == {
+        "gpt2-large trains and resumes": (0, False),
+        "gpt2-xl trains and resumes": (1, True),
+        "gpt2-xl, tokens/s to the original's": (4.5, False),
+        "gpt2-xl/zero2, estimate to peak": (0.9, True),
+        "8bit, loss above zero2's": (0.05, True),
+        "8bit_in_backward, loss above zero2's": (0.2, False),
+    }
+    wrong = run_script("benchmarks/train_12gb.py", "--only", "gpt3")
     assert wrong.returncode == 2
     assert "--only gpt3: expected some of gpt2-large" in wrong.stderr
+
+
+def test_bytes_that_cross_the_bus():
+    def copy(name: str, size: int) -> dict:
+        return {"cat": "gpu_memcpy", "name": f"Memcpy {name}", "args": {"bytes": size}}
+
+    class Profiler:
+        def export_chrome_trace(self, path):
+            events = [copy("HtoD (Pinned -> Device)", 3), copy("DtoH (Device -> Pageable)", 5)]
+            events += [copy("DtoD (Device -> Device)", 7), {"cat": "kernel", "name": "HtoD"}]
+            Path(path).write_text(json.dumps({"traceEvents": events}))
+
+    assert train_12gb.copied_bytes(Profiler()) == 8
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,10 @@ import copy
 
 import pytest
 import torch
-from transformers import GPTNeoConfig, GPTNeoForCausalLM
+from transformers import AutoModelForCausalLM, GPTNeoConfig, GPTNeoForCausalLM
 
 from jobgen.gpt_neo import use_fast_attention
+from jobgen.models import load_model
 
 WINDOW = 256
 
@@ -88,10 +89,17 @@ def test_written_text(models):
     assert torch.equal(*written)
 
 
-def test_others_stay_as_they_are(tiny_model, tiny_tokenizer):
-    from jobgen.models import load_model
+def test_it_is_what_is_loaded(models, tiny_tokenizer, tmp_path):
+    models[0].save_pretrained(tmp_path)
+    loaded = load_model(tmp_path, tiny_tokenizer)
+    assert type(loaded.transformer.h[0].attn.attention) is type(
+        models[1].transformer.h[0].attn.attention
+    )
+    assert loaded.config._attn_implementation == "sdpa"
 
-    model = load_model(tiny_model, tiny_tokenizer)
+
+def test_others_stay_as_they_are(tiny_model):
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
     kinds = [type(module) for module in model.modules()]
     use_fast_attention(model)
     assert [type(module) for module in model.modules()] == kinds

@@ -163,13 +163,12 @@ def test_states_are_those_that_deepspeed_says(tiny_tokenizer, tmp_path, offload)
         assert more.host["gradients"] == 2 * estimate.parameters[0]
 
 
-@pytest.mark.parametrize("half", [True, False])
-def test_states_of_8_bits(tiny_tokenizer, tmp_path, half):
+def test_states_of_8_bits(tiny_tokenizer, tmp_path):
     """Counted after a step; in bf16 where the hardware computes it."""
     folder = untrained("gpt2", tiny_tokenizer, tmp_path / "model", **SHAPES["gpt2"])
-    settings = {"optimizer": "adamw_8bit", "half_precision": half, "max_steps": 1}
+    settings = {"optimizer": "adamw_8bit", "max_steps": 1}
     settings |= {"output_dir": str(tmp_path / "run"), "report_to": []}
-    is_half = half and computes_bfloat16(torch.device("cpu"))
+    is_half = computes_bfloat16(torch.device("cpu"))
     estimate = estimate_of(folder, target(half=is_half), **settings)
     nlp = NLP_model(estimate.config)
     nlp.train(table(60))
@@ -187,8 +186,8 @@ def test_states_of_8_bits(tiny_tokenizer, tmp_path, half):
     within = settings | {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0}
     within = estimate_of(folder, target(half=is_half), **within).need()
     assert within.device["gradients"] == max(weight.nbytes for weight in nlp.model.parameters())
-    written = newest_whole(tmp_path / "run")
-    written = sum((written / name).stat().st_size for name in ("model.safetensors", "optimizer.pt"))
+    newest, files = newest_whole(tmp_path / "run"), ("model.safetensors", "optimizer.pt")
+    written = sum((newest / name).stat().st_size for name in files)
     (checkpoints,) = (size for item, size in within.disk.items() if "checkpoints" in item)
     assert checkpoints == pytest.approx(written, rel=0.05)
 
@@ -257,7 +256,7 @@ def test_the_largest_that_fits(tiny_tokenizer, tmp_path):
     assert largest.length < estimate.length < largest.length_of_one
     settings, needs = zip(*estimate.remedies(), strict=True)
     assert max(other.total("device") for other in needs) < need.total("device")
-    assert "gradient_checkpointing=true" in settings
+    assert "--set gradient_checkpointing=true" in settings
 
 
 def test_what_the_host_lacks_is_no_remedy(tiny_tokenizer, tmp_path, monkeypatch):
@@ -275,12 +274,12 @@ def test_what_the_host_lacks_is_no_remedy(tiny_tokenizer, tmp_path, monkeypatch)
     values = {"device": 0.999 * plain.total("device"), "host": 0.999 * moved.total("host")}
     small = target(on_gpu=True, half=True, **values)
     remedies = dict(estimate_of(tmp_path, small).remedies())
-    assert remedies[f"ds_config={offload}"].lacking(small) == ["host"]
-    assert not remedies["gradient_checkpointing=true"].lacking(small)
+    assert remedies[f"--set ds_config={offload}"].lacking(small) == ["host"]
+    assert not remedies["--set gradient_checkpointing=true"].lacking(small)
     short = estimate_of(tmp_path, small, ds_config=offload)
     assert not short.fits()
     assert short.largest() == Largest(None, None, None)
-    assert not dict(short.remedies())["lora_rank=16"].lacking(small)
+    assert not dict(short.remedies())["--set lora_rank=16"].lacking(small)
 
 
 def test_a_disk_that_is_too_small(tiny_tokenizer, tmp_path):
@@ -290,7 +289,7 @@ def test_a_disk_that_is_too_small(tiny_tokenizer, tmp_path):
     estimate = estimate_of(folder, target(disk=0.999 * need.total("disk")), **settings)
     assert need.lacking(estimate.target) == ["disk"]
     assert not estimate.fits()
-    assert not dict(estimate.remedies())["save_total_limit=1"].lacking(estimate.target)
+    assert not dict(estimate.remedies())["--set save_total_limit=1"].lacking(estimate.target)
 
 
 def test_no_batch_fits_a_device_that_is_too_small(tiny_tokenizer, tmp_path):

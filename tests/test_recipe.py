@@ -10,6 +10,7 @@ import torch
 from conftest import ZERO_2, assert_same, metrics, postings
 from transformers import TrainerCallback
 
+from jobgen import training
 from jobgen.checkpoints import checkpoints_of, in_order, newest_whole
 from jobgen.config import TrainConfig
 from jobgen.errors import InputError
@@ -183,11 +184,38 @@ class StopAt(TrainerCallback):
         ({}, "fp16", "needs a GPU that computes bf16"),
     ],
 )
-def test_what_8_bits_do_not_go_with(settings, precision, message):
+def test_what_8_bits_do_not_go_with(monkeypatch, tiny_model, settings, precision, message):
     config = {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0} | settings
     with pytest.raises(InputError, match=message):
         check_settings(TrainConfig(**config), precision)
-    check_settings(TrainConfig(optimizer="adamw_8bit_in_backward", max_grad_norm=0), "bf16")
+    with pytest.raises(InputError, match=message):  # also without the script
+        monkeypatch.setattr(training, "precision_of", lambda config: precision)
+        NLP_model(config | {"model": str(tiny_model), "max_len": 128}).train(postings(4))
+
+
+def test_what_8_bits_go_with(monkeypatch):
+    within = TrainConfig(optimizer="adamw_8bit_in_backward", max_grad_norm=0)
+    after = TrainConfig(optimizer="adamw_8bit", gradient_accumulation_steps=2)
+    for config in (within, after):
+        check_settings(config, "bf16")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for config in (within, after):
+        with pytest.raises(InputError, match="processes of the launcher = 2  expected 1"):
+            check_settings(config, "bf16")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(InputError, match="no-such-compiler is not installed; install g"):
+        check_settings(after, "bf16")
+
+
+def test_a_second_training_of_the_same_weights(fit):
+    """The hooks of the first one are gone."""
+    settings = {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0, "report_to": []}
+    nlp = fit(steps=2, **settings)
+    after_first = weights(nlp)
+    nlp.train(postings(12))
+    assert largest_difference(weights(nlp), after_first) > 1e-4
+    assert not any(weight._post_accumulate_grad_hooks for weight in nlp.model.parameters())
 
 
 def test_evaluation_of_the_first_rows(no_dropout):
