@@ -111,8 +111,7 @@ def _save(figure: Any, axes: Any, png: Path) -> None:
     if labels := axes.get_legend_handles_labels()[1]:
         # Above the curves, in as many columns as the names leave room for.
         columns = max(1, _LEGEND_WIDTH // (max(map(len, labels)) + 6))
-        place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
-        axes.legend(**place, ncols=columns, frameon=False)
+        figure.legend(loc="outside upper left", ncols=columns, frameon=False)
     axes.grid(alpha=0.3)
     with warnings.catch_warnings():
         # Its fonts lack the letters of some languages, and draw boxes.
