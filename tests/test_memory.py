@@ -355,17 +355,21 @@ def test_the_script_prints_an_estimate_and_exits_with_3(train, tmp_path):
     assert both.stdout.count("with micro_batch_size=1:") == 1
 
 
-# Architecture, shape, half precision, DeepSpeed file.
+# Architecture, shape, settings.
 MEASURED = {
-    "gpt2": ("gpt2", {"n_embd": 512, "n_layer": 8, "n_head": 8}, True, None),
+    "gpt2": ("gpt2", {"n_embd": 512, "n_layer": 8, "n_head": 8}, {}),
+    "gpt2, 8 bits": (
+        "gpt2",
+        {"n_embd": 768, "n_layer": 12, "n_head": 12},
+        {"optimizer": "adamw_8bit"},
+    ),
     "gpt_neo": (
         "gpt_neo",
         {
             **{"hidden_size": 768, "num_layers": 6, "num_heads": 12},
             "attention_types": [[["global", "local"], 3]],
         },
-        False,
-        None,
+        {"half_precision": False},
     ),
     "llama": (
         "llama",
@@ -373,8 +377,7 @@ MEASURED = {
             **{"hidden_size": 1024, "num_hidden_layers": 12, "num_attention_heads": 16},
             **{"num_key_value_heads": 8, "intermediate_size": 2816, "tie_word_embeddings": True},
         },
-        True,
-        "DS_configs/zero2_any_device.json",
+        {"ds_config": "DS_configs/zero2_any_device.json"},
     ),
 }
 
@@ -384,7 +387,7 @@ MEASURED = {
 @pytest.mark.parametrize("model", MEASURED)
 def test_memory_of_a_training(tiny_tokenizer, tmp_path, model):
     """The largest that it had, with the process that checks the exported model."""
-    architecture, shape, half, ds_config = MEASURED[model]
+    architecture, shape, settings = MEASURED[model]
     folder = untrained(architecture, tiny_tokenizer, tmp_path / "model", vocab_size=30_000, **shape)
     rows = tmp_path / "train_1_1000.pkl"
     # Of many lengths: blocks of different sizes leave holes, step after step.
@@ -392,8 +395,7 @@ def test_memory_of_a_training(tiny_tokenizer, tmp_path, model):
     config = {
         **{"train": str(rows), "output_dir": str(tmp_path / "run"), "model": str(folder)},
         **{"max_len": 1000, "micro_batch_size": 2, "epochs": 2, "report_to": []},
-        **{"half_precision": half, "ds_config": ds_config},
-    }
+    } | settings
     (tmp_path / "x.json").write_text(json.dumps(config))
     command = [sys.executable, "cli_training.py", "-cfg", str(tmp_path / "x.json")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
