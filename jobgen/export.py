@@ -23,6 +23,7 @@ from jobgen.dataset import EVALUATION_KEYWORDS
 from jobgen.frames import write_json, write_whole
 from jobgen.prompts import EOS, render_prompt
 from jobgen.run_folder import read_metrics
+from jobgen.training import precision_of
 
 _PROBE_TOKENS = 64
 
@@ -85,7 +86,7 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
     if not is_main_process():
         return
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
-        half = nlp.trainer.args.bf16 or nlp.trainer.args.fp16
+        half = precision_of(nlp.config) != "fp32"
         probe = Probe(ids.numpy(), logits.numpy(), tolerance=0.05 if half else 1e-3)
         # Ctrl-C is for this process alone; the fresh one inherits that it ignores it.
         ours = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -165,6 +165,23 @@ def test_without_deepspeed_the_result_is_the_same(train, tmp_path):
     assert distance < 1e-5
 
 
+def test_8_bits_up_to_the_exported_model(train, tmp_path):
+    """In bf16 where the hardware computes that; also adapters, which stay in float32."""
+    values = {"optimizer": "adamw_8bit", "ds_config": None, "half_precision": True, "max_steps": 6}
+    for name, more in (("all", {"lr": 1e-2}), ("adapters", {"lr": 1e-2, "lora_rank": 2})):
+        run = train(name, **values | more)
+        assert run.returncode == 0, run.stderr[-3000:]
+        held_out = [line["eval_loss"] for line in metrics(tmp_path / name) if "eval_loss" in line]
+        assert held_out[-1] < held_out[0]
+        in_16_bits = computes_bfloat16(torch.device("cpu"))
+        assert {weight.dtype for weight in weights(tmp_path / name).values()} == {
+            torch.bfloat16 if in_16_bits else torch.float32
+        }
+    other = train("all", "--resume", **values | {"optimizer": "adamw", "max_steps": 8})
+    assert other.returncode == 2
+    assert "optimizer: 'adamw_8bit' there, 'adamw' now" in other.stderr
+
+
 @pytest.mark.parametrize("stage", [2, 3])
 def test_two_processes_do_the_work_of_one(train, no_dropout, tmp_path, stage):
     """Half the batch on each of two processes: the losses of one process with the whole batch."""
