@@ -326,11 +326,6 @@ def train_as_the_original(name, tokenizer, frame, output: Path, steps: int, cloc
 
     rows = whole_rows(frame, tokenizer)
     pad = tokenizer.pad_token_id
-
-    def collate(batch: list[list[int]]) -> dict[str, torch.Tensor]:
-        ids = torch.tensor([row + [pad] * (MAX_LEN - len(row)) for row in batch])
-        return {"input_ids": ids, "attention_mask": (ids != pad).long(), "labels": ids.clone()}
-
     model = base_model(name, tokenizer)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, eps=5e-4, weight_decay=0.01)
     warmup = LambdaLR(optimizer, lambda step: min(1, math.log(step + 1) / math.log(100)))
@@ -339,7 +334,7 @@ def train_as_the_original(name, tokenizer, frame, output: Path, steps: int, cloc
         model=model,
         args=TrainingArguments(**settings),
         train_dataset=rows,
-        data_collator=collate,
+        data_collator=partial(padded_to, MAX_LEN, pad),
         callbacks=[clock.watch(model, pad)],
         optimizers=(optimizer, warmup),
     ).train()
@@ -427,8 +422,16 @@ def train_with_jobgen(
     return nlp.model
 
 
-def whole_rows(frame: pd.DataFrame, tokenizer) -> list[list[int]]:
-    """Token ids of title, all keywords and text."""
+def padded_to(length: int, pad: int, rows: list[list[int]]) -> dict[str, Any]:
+    """A batch as the original makes it: all rows of one length, all of it learnt."""
+    import torch
+
+    ids = torch.tensor([row + [pad] * (length - len(row)) for row in rows])
+    return {"input_ids": ids, "attention_mask": (ids != pad).long(), "labels": ids.clone()}
+
+
+def whole_rows(frame: pd.DataFrame, tokenizer, max_len: int = MAX_LEN) -> list[list[int]]:
+    """Token ids of title, all keywords and text, where they fit."""
     from jobgen.dataset import encode
     from jobgen.prompts import render_completion, render_prompt
 
@@ -436,7 +439,7 @@ def whole_rows(frame: pd.DataFrame, tokenizer) -> list[list[int]]:
         render_prompt(row.title, row.keywords) + render_completion(row.text)
         for row in frame.itertuples()
     ]
-    return [ids for ids in encode(tokenizer, texts) if len(ids) <= MAX_LEN]
+    return [ids for ids in encode(tokenizer, texts) if len(ids) <= max_len]
 
 
 def nats_per_byte(model, held_out) -> float:

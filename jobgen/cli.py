@@ -121,7 +121,9 @@ def _is_file(descriptor: int) -> bool:
 
 
 def _forget(descriptor: int) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 class _Output(io.FileIO):

@@ -239,7 +239,7 @@ class Estimate:
         return sum(weight.numel() for weight in weights), trained
 
     @property
-    def _largest(self) -> int:
+    def _largest_weight(self) -> int:
         """How many numbers the largest trained weight has."""
         return max(part.numel() for part in self.model.parameters() if part.requires_grad)
 
@@ -255,7 +255,7 @@ class Estimate:
         step = {"activations": self._activations(rows, length, labels)}
         step["logits"] = self._logits(labels)
         if self.config.optimizer != "adamw":  # which comes when the others are free again
-            updating = _STEP_BYTES * self._largest - sum(step.values())
+            updating = _STEP_BYTES * self._largest_weight - sum(step.values())
             step["update of the largest weight"] = max(0, updating)
         device, host = self._states()
         if self.target.on_gpu:
@@ -358,7 +358,7 @@ class Estimate:
                 "optimizer": self.moments_bytes * trained,
             }
             if self.config.optimizer == "adamw_8bit_in_backward":
-                device["gradients"] = self.weight_bytes * self._largest
+                device["gradients"] = self.weight_bytes * self._largest_weight
             if processes > 1:
                 device["buckets"] = self.weight_bytes * trained
             return device, {}

@@ -51,7 +51,9 @@ def goes_on(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
         raise InputError(str(run), "holds no run to go on with; start it without --resume")
     if overwrite or not found:
         return False
-    recorded = read_json(str(run / "run.json")).get("decides", {})
+    if recorded := read_json(str(run / "run.json")).get("decides", {}):
+        # A field that is newer than the run had its default.
+        recorded = TrainConfig().model_dump(exclude=_INDIFFERENT) | recorded
     differences = _differences(recorded, _decides(config))
     if resume:
         _check_engine(recorded, config)
@@ -175,9 +177,8 @@ def _check_engine(recorded: dict[str, Any], config: TrainConfig) -> None:
 
 def _check_weights(recorded: dict[str, Any], config: TrainConfig) -> None:
     """A checkpoint fits the weights that it was trained with."""
-    recorded = {"optimizer": "adamw"} | recorded  # which an older run does not name
     others = [name for name in _WEIGHTS if recorded.get(name) != getattr(config, name)]
-    if "model" in recorded and others:
+    if recorded and others:
         raise InputError(
             config.output_dir,
             [

@@ -109,8 +109,6 @@ def _check_optimizer(config: TrainConfig, precision: str | None) -> None:
     Raises:
         InputError: the first of it.
     """
-    from torch.utils.cpp_extension import get_cxx_compiler
-
     if config.optimizer == "adamw":
         return
     if precision == "fp16":
@@ -133,11 +131,16 @@ def _check_optimizer(config: TrainConfig, precision: str | None) -> None:
     ]
     if wrong:
         raise InputError("optimizer", wrong)
+    _require_compiler(f"PyTorch compiles {config.optimizer}", "take optimizer=adamw")
+
+
+def _require_compiler(why: str, otherwise: str) -> None:
+    from torch.utils.cpp_extension import get_cxx_compiler
+
     if shutil.which(get_cxx_compiler()) is None:
         raise InputError(
             "C++ compiler",
-            f"PyTorch compiles {config.optimizer}, and {get_cxx_compiler()} is not installed;"
-            " install g++, or take optimizer=adamw",
+            f"{why}, and {get_cxx_compiler()} is not installed; install g++, or {otherwise}",
         )
 
 
@@ -303,7 +306,7 @@ def _announce_compilation(ops: list[str]) -> None:
     Raises:
         InputError: there is no C++ compiler.
     """
-    from torch.utils.cpp_extension import _get_build_directory, get_cxx_compiler
+    from torch.utils.cpp_extension import _get_build_directory
 
     for op in ops:
         folder = Path(_get_build_directory(op, verbose=False))
@@ -311,12 +314,9 @@ def _announce_compilation(ops: list[str]) -> None:
         _await_lock(folder / "lock", _SECONDS_TO_LOOK if is_built else _SECONDS_TO_COMPILE)
         if is_built:
             continue
-        if shutil.which(get_cxx_compiler()) is None:
-            raise InputError(
-                "C++ compiler",
-                f"DeepSpeed compiles {op}, and {get_cxx_compiler()} is not installed; install g++,"
-                " or train without DeepSpeed: --set ds_config=null",
-            )
+        _require_compiler(
+            f"DeepSpeed compiles {op}", "train without DeepSpeed: --set ds_config=null"
+        )
         say(f"DeepSpeed compiles {op} at its first use; this takes a minute or two, once ...")
 
 

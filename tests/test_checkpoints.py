@@ -308,6 +308,13 @@ def test_another_configuration_is_refused_unless_asked_for(
     pd.read_pickle(tables[0]).head(10).to_pickle(tables[0])
     assert "train: its content differs" in refusal(resume=False)
     tables[0].write_bytes(before)
+    record = json.loads(records[0].read_text())
+    del record["decides"]["optimizer"]  # as if it were older than this field
+    records[0].write_text(json.dumps(record))
+    assert run_folder.goes_on(config, resume=False, overwrite=False)
+    assert "optimizer: 'adamw' there, 'adamw_8bit' now" in refusal(
+        resume=True, optimizer="adamw_8bit"
+    )
     more = train("run", "--resume", **STEADY | {"lr": 2e-3, "max_steps": 25})
     assert more.returncode == 0
     assert "goes on with a change: lr: 0.001 there, 0.002 now" in more.stdout
