@@ -122,10 +122,12 @@ class Judge:
     """
 
     def __init__(self, arguments: argparse.Namespace):
+        from jobgen.decoding import pick_device, place_model
         from jobgen.frames import read_prepared
         from utils import NLP_model
 
         nlp = NLP_model.load(str(arguments.model))
+        place_model(nlp.model, pick_device("auto"), half_precision=False)
         self.model, self.tokenizer = nlp.model.eval(), nlp.tokenizer
         prompts = max(*SIZES, *arguments.sizes) // EACH
         test = read_prepared(arguments.test).sample(prompts, random_state=SEED)

@@ -1,13 +1,16 @@
 """What the benchmarks share: a record of rows, processes that are watched, bars."""
 
+import contextlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -31,10 +34,9 @@ def open_results(output: Path, resume: bool, libraries: tuple[str, ...], **about
     """
     cpuinfo = Path("/proc/cpuinfo")
     cpu = re.search(r"model name\s*: (.*)", cpuinfo.read_text() if cpuinfo.exists() else "")
-    memory = round(psutil.virtual_memory().total / 1e9, 1)
     cpu = cpu[1] if cpu else platform.processor()
     about = {
-        "machine": {"cores": CORES, "cpu": cpu, "memory_gb": memory},
+        "machine": {"cores": CORES, "cpu": cpu},
         "versions": {name: importlib.metadata.version(name) for name in libraries},
         **about,
     }
@@ -43,7 +45,10 @@ def open_results(output: Path, resume: bool, libraries: tuple[str, ...], **about
         if {key: old.get(key) for key in about} != about:
             sys.exit(f"error: {output} is of another machine, library or table")
         return old
-    return {"date": datetime.now().isoformat(timespec="minutes"), **about, "rows": [], "bars": []}
+    # Not among what rows must have in common: the memory of a virtual machine can grow with use.
+    memory = round(psutil.virtual_memory().total / 1e9, 1)
+    date = datetime.now().isoformat(timespec="minutes")
+    return {"date": date, **about, "memory_gb": memory, "rows": [], "bars": []}
 
 
 def save(path: Path, results: dict) -> None:
@@ -63,7 +68,13 @@ def announce(what: str) -> float:
     return busy
 
 
-def watch(script: str, job: dict, workers: bool = True) -> Iterator[tuple[dict, int]]:
+class OutOfTime(Exception):
+    """A row was killed at its deadline."""
+
+
+def watch(
+    script: str, job: dict, workers: bool = True, deadline: float = math.inf
+) -> Iterator[tuple[dict, int]]:
     """Run a script's row; yield each JSON object that it prints, with the peak of memory in MB.
 
     Args:
@@ -71,17 +82,25 @@ def watch(script: str, job: dict, workers: bool = True) -> Iterator[tuple[dict, 
         job: its row.
         workers: whether it starts some. Then memory is sampled, because the kernel's own figure
             does not add up a process and its workers. A sample of 10 GB takes 0.1 s of a core.
+        deadline: when the process is killed, by `time.monotonic`.
+
+    Raises:
+        OutOfTime: it was.
+        SystemExit: it failed.
     """
     memory = _tree_memory if workers else _own_peak
     command = [sys.executable, script, "--row", json.dumps(job)]
     environment = {**os.environ, "TQDM_DISABLE": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    peak, ended = 0.0, threading.Event()
+    peak, ended, late = 0.0, threading.Event(), False
 
     def sample() -> None:
-        nonlocal peak
+        nonlocal peak, late
         while not ended.wait(0.5):
             peak = max(peak, memory(process.pid))
+            if time.monotonic() > deadline and not late:
+                late = True
+                _kill_tree(process.pid)
 
     threading.Thread(target=sample, daemon=True).start()
     try:
@@ -89,10 +108,13 @@ def watch(script: str, job: dict, workers: bool = True) -> Iterator[tuple[dict, 
             if line.startswith('{"'):  # Trainers print their own, which is not JSON
                 yield json.loads(line), round(peak)
         if process.wait():
+            if late:
+                raise OutOfTime
             sys.exit(f"error: status {process.returncode} of {' '.join(command)}")
     finally:
         ended.set()
-        process.kill()
+        if process.poll() is None:
+            _kill_tree(process.pid)
 
 
 def tell(**figures) -> None:
@@ -132,6 +154,18 @@ def print_results(results: dict, columns: dict[str, str]) -> None:
     for bar in results["bars"]:
         verdict = "holds" if bar["holds"] else "falls short"
         print(f"bar {bar['bar']}: {bar['figure']:.4g} (wanted {bar['wanted']}) {verdict}")
+
+
+def _kill_tree(pid: int) -> None:
+    """Kill a process and all that it has started, such as compilers, which hold its output open."""
+    try:
+        process = psutil.Process(pid)
+        tree = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for part in tree:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            part.kill()
 
 
 def _own_peak(pid: int) -> float:

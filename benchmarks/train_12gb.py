@@ -3,9 +3,11 @@
 python benchmarks/train_12gb.py                              # all rows, on a machine with a GPU
 python benchmarks/train_12gb.py --only gpt2-xl --resume      # some rows, in the same record
 python benchmarks/train_12gb.py --tiny                       # tiny shapes, as without a GPU
+python benchmarks/train_12gb.py --only gpt2-xl/8bit,gpt2-large --resumed gpt2-xl/8bit --minutes 9
 
-Each row trains in a process of its own: weights are random and of the model's shape, the texts are
-real postings, one batch of which has the full length. The plans:
+Rows are measured in the order in which --only names them, each in a process of its own: weights are
+random and of the model's shape, the texts are real postings, one batch of which has the full
+length. The plans:
 
 original            as the original project: its DeepSpeed file (ZeRO-3, weights and optimizer in
                     host memory), fp16, one posting a step, padded to 630 or 720 tokens
@@ -14,11 +16,16 @@ zero2               train_configs/MODEL.json
 8bit_in_backward    the same, each weight updated within the backward pass
 
 The allocator of PyTorch is held to --limit before anything is on the GPU, so a row runs out of
-memory where a card of 12 GB would. That holds memory only: a smaller card computes more slowly.
+memory where a card of 12 GB would. The CUDA context comes on top of that limit, so a row fits only
+if what the allocator reserved and the context stay under 12.6e9 bytes, which is what such a card
+offers. A limit holds memory only: a smaller card computes more slowly.
+
 Three steps warm up, ten are timed. Beside them: the estimate of cli_training.py --estimate, what
-crossed the PCIe bus in a step (by PyTorch's profiler), and for zero2 and 8bit a checkpoint from
-which a second process goes on. Rows of "quality" train gpt2-large's shape for 200 steps: whether
-8bit loses more than another seed does (and 8bit_in_backward, which does not clip gradients either).
+crossed the PCIe bus in a step (by PyTorch's profiler), and for the rows of --resumed a checkpoint
+from which a second process resumes (25 GB on disk for gpt2-xl/zero2). Rows of "quality" train
+gpt2-large's shape for 200 steps: whether 8bit loses more than another seed does (and
+8bit_in_backward, which does not clip gradients either). Nothing in them is timed, so those that
+follow one another run side by side and without the limit, zero2 with its optimizer on the GPU.
 """
 
 import argparse
@@ -31,13 +38,25 @@ import sys
 import tempfile
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import psutil
-from measuring import ROOT, add_bar, announce, open_results, print_results, save, tell, watch
+from measuring import (
+    ROOT,
+    OutOfTime,
+    add_bar,
+    announce,
+    open_results,
+    print_results,
+    save,
+    tell,
+    watch,
+)
 from train import padded_to, whole_rows
 
 from jobgen.frames import hash_file
@@ -64,6 +83,12 @@ WARM_UP, TIMED, AFTER_RESUME, QUALITY_STEPS, QUALITY_MEAN = 3, 10, 2, 200, 50
 STEPS = WARM_UP + TIMED + 1  # in the last one the bytes over PCIe are counted
 MAX_LEN, KEYWORDS, SEED = 1024, 8, 20220213
 ORIGINAL_LEN = {"gpt2-large": 630, "gpt2-xl": 630, "gpt-neo-1.3B": 720}
+QUALITY_MODEL = "gpt2-large"
+# Of a card of 12 GB: what CUDA offers for the allocator's reserve and the context.
+CARD_BYTES = 12.6e9
+# Rows of the embeddings: GPT-2's 50,257, and what rounds them up to a multiple of 64. The original
+# keeps those of GPT-2.
+EMBEDDINGS, TINY_EMBEDDINGS, ROUNDED_UP = 50_304, 6_144, 47
 # A byte-pair vocabulary of this size, learnt from the 1,515 real postings, cuts them into 6 % more
 # tokens than the general one of SmolLM2, of 49,152.
 VOCABULARY = 6000
@@ -98,7 +123,8 @@ COLUMNS = {  # memory in GB
     "fits": "fits",
     "tokens/s": "tokens_per_second",
     "share": "share_of_rate",
-    "GPU": "reserved_gb",
+    "peak": "peak_gb",
+    "reserved": "reserved_gb",
     "estimate": "estimate_to_peak",
     "host": "host_gb",
     "PCIe": "pcie_gb",
@@ -111,8 +137,10 @@ def main() -> None:
     """Measure row after row, each written at once; print the table and the bars."""
     arguments = parse_arguments()
     if arguments.row:
-        measure(**json.loads(arguments.row))
+        job = json.loads(arguments.row)
+        write_untrained(**job) if "models" in job else measure(**job)
         return
+    deadline = time.monotonic() + 60 * arguments.minutes
     gpu = name_of_gpu()
     tiny = arguments.tiny or not gpu
     about = {"gpu": gpu, "limit_gib": arguments.limit, "tiny": tiny}
@@ -120,36 +148,65 @@ def main() -> None:
     libraries = ("torch", "transformers", "deepspeed", "accelerate", "torchao")
     results = open_results(arguments.output, arguments.resume, libraries, **about)
     measured = {row["row"] for row in results["rows"]}
+    rows = [row for row in rows_of(arguments.only) if row not in measured]
     with tempfile.TemporaryDirectory(dir=arguments.work) as work:
-        for row in rows_of(arguments.only):
-            if row in measured:
-                continue
-            model, plan = row.split("/")
-            folder = Path(work, model)
-            if not folder.is_dir():
-                write_untrained(model, arguments.postings, tiny, folder)
-            job = {"model": model, "plan": plan, "work": work, "limit": arguments.limit}
-            job |= {"postings": str(arguments.postings), "tiny": tiny}
-            announce(row)
-            found = {"row": row}
-            resumes = plan in RESUMED and model != "quality"
-            for part in ("train", "resume") if resumes else ("train",):
-                try:
-                    for event, peak in watch(__file__, job | {"part": part}, workers=False):
-                        found |= event | {"host_gb": max(peak / 1e3, found.get("host_gb", 0))}
-                except SystemExit as failure:  # other rows may do better
-                    print(failure)
-                    found |= {"failed": part}
-                if not found.get("fits") or "failed" in found:
-                    break
-            shutil.rmtree(run_folder(work), ignore_errors=True)
-            results["rows"].append(found)
-            save(arguments.output, results)
+        common = {"work": work, "postings": str(arguments.postings), "tiny": tiny}
+
+        def measure_row(row: str) -> dict:
+            return watch_row(row, common, arguments, deadline)
+
+        models = list(dict.fromkeys(model_of(row) for row in rows))
+        try:
+            if models:
+                announce(f"weights of {', '.join(models)}")
+                list(watch(__file__, {"models": models} | common, False, deadline))
+            with ThreadPoolExecutor(len(QUALITY)) as pool:
+                for side_by_side, group in groupby(rows, key=is_quality):
+                    for found in (pool.map if side_by_side else map)(measure_row, group):
+                        if len(found) > 1:  # it had told something
+                            results["rows"].append(found)
+                            save(arguments.output, results)
+        except OutOfTime:
+            print("out of time before the weights were made")
     judge(results)
     save(arguments.output, results)
     print_results(results, COLUMNS)
     if failed := [row["row"] for row in results["rows"] if "failed" in row]:
         sys.exit(f"error: failed: {', '.join(failed)}")
+
+
+def watch_row(row: str, common: dict, arguments: argparse.Namespace, deadline: float) -> dict:
+    """Train, and where it is asked for resume, in processes of their own.
+
+    Args:
+        row: its name.
+        common: what all processes are told.
+        arguments: of the command line.
+        deadline: when it is killed, by `time.monotonic`; after it, it does not begin.
+
+    Returns:
+        What the processes told, "failed": the part that failed, "cut": the part that was killed.
+    """
+    found: dict[str, Any] = {"row": row}
+    if time.monotonic() > deadline:
+        print(f"{row}: no time left")
+        return found
+    announce(row)
+    job = common | {"row": row, "limit": arguments.limit, "keep": row in arguments.resumed}
+    for part in ("train", "resume") if job["keep"] else ("train",):
+        try:
+            for event, peak in watch(__file__, job | {"part": part}, False, deadline):
+                found |= event | {"host_gb": max(peak / 1e3, found.get("host_gb", 0))}
+        except OutOfTime:
+            print(f"{row}: killed at the end of --minutes, in its part {part!r}")
+            found |= {"cut": part} if len(found) > 1 else {}
+        except SystemExit as failure:  # other rows may do better
+            print(failure)
+            found["failed"] = part
+        if not found.get("fits") or {"cut", "failed"} & found.keys():
+            break
+    shutil.rmtree(run_folder(common["work"], row), ignore_errors=True)
+    return found
 
 
 def name_of_gpu() -> str | None:
@@ -172,6 +229,18 @@ def parse_arguments() -> argparse.Namespace:
         help="CSV with title and text (%(default)s)",
     )
     parser.add_argument("--only", default="", help="models, plans, rows (gpt2-xl/8bit) or quality")
+    parser.add_argument(
+        "--resumed",
+        default=f"{ZERO2},{EIGHT_BITS}",
+        metavar="NAMES",
+        help="models, plans or rows of which a checkpoint is written and resumed (%(default)s)",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        help="after so many no row begins, and the running one is killed (no limit)",
+    )
     parser.add_argument("--limit", type=float, default=11.5, help="GiB of the GPU (%(default)s)")
     parser.add_argument("--tiny", action="store_true", help="shapes of two narrow layers")
     parser.add_argument("--work", metavar="FOLDER", help="for weights and checkpoints: 40 GB free")
@@ -179,32 +248,80 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="keep the rows that OUTPUT has")
     parser.add_argument("--row", help=argparse.SUPPRESS)  # for the process of a row
     arguments = parser.parse_args()
+    if arguments.row:
+        return arguments
     arguments.only = [part for part in arguments.only.split(",") if part]
+    arguments.resumed = [part for part in arguments.resumed.split(",") if part]
     if unknown := [part for part in arguments.only if not rows_of([part])]:
         known = ", ".join((*SHAPES, *PLANS, "quality"))
         parser.error(f"--only {','.join(unknown)}: expected some of {known}, or MODEL/PLAN")
-    if not arguments.row and not arguments.postings.is_file():
+    if unknown := [part for part in arguments.resumed if not resumable([part])]:
+        known = ", ".join((*SHAPES, *PLANS[1:]))
+        parser.error(f"--resumed {','.join(unknown)}: expected some of {known}, or MODEL/PLAN")
+    arguments.resumed = resumable(arguments.resumed) if arguments.resumed else []
+    if not arguments.minutes > 0:
+        parser.error(f"--minutes {arguments.minutes:g}: expected a number above 0")
+    if not arguments.postings.is_file():
         parser.error(f"--postings {arguments.postings}: no such file")
     return arguments
 
 
 def rows_of(chosen: list[str]) -> list[str]:
-    """The rows of these models, plans or names; of none: all."""
+    """The rows of these models, plans or names, in the order of the names; of none: all."""
     rows = [f"{model}/{plan}" for model in SHAPES for plan in PLANS]
     rows += [f"quality/{name}" for name in QUALITY]
-    return [row for row in rows if not chosen or {row, *row.split("/")} & set(chosen)]
+    named = [row for part in chosen for row in rows if part in (row, *row.split("/"))]
+    return list(dict.fromkeys(named)) if chosen else rows
 
 
-def run_folder(work: str) -> Path:
-    """Of the row that is being measured."""
-    return Path(work, "run")
+def resumable(chosen: list[str]) -> list[str]:
+    """Those rows of `rows_of` from whose checkpoint a training of this project can resume."""
+    return [row for row in rows_of(chosen) if not is_quality(row) and not row.endswith(ORIGINAL)]
 
 
-def write_untrained(name: str, postings: Path, tiny: bool, folder: Path) -> None:
-    """Write random weights of a model's shape, and a tokenizer of the postings."""
+def is_quality(row: str) -> bool:
+    """Whether a row is about the loss, not about speed and memory."""
+    return row.startswith("quality/")
+
+
+def model_of(row: str) -> str:
+    """The model whose shape a row trains."""
+    return QUALITY_MODEL if is_quality(row) else row.split("/")[0]
+
+
+def run_folder(work: str, row: str) -> Path:
+    """Of a row that is being measured."""
+    return Path(work, "runs", row.replace("/", "-"))
+
+
+def write_untrained(models: list[str], postings: str, tiny: bool, work: str) -> None:
+    """Write folders with random weights of the models' shapes, and a tokenizer of the postings.
+
+    Weights are drawn on the GPU where there is one: on a CPU that takes 59 ns each.
+    """
     import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    tokenizer = learn_tokenizer(postings)
+    on_gpu = torch.cuda.is_available()
+    for name in models:
+        architecture, shape = SHAPES[name]
+        shape = (TINY[architecture] if tiny else shape) | {
+            "vocab_size": TINY_EMBEDDINGS if tiny else EMBEDDINGS
+        }
+        torch.manual_seed(SEED)
+        config = AutoConfig.for_model(architecture, **shape)
+        with torch.device("cuda" if on_gpu else "cpu"):
+            model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        model.save_pretrained(Path(work, name))
+        tokenizer.save_pretrained(Path(work, name))
+        del model
+
+
+def learn_tokenizer(postings: str) -> Any:
+    """A byte-pair tokenizer of `VOCABULARY` tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     pairs = Tokenizer(models.BPE())
     pairs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -214,13 +331,7 @@ def write_untrained(name: str, postings: Path, tiny: bool, folder: Path) -> None
         vocab_size=VOCABULARY, initial_alphabet=alphabet, show_progress=False
     )
     pairs.train_from_iterator(pd.read_csv(postings)["text"].dropna(), trainer)
-    PreTrainedTokenizerFast(tokenizer_object=pairs).save_pretrained(folder)
-    architecture, shape = SHAPES["gpt2-large" if name == "quality" else name]
-    if tiny:
-        shape = TINY[architecture] | {"vocab_size": VOCABULARY}
-    torch.manual_seed(SEED)
-    config = AutoConfig.for_model(architecture, **shape)
-    AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
+    return PreTrainedTokenizerFast(tokenizer_object=pairs)
 
 
 def real_postings(path: str, max_len: int, tokenizer: Any, rows: int) -> pd.DataFrame:
@@ -251,12 +362,15 @@ def with_full_batch(frame: pd.DataFrame, nlp: Any, rows: int) -> Any:
 
 
 def measure(
-    model: str, plan: str, work: str, limit: float, postings: str, tiny: bool, part: str
+    row: str, part: str, work: str, limit: float, postings: str, tiny: bool, keep: bool
 ) -> None:
     """Train in one way; figures go to the standard output."""
     import torch
 
     torch.manual_seed(SEED)
+    if is_quality(row):
+        tell(loss=final_loss(row, work, postings, tiny))
+        return
     if torch.cuda.is_available():
         whole = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, limit * 2**30 / whole))
@@ -265,19 +379,19 @@ def measure(
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     try:
-        if model == "quality":
-            tell(fits=True, loss=final_loss(plan, work, postings, tiny))
-        elif plan == ORIGINAL:
-            train_as_the_original(model, work, postings, rate)
+        if row.endswith(ORIGINAL):
+            train_as_the_original(row, work, postings, rate)
         elif part == "resume":
-            resume(model, plan, work, postings, tiny)
+            resume(row, work, postings, tiny)
         else:
-            train(model, plan, work, postings, rate, tiny)
+            train(row, work, postings, rate, tiny, keep)
     except torch.OutOfMemoryError:
-        if part == "resume":
-            tell(resumes=False)
-        else:
-            tell(fits=False, **peaks())
+        tell(**{"resumes" if part == "resume" else "fits": False}, **named(part, peaks()))
+
+
+def named(part: str, figures: dict[str, float]) -> dict[str, float]:
+    """The figures under names that say of which part they are."""
+    return {f"resumed_{name}" if part == "resume" else name: figures[name] for name in figures}
 
 
 def product_rate() -> float:
@@ -314,6 +428,7 @@ def peaks() -> dict[str, float]:
     free, whole = torch.cuda.mem_get_info()
     context = whole - free - torch.cuda.memory_reserved()
     return {
+        "peak_gb": (torch.cuda.max_memory_allocated() + context) / 1e9,
         "allocated_gb": torch.cuda.max_memory_allocated() / 1e9,
         "reserved_gb": torch.cuda.max_memory_reserved() / 1e9,
         "context_gb": context / 1e9,
@@ -321,17 +436,28 @@ def peaks() -> dict[str, float]:
     }
 
 
-def configuration(model: str, plan: str, work: str, tiny: bool, **changes: Any) -> Any:
-    """The train file that a plan stands for, on random weights, at 1,024 tokens."""
+def fits(figures: dict[str, float]) -> bool:
+    """Whether a card of 12 GB would have had room; on a CPU, which has no such peaks, it has."""
+    reserved, context = (figures.get(f"{name}_gb", 0.0) for name in ("reserved", "context"))
+    return (reserved + context) * 1e9 < CARD_BYTES
+
+
+def configuration(row: str, work: str, tiny: bool, **changes: Any) -> Any:
+    """The train file that a row stands for, on random weights, at 1,024 tokens."""
     from jobgen.config import TrainConfig
     from jobgen.config_file import load_config
 
-    name = "gpt2-large" if model == "quality" else model
+    model, plan = model_of(row), row.split("/")[1]
+    if is_quality(row):
+        plan, seed = QUALITY[plan]
+        changes = {"seed": seed} | changes
+        if plan == ZERO2:  # the same AdamW, where it takes no time to compile or to copy
+            changes["ds_config"] = str(ROOT / "DS_configs/zero2_any_device.json")
     ending = "" if plan == ZERO2 else "-8bit"
-    file = str(ROOT / f"train_configs/{name}{ending}.json")
+    file = str(ROOT / f"train_configs/{model}{ending}.json")
     shipped, _ = load_config(file, TrainConfig, check_files=False)
     settings = {"train": None, "test": None, "report_to": [], "cache_dir": None, "epochs": 1}
-    settings |= {"model": str(Path(work, model)), "output_dir": str(run_folder(work))}
+    settings |= {"model": str(Path(work, model)), "output_dir": str(run_folder(work, row))}
     settings |= {"save_steps": 10**6, "max_len": MAX_LEN}
     if shipped.ds_config:
         settings["ds_config"] = str(ROOT / shipped.ds_config)
@@ -356,49 +482,46 @@ def open_plan(postings: str, config: Any) -> tuple[Any, Any]:
     return nlp, with_full_batch(frame, nlp, step)
 
 
-def train(model: str, plan: str, work: str, postings: str, rate: float, tiny: bool) -> None:
+def train(row: str, work: str, postings: str, rate: float, tiny: bool, keep: bool) -> None:
     """Time the steps of a plan of this project; leave a checkpoint where it is to be resumed."""
     from jobgen.memory import Estimate, find_target
 
-    nlp, rows = open_plan(postings, configuration(model, plan, work, tiny))
-    run_folder(work).mkdir(parents=True)
-    stopwatch = Stopwatch(nlp.tokenizer.pad_token_id, keep=plan in RESUMED)
-    stopwatch.count_tokens(nlp.model)
+    stopwatch = Stopwatch(keep)
+    nlp, rows = open_plan(postings, configuration(row, work, tiny))
+    run_folder(work, row).mkdir(parents=True)
+    stopwatch.count_tokens(nlp.model, nlp.tokenizer.pad_token_id)
     nlp.train(rows, callbacks=[stopwatch.callback()])
     figures = stopwatch.figures(rate, nlp.model)
-    figures["estimate_gb"] = (
-        Estimate(nlp, rows, find_target(nlp.config, None, None)).need().total("device") / 1e9
-    )
-    if "reserved_gb" in figures:
-        peak = figures["reserved_gb"] + figures["context_gb"]
-        figures["estimate_to_peak"] = figures["estimate_gb"] / peak
-    tell(fits=True, **figures)
+    tell(fits=fits(figures), **figures)
+    need = Estimate(nlp, rows, find_target(nlp.config, None, None)).need()
+    estimate = {"estimate_gb": need.total("device") / 1e9}
+    if "peak_gb" in figures:
+        estimate["estimate_to_peak"] = estimate["estimate_gb"] / figures["peak_gb"]
+    tell(**estimate)
 
 
-def resume(model: str, plan: str, work: str, postings: str, tiny: bool) -> None:
-    """Go on from the checkpoint of `train` for some steps."""
-    more = configuration(model, plan, work, tiny, max_steps=STEPS + AFTER_RESUME)
+def resume(row: str, work: str, postings: str, tiny: bool) -> None:
+    """Resume from the checkpoint of `train`, for some steps."""
+    stopwatch = Stopwatch(keep=False)
+    more = configuration(row, work, tiny, max_steps=STEPS + AFTER_RESUME)
     nlp, rows = open_plan(postings, more)
-    stopwatch = Stopwatch(nlp.tokenizer.pad_token_id, keep=False)
     nlp.train(rows, resume=True, callbacks=[stopwatch.callback()])
     assert stopwatch.steps == AFTER_RESUME, stopwatch.steps
-    resumed = {f"resumed_{name}": value for name, value in peaks().items()}
-    tell(resumes=True, **resumed)
+    figures = {"loading_seconds": stopwatch.loading_seconds} | peaks()
+    tell(resumes=fits(figures), **named("resume", figures))
 
 
-def final_loss(name: str, work: str, postings: str, tiny: bool) -> float:
+def final_loss(row: str, work: str, postings: str, tiny: bool) -> float:
     """Mean training loss of the last steps of a longer training; nats a token."""
     from transformers import TrainerCallback
 
     from utils import NLP_model
 
-    plan, seed = QUALITY[name]
     steps = QUALITY_MEAN if tiny else QUALITY_STEPS
-    changes = {"max_steps": steps, "logging_steps": 1, "epochs": 100, "seed": seed}
-    config = configuration("quality", plan, work, tiny, **changes)
+    config = configuration(row, work, tiny, max_steps=steps, logging_steps=1, epochs=100)
     nlp = NLP_model(config)
     frame = real_postings(postings, MAX_LEN, nlp.tokenizer, rows=800)
-    run_folder(work).mkdir(parents=True)
+    run_folder(work, row).mkdir(parents=True)
     losses = []
 
     class Collect(TrainerCallback):
@@ -413,7 +536,7 @@ def final_loss(name: str, work: str, postings: str, tiny: bool) -> float:
     return statistics.fmean(losses[-QUALITY_MEAN:])
 
 
-def train_as_the_original(name: str, work: str, postings: str, rate: float) -> None:
+def train_as_the_original(row: str, work: str, postings: str, rate: float) -> None:
     """One posting a step, padded, all of it learnt, as its files say; all weights are trained."""
     import deepspeed
     import torch
@@ -422,7 +545,8 @@ def train_as_the_original(name: str, work: str, postings: str, rate: float) -> N
     from jobgen.models import load_tokenizer
     from jobgen.training import set_single_process_environment
 
-    folder, max_len = Path(work, name), ORIGINAL_LEN[name]
+    stopwatch = Stopwatch(keep=False)
+    folder, max_len = Path(work, model_of(row)), ORIGINAL_LEN[model_of(row)]
     tokenizer = load_tokenizer(folder)
     pad = tokenizer.pad_token_id
     rows = whole_rows(real_postings(postings, max_len, tokenizer, STEPS), tokenizer, max_len)
@@ -431,7 +555,7 @@ def train_as_the_original(name: str, work: str, postings: str, rate: float) -> N
     deepspeed.init_distributed(verbose=False)
     on_gpu = torch.cuda.is_available()
     arguments = TrainingArguments(
-        output_dir=str(run_folder(work)),
+        output_dir=str(run_folder(work, row)),
         deepspeed=ORIGINAL_DEEPSPEED,
         fp16=on_gpu,
         use_cpu=not on_gpu,
@@ -447,9 +571,8 @@ def train_as_the_original(name: str, work: str, postings: str, rate: float) -> N
         dataloader_pin_memory=on_gpu,
     )
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)  # ZeRO-3 shares out
-    model.resize_token_embeddings(len(tokenizer))
-    stopwatch = Stopwatch(pad, keep=False)
-    stopwatch.count_tokens(model)
+    model.resize_token_embeddings(model.config.vocab_size - ROUNDED_UP)
+    stopwatch.count_tokens(model, pad)
     Trainer(
         model=model,
         args=arguments,
@@ -457,33 +580,43 @@ def train_as_the_original(name: str, work: str, postings: str, rate: float) -> N
         data_collator=partial(padded_to, max_len, pad),
         callbacks=[stopwatch.callback()],
     ).train()
-    tell(fits=True, **stopwatch.figures(rate, model))
+    figures = stopwatch.figures(rate, model)
+    tell(fits=fits(figures), **figures)
 
 
 class Stopwatch:
     """Times steps and counts their real tokens; counts the bytes over PCIe in one more.
 
     Args:
-        pad: id of the padding token.
         keep: whether the checkpoint at the end is to be written.
 
     Attributes:
         steps: seen.
         skipped: those of them that changed nothing, since fp16 gradients overflowed.
+        loading_seconds: from the start of the stopwatch to the first step.
+        step_seconds: of each step, warm-up included.
+        tokens: real ones, of the timed steps.
     """
 
-    def __init__(self, pad: int, keep: bool):
-        self.pad, self.keep = pad, keep
+    def __init__(self, keep: bool):
+        self.keep = keep
         self.steps = self.tokens = self.skipped = 0
-        self.begun = self.seconds = 0.0
+        self.loading_seconds, self.step_seconds = 0.0, []
         self.pcie_bytes: int | None = None
+        self._last = time.perf_counter()
 
-    def count_tokens(self, model: Any) -> None:
-        """Watch what the model is given."""
+    def lap(self) -> float:
+        """Seconds since the last lap, or since the start; the GPU has done its work."""
+        synchronize()
+        before, self._last = self._last, time.perf_counter()
+        return self._last - before
+
+    def count_tokens(self, model: Any, pad: int) -> None:
+        """Watch what the model is given; `pad` is the id of the padding token."""
 
         def count(module: Any, inputs: tuple, named: dict) -> None:
             if WARM_UP <= self.steps < WARM_UP + TIMED:
-                self.tokens += int((named["input_ids"] != self.pad).sum())
+                self.tokens += int((named["input_ids"] != pad).sum())
 
         model.register_forward_pre_hook(count, with_kwargs=True)
 
@@ -497,20 +630,16 @@ class Stopwatch:
 
         class Watch(TrainerCallback):
             def on_step_begin(self, args, state, control, **kwargs):
-                if watch.steps == WARM_UP:
-                    synchronize()
-                    watch.begun = time.perf_counter()
+                if watch.steps == 0:
+                    watch.loading_seconds = watch.lap()
                 if watch.steps == WARM_UP + TIMED:
                     profiler.start()
 
             def on_step_end(self, args, state, control, optimizer=None, **kwargs):
+                watch.step_seconds.append(watch.lap())
                 watch.steps += 1
                 watch.skipped += bool(getattr(optimizer, "step_was_skipped", False))
-                if watch.steps == WARM_UP + TIMED:
-                    synchronize()
-                    watch.seconds = time.perf_counter() - watch.begun
                 if watch.steps == WARM_UP + TIMED + 1:
-                    synchronize()
                     profiler.stop()
                     watch.pcie_bytes = copied_bytes(profiler)
                 control.should_save &= watch.keep
@@ -520,23 +649,28 @@ class Stopwatch:
     def figures(self, rate: float, model: Any) -> dict[str, Any]:
         """Of the timed steps."""
         parameters = sum(getattr(part, "ds_numel", part.numel()) for part in model.parameters())
-        per_second = self.tokens / self.seconds
+        per_second = self.tokens / sum(self.step_seconds[WARM_UP : WARM_UP + TIMED])
+        pcie_gb = None if self.pcie_bytes is None else self.pcie_bytes / 1e9
         return {
             "tokens_per_second": per_second,
             "share_of_rate": 6 * parameters * per_second / rate,
             "parameters": parameters,
-            "pcie_gb": self.pcie_bytes / 1e9,
+            "pcie_gb": pcie_gb,
             "skipped_steps": self.skipped,
+            "loading_seconds": round(self.loading_seconds, 2),
+            "step_seconds": [round(seconds, 3) for seconds in self.step_seconds],
             **peaks(),
         }
 
 
-def copied_bytes(profiler: Any) -> int:
-    """Bytes that were copied between host and GPU while a profiler looked."""
+def copied_bytes(profiler: Any) -> int | None:
+    """Bytes that were copied between host and GPU while a profiler looked; None: it saw no GPU."""
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder, "trace.json")
         profiler.export_chrome_trace(str(trace))
         events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+    if not any(event.get("cat") == "kernel" for event in events):
+        return None
     copies = [event for event in events if event.get("cat") == "gpu_memcpy"]
     crossing = [event for event in copies if "HtoD" in event["name"] or "DtoH" in event["name"]]
     return sum(int(event["args"]["bytes"]) for event in crossing)
@@ -548,9 +682,9 @@ def judge(results: dict) -> None:
     for model, wanted in BARS.items():
         ours = [rows.get(f"{model}/{plan}", {}) for plan in RESUMED]
         speeds = [row["tokens_per_second"] for row in ours if row.get("fits")]
-        if any(ours):
-            fits = any(row.get("resumes") for row in ours)
-            add_bar(results, f"{model} trains and resumes", float(fits), "1", fits)
+        for what, key in (("trains", "fits"), ("resumes", "resumes")):
+            if known := [row[key] for row in ours if key in row]:
+                add_bar(results, f"{model} {what} in 12 GB", float(any(known)), "1", any(known))
         before = rows.get(f"{model}/{ORIGINAL}", {}).get("tokens_per_second")
         if before and speeds:
             ratio = max(speeds) / before

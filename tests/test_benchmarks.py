@@ -1,17 +1,21 @@
 """The benchmarks run and write their figures; whether their bars hold is not a test's matter."""
 
+import argparse
 import csv
 import json
 import random
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from conftest import ROOT, postings, run_script
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
+import measuring  # noqa: E402
 import train_12gb  # noqa: E402
 
 from jobgen.models import load_model
@@ -121,7 +125,6 @@ def test_train_12gb_writes_rows_and_goes_on(tmp_path, only):
     rows = json.loads(output.read_text(encoding="utf-8"))["rows"]
     assert [row["row"] for row in rows] == train_12gb.rows_of(only.split(","))
     for row in rows:
-        assert row["fits"]
         assert row["host_gb"] > 0.1
         assert row.get("resumes", False) == row["row"].endswith(
             ("large/zero2", "B/zero2", "e/8bit")
@@ -129,9 +132,20 @@ def test_train_12gb_writes_rows_and_goes_on(tmp_path, only):
         if row["row"].startswith("quality"):
             assert 2 < row["loss"] < 10
         else:
+            assert row["fits"]
             assert row["tokens_per_second"] > 0
-            assert row["pcie_gb"] == 0
+            assert row["pcie_gb"] is None
+            assert row["skipped_steps"] == 0
+            assert row["loading_seconds"] > 0
+            assert len(row["step_seconds"]) == train_12gb.STEPS
+            assert min(row["step_seconds"]) > 0
+        if row.get("resumes"):
+            assert row["resumed_loading_seconds"] > 0
     if "quality" in only:
+        parameters = {row["row"]: row.get("parameters") for row in rows}
+        width, less = train_12gb.TINY["gpt2"]["n_embd"], train_12gb.ROUNDED_UP
+        ours, original = (parameters[f"gpt2-large/{plan}"] for plan in ("zero2", "original"))
+        assert original == ours - less * width  # GPT-2's own number of embeddings
         assert "bar gpt2-large, tokens/s to the original's" in done.stdout
         assert "bar 8bit, loss above zero2's" in done.stdout
     again = run_script(*command, "--resume")
@@ -149,16 +163,108 @@ def test_train_12gb_judges_what_there_is(tmp_path):
     results = {"rows": rows}
     train_12gb.judge(results)
     assert {bar["bar"]: (round(bar["figure"], 2), bar["holds"]) for bar in results["bars"]} == {
-        "gpt2-large trains and resumes": (0, False),
-        "gpt2-xl trains and resumes": (1, True),
+        "gpt2-large trains in 12 GB": (0, False),
+        "gpt2-xl trains in 12 GB": (1, True),
+        "gpt2-xl resumes in 12 GB": (1, True),
         "gpt2-xl, tokens/s to the original's": (4.5, False),
         "gpt2-xl/zero2, estimate to peak": (0.9, True),
         "8bit, loss above zero2's": (0.05, True),
         "8bit_in_backward, loss above zero2's": (0.2, False),
     }
-    wrong = run_script("benchmarks/train_12gb.py", "--only", "gpt3")
-    assert wrong.returncode == 2
-    assert "--only gpt3: expected some of gpt2-large" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--only", "gpt3"], "--only gpt3: expected some of gpt2-large"),
+        (["--resumed", "gpt2-xl/original"], "--resumed gpt2-xl/original: expected some of gpt2-l"),
+        (["--minutes", "0"], "--minutes 0: expected a number above 0"),
+    ],
+)
+def test_train_12gb_names_wrong_arguments(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["train_12gb.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        train_12gb.parse_arguments()
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_train_12gb_keeps_the_order_of_only_and_knows_what_resumes(monkeypatch):
+    only = "gpt2-xl/original,quality/8bit,gpt2-large,gpt2-xl/original"
+    monkeypatch.setattr(sys, "argv", ["train_12gb.py", "--only", only, "--resumed", "gpt2-large"])
+    arguments = train_12gb.parse_arguments()
+    ours = ["gpt2-large/zero2", "gpt2-large/8bit", "gpt2-large/8bit_in_backward"]
+    assert train_12gb.rows_of(arguments.only) == [
+        *("gpt2-xl/original", "quality/8bit", "gpt2-large/original"),
+        *ours,
+    ]
+    assert arguments.resumed == ours
+    monkeypatch.setattr(sys, "argv", ["train_12gb.py", "--resumed", ""])
+    assert train_12gb.parse_arguments().resumed == []
+
+
+def test_train_12gb_fits_only_with_what_is_reserved_and_the_context():
+    assert train_12gb.fits({"allocated_gb": 9.0, "reserved_gb": 12.0, "context_gb": 0.5})
+    assert not train_12gb.fits({"allocated_gb": 9.0, "reserved_gb": 12.2, "context_gb": 0.5})
+    assert train_12gb.fits({})  # a CPU
+
+
+@pytest.mark.parametrize(
+    "body, kept",
+    [
+        ("tell(fits=True, tokens_per_second=5.0); wait()", {"fits": True, "cut": "train"}),
+        ("tell(fits=True); part == 'resume' and wait()", {"fits": True, "cut": "resume"}),
+        ("wait()", {}),
+        ("tell(fits=True); raise SystemExit(3)", {"fits": True, "failed": "train"}),
+        ("tell(fits=False)", {"fits": False}),
+    ],
+)
+def test_train_12gb_keeps_what_a_killed_row_has_told(monkeypatch, tmp_path, body, kept):
+    script, child = tmp_path / "script.py", tmp_path / "child"
+    script.write_text(f"""
+import json, subprocess, sys
+sys.path.insert(0, {str(ROOT / "benchmarks")!r})
+from measuring import tell
+part = json.loads(sys.argv[2])["part"]
+def wait():  # with a child that holds the output open, as a compiler would
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    open({str(child)!r}, "w").write(str(process.pid))
+    process.wait()
+{body}
+""")
+    monkeypatch.setattr(train_12gb, "__file__", str(script))
+    arguments = argparse.Namespace(limit=11.5, resumed=["gpt2-xl/8bit"])
+    waits = "wait()" in body
+    found = train_12gb.watch_row(
+        "gpt2-xl/8bit",
+        {"work": str(tmp_path)},
+        arguments,
+        time.monotonic() + (6 if waits else 60),  # announcing takes a second
+    )
+    assert {key: found[key] for key in kept} == kept
+    assert bool(kept) == (len(found) > 1)
+    assert "cut" in kept or "cut" not in found
+    if waits:
+        assert not psutil.pid_exists(int(child.read_text()))
+
+
+def test_train_12gb_begins_nothing_after_its_time(capsys):
+    found = train_12gb.watch_row("gpt2-xl/8bit", {}, argparse.Namespace(), time.monotonic() - 1)
+    assert found == {"row": "gpt2-xl/8bit"}
+    assert "no time left" in capsys.readouterr().out
+
+
+def test_a_record_goes_on_though_the_memory_has_grown(monkeypatch, tmp_path):
+    output = tmp_path / "results.json"
+    results = measuring.open_results(output, resume=True, libraries=("torch",), postings="abc")
+    results["rows"].append({"row": "first"})
+    measuring.save(output, results)
+    grown = psutil.virtual_memory()._replace(total=2**40)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: grown)
+    again = measuring.open_results(output, resume=True, libraries=("torch",), postings="abc")
+    assert again == results
+    with pytest.raises(SystemExit, match="another machine, library or table"):
+        measuring.open_results(output, resume=True, libraries=("torch",), postings="other")
 
 
 def test_bytes_that_cross_the_bus():
@@ -166,12 +272,18 @@ def test_bytes_that_cross_the_bus():
         return {"cat": "gpu_memcpy", "name": f"Memcpy {name}", "args": {"bytes": size}}
 
     class Profiler:
-        def export_chrome_trace(self, path):
-            events = [copy("HtoD (Pinned -> Device)", 3), copy("DtoH (Device -> Pageable)", 5)]
-            events += [copy("DtoD (Device -> Device)", 7), {"cat": "kernel", "name": "HtoD"}]
-            Path(path).write_text(json.dumps({"traceEvents": events}))
+        def __init__(self, *events):
+            self.events = events
 
-    assert train_12gb.copied_bytes(Profiler()) == 8
+        def export_chrome_trace(self, path):
+            Path(path).write_text(json.dumps({"traceEvents": self.events}))
+
+    copies = [copy("HtoD (Pinned -> Device)", 3), copy("DtoH (Device -> Pageable)", 5)]
+    copies.append(copy("DtoD (Device -> Device)", 7))
+    kernel = {"cat": "kernel", "name": "HtoD"}
+    assert train_12gb.copied_bytes(Profiler(*copies, kernel)) == 8
+    assert train_12gb.copied_bytes(Profiler(kernel)) == 0
+    assert train_12gb.copied_bytes(Profiler({"cat": "cpu_op", "name": "HtoD"})) is None
 
 
 @pytest.fixture(scope="module")
