@@ -223,9 +223,9 @@ def test_train_12gb_keeps_what_a_killed_row_has_told(monkeypatch, tmp_path, body
     script, child = tmp_path / "script.py", tmp_path / "child"
     script.write_text(f"""
 import json, subprocess, sys
-sys.path.insert(0, {str(ROOT / "benchmarks")!r})
-from measuring import tell
 part = json.loads(sys.argv[2])["part"]
+def tell(**figures):
+    print(json.dumps(figures), flush=True)
 def wait():  # with a child that holds the output open, as a compiler would
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     open({str(child)!r}, "w").write(str(process.pid))
