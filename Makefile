@@ -28,7 +28,7 @@ bench: $(VENV)/installed-test
 	python benchmarks/train.py
 
 export-gguf: $(VENV)/installed
-	python -m jobgen.gguf_export $(MODEL) --type $(TYPE)
+	python -m jobgen.models.gguf $(MODEL) --type $(TYPE)
 
 format: $(VENV)/installed-test
 	ruff check --fix .

@@ -5,9 +5,10 @@ python cli_evaluate.py -cfg evaluate_configs/offline_default.json
 
 from pathlib import Path
 
-from jobgen.cli import parse_arguments, read_config, run, say
-from jobgen.config import EvaluateConfig
-from jobgen.frames import check_writable, write_json
+from jobgen.common.cli import parse_arguments, read_config, run
+from jobgen.common.config import EvaluateConfig
+from jobgen.common.files import check_writable, write_json
+from jobgen.common.logging import say
 
 
 def main() -> None:
@@ -17,7 +18,9 @@ def main() -> None:
     folder = Path(config.output_dir)
     check_writable(config.output_dir)
 
-    from jobgen import evaluation, page, report
+    from jobgen.evaluation import comparison as evaluation
+    from jobgen.evaluation import html_report as page
+    from jobgen.evaluation import summary as report
 
     sets, runs = evaluation.read_sets(config), evaluation.read_runs(config)
     sources = evaluation.open_sources(config, sets)

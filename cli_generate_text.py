@@ -10,11 +10,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from jobgen.cli import is_main_process, parse_arguments, read_config, run, say
-from jobgen.config import GenerateConfig, Prompt
-from jobgen.errors import InputError
-from jobgen.frames import check_writable, read_prompts
-from jobgen.postings import open_postings
+from jobgen.common.cli import parse_arguments, read_config, run
+from jobgen.common.config import GenerateConfig, Prompt
+from jobgen.common.distributed import is_main_process
+from jobgen.common.errors import InputError
+from jobgen.common.files import check_writable
+from jobgen.common.logging import say
+from jobgen.data.tables import read_prompts
+from jobgen.generation.output import open_postings
 
 
 def main() -> None:
@@ -37,10 +40,11 @@ def main() -> None:
         there = open_postings(csv_path)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen.copies import CopyIndex
-    from jobgen.engines import check_engine, open_engine
-    from jobgen.tasks import fit_to_positions, number_prompts
-    from jobgen.writing import Writer, append_missing
+    from jobgen.generation.engines import check_engine, open_engine
+    from jobgen.generation.generator import Writer
+    from jobgen.generation.output import append_missing
+    from jobgen.generation.requests import fit_to_positions, number_prompts
+    from jobgen.text.memorized import CopyIndex
     from utils import NLP_model
 
     check_engine(config)
@@ -63,7 +67,7 @@ def _show(writer: Any, prompts: list[tuple]) -> None:
     import torch
     from transformers import TextStreamer
 
-    from jobgen.report import print_figures, print_title
+    from jobgen.generation.summary import print_figures, print_title
 
     print_title(prompts[0][1])
     streamer = TextStreamer(writer.tokenizer, skip_special_tokens=True)

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from jobgen.cli import parse_arguments, read_config, run, say
-from jobgen.config import PrepareConfig
-from jobgen.errors import TableError
-from jobgen.frames import check_readable, check_writable, hash_file, hash_folder
+from jobgen.common.cli import parse_arguments, read_config, run
+from jobgen.common.config import PrepareConfig
+from jobgen.common.errors import TableError
+from jobgen.common.files import check_writable, hash_file, hash_folder
+from jobgen.common.logging import say
+from jobgen.data.tables import check_readable
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +35,12 @@ def main() -> None:
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import preparation, report
-    from jobgen.models import WEIGHTS, check_positions, locate, positions, user_cache
-    from jobgen.work import close_work, for_each_chunk, open_work, release_workers
+    from jobgen.data import pipeline as preparation
+    from jobgen.data.chunk_store import close_work, open_work
+    from jobgen.data.parallel import for_each_chunk, release_workers
+    from jobgen.evaluation import summary as report
+    from jobgen.models.hub import WEIGHTS, locate, user_cache
+    from jobgen.models.loading import check_positions, positions
 
     model = locate(config.model, config.cache_dir, weights=False)
     check_positions("max_tokens", config.max_tokens, positions(model), config.model)

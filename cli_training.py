@@ -10,10 +10,13 @@ import math
 import sys
 from pathlib import Path
 
-from jobgen.cli import is_main_process, parse_arguments, read_config, run, say
-from jobgen.config import TrainConfig
-from jobgen.errors import InputError
-from jobgen.frames import check_writable, read_prepared
+from jobgen.common.cli import parse_arguments, read_config, run
+from jobgen.common.config import TrainConfig
+from jobgen.common.distributed import is_main_process
+from jobgen.common.errors import InputError
+from jobgen.common.files import check_writable
+from jobgen.common.logging import say
+from jobgen.data.tables import read_prepared
 
 DOES_NOT_FIT = 3  # the exit status of an estimate
 
@@ -31,7 +34,11 @@ def main() -> None:
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen import checkpoints, export, plots, processes, report, run_folder, training
+    from jobgen.common import distributed as processes
+    from jobgen.evaluation import plots
+    from jobgen.evaluation import summary as report
+    from jobgen.training import arguments as training
+    from jobgen.training import checkpoints, export, run_folder
     from utils import NLP_model
 
     nlp = NLP_model(config)
@@ -44,7 +51,7 @@ def main() -> None:
     if arguments.estimate:
         if not is_main_process():  # another status than 0 would end the process that prints
             return
-        from jobgen import memory  # seconds, which only an estimate needs
+        from jobgen.training import memory
 
         target = memory.find_target(config, arguments.vram, arguments.ram)
         estimate = memory.Estimate(nlp, training_set, target)

@@ -9,22 +9,22 @@ from typing import Any
 
 import pandas as pd
 
-from jobgen.cli import is_main_process
-from jobgen.config import GenerateConfig, TrainConfig
-from jobgen.config_file import parse_config
-from jobgen.dataset import PostingDataset
-from jobgen.errors import InputError
-from jobgen.models import (
+from jobgen.common.config import GenerateConfig, TrainConfig
+from jobgen.common.config_loader import parse_config
+from jobgen.common.distributed import is_main_process
+from jobgen.common.errors import InputError
+from jobgen.models.hub import locate
+from jobgen.models.loading import (
     VOCABULARY_MULTIPLE,
     add_adapters,
     check_positions,
     load_model,
     load_tokenizer,
-    locate,
     positions,
     trim_vocabulary,
 )
-from jobgen.models import unfreeze_last_n as unfreeze_blocks
+from jobgen.models.loading import unfreeze_last_n as unfreeze_blocks
+from jobgen.training.dataset import PostingDataset
 
 
 class NLP_model:  # noqa: N801, the name that users of the original project import
@@ -94,7 +94,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
     @cached_property
     def arguments(self) -> Any:
         """The Trainer's arguments; making them starts DeepSpeed where the configuration has it."""
-        from jobgen.training import training_arguments
+        from jobgen.training.arguments import training_arguments
 
         return training_arguments(self.config)
 
@@ -104,7 +104,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         import torch
         from transformers import set_seed
 
-        from jobgen.training import loads_bfloat16
+        from jobgen.training.arguments import loads_bfloat16
 
         if self.config.ds_config:
             _ = self.arguments  # before the weights: ZeRO-3 partitions them while they load
@@ -167,9 +167,9 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         """
         import torch
 
-        from jobgen.checkpoints import newest_whole
-        from jobgen.trainer import PostingTrainer
-        from jobgen.training import keep_freed_memory
+        from jobgen.training.arguments import keep_freed_memory
+        from jobgen.training.checkpoints import newest_whole
+        from jobgen.training.trainer import PostingTrainer
 
         if not torch.cuda.is_available():
             keep_freed_memory(self.model)
@@ -184,7 +184,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             self.model, self.arguments, self.config, self.tokenizer, train_set, test_set
         )
         if self.config.generate_every and test_set:
-            from jobgen.specimens import WriteSpecimens
+            from jobgen.training.callbacks import WriteSpecimens
 
             every = self.config.generate_every
             specimens = WriteSpecimens(self.trainer, test_set, self._specimens, every)
@@ -231,8 +231,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
     @contextmanager
     def _evaluating(self, test_set: PostingDataset) -> Iterator[Any]:
         """A Trainer that evaluates, without a run folder."""
-        from jobgen.trainer import PostingTrainer
-        from jobgen.training import evaluation_arguments
+        from jobgen.training.arguments import evaluation_arguments
+        from jobgen.training.trainer import PostingTrainer
 
         with TemporaryDirectory() as place:
             yield PostingTrainer(
@@ -259,11 +259,11 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             The columns of `jobgen.postings.Posting`; `num_return_sequences` rows per title, fewer
             where texts were copies.
         """
-        from jobgen.copies import CopyIndex
-        from jobgen.engines import Transformers, open_engine
-        from jobgen.postings import POSTING_COLUMNS
-        from jobgen.tasks import fit_to_positions, number_prompts
-        from jobgen.writing import Writer
+        from jobgen.generation.engines import Transformers, open_engine
+        from jobgen.generation.generator import Writer
+        from jobgen.generation.posting import POSTING_COLUMNS
+        from jobgen.generation.requests import fit_to_positions, number_prompts
+        from jobgen.text.memorized import CopyIndex
 
         settings = {"half_precision": False} | settings | {"model": self.config.model}
         config, _ = parse_config(settings, GenerateConfig, "NLP_model.generate")

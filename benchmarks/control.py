@@ -40,7 +40,7 @@ COLUMNS = {
 def main() -> None:
     """Measure row after row, each written at once; print the table and the bars."""
     arguments = parse_arguments()
-    from jobgen.frames import hash_folder
+    from jobgen.common.files import hash_folder
 
     about = {"model": hash_folder(arguments.model), "prompts": arguments.prompts}
     about["max_length"] = arguments.max_length
@@ -54,7 +54,7 @@ def main() -> None:
             results["rows"].append({"way": way} | row)
             save(arguments.output, results)
             if arguments.texts:
-                from jobgen.postings import append_postings
+                from jobgen.generation.output import append_postings
 
                 append_postings(arguments.texts / f"{way}.csv", postings)
     judge(results)
@@ -83,11 +83,11 @@ def parse_arguments() -> argparse.Namespace:
 
 def load(arguments: argparse.Namespace) -> tuple:
     """The model where it is to run, the prompts, the index of its training texts."""
-    from jobgen.config import GenerateConfig
-    from jobgen.config_file import load_config
-    from jobgen.copies import CopyIndex
-    from jobgen.frames import read_prepared
-    from jobgen.tasks import number_prompts
+    from jobgen.common.config import GenerateConfig
+    from jobgen.common.config_loader import load_config
+    from jobgen.data.tables import read_prepared
+    from jobgen.generation.requests import number_prompts
+    from jobgen.text.memorized import CopyIndex
     from utils import NLP_model
 
     samples, _ = load_config(ROOT / "generate_configs/offline_default.json", GenerateConfig)
@@ -108,11 +108,11 @@ def load(arguments: argparse.Namespace) -> tuple:
 
 def measure(nlp, prompts: list[tuple], index, settings: dict, max_length: int) -> tuple:
     """Write a posting for each prompt in one way; the figures of all, and the postings."""
-    from jobgen.config import GenerateConfig
-    from jobgen.diversity import distinct_n
-    from jobgen.engines import open_engine
-    from jobgen.metrics import covered_by_stems
-    from jobgen.writing import Writer
+    from jobgen.common.config import GenerateConfig
+    from jobgen.evaluation.diversity import distinct_n
+    from jobgen.generation.engines import open_engine
+    from jobgen.generation.generator import Writer
+    from jobgen.text.coverage import covered_by_stems
 
     config = GenerateConfig(model="m", max_length=max_length, seed=SEED, **settings)
     writer = Writer(open_engine(nlp, config), nlp.tokenizer, config, index)

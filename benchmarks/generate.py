@@ -59,7 +59,7 @@ COLUMNS = {
 def main() -> None:
     """Measure row after row, each written at once; print the table and the bars."""
     arguments = parse_arguments()
-    from jobgen.frames import hash_folder
+    from jobgen.common.files import hash_folder
 
     model = hash_folder(arguments.model, but=(".gguf", ".lock"))
     about = {"model": model, "max_length": arguments.max_length}
@@ -101,9 +101,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def open_writer(arguments: argparse.Namespace, judging: "Judge", way: str) -> "Writer | None":
     """Load what a way writes with; None: its engine is not installed."""
-    from jobgen.config import GenerateConfig
-    from jobgen.engines import check_engine
-    from jobgen.errors import InputError
+    from jobgen.common.config import GenerateConfig
+    from jobgen.common.errors import InputError
+    from jobgen.generation.engines import check_engine
 
     config = GenerateConfig(model="m", max_length=arguments.max_length, seed=SEED, **WAYS[way])
     try:
@@ -122,8 +122,8 @@ class Judge:
     """
 
     def __init__(self, arguments: argparse.Namespace):
-        from jobgen.decoding import pick_device, place_model
-        from jobgen.frames import read_prepared
+        from jobgen.data.tables import read_prepared
+        from jobgen.generation.batching import pick_device, place_model
         from utils import NLP_model
 
         nlp = NLP_model.load(str(arguments.model))
@@ -157,9 +157,9 @@ class Writer:
     """
 
     def __init__(self, arguments: argparse.Namespace, judging: Judge, config, way: str):
-        from jobgen.decoding import pick_device, place_model
-        from jobgen.engines import open_engine
-        from jobgen.tasks import number_prompts
+        from jobgen.generation.batching import pick_device, place_model
+        from jobgen.generation.engines import open_engine
+        from jobgen.generation.requests import number_prompts
         from utils import NLP_model
 
         nlp = NLP_model.load(str(arguments.model))
@@ -178,8 +178,8 @@ class Writer:
             size: number of texts.
             one_by_one: with a call for each prompt.
         """
-        from jobgen.metrics import covered_by_stems
-        from jobgen.tasks import encode_prompt
+        from jobgen.generation.requests import encode_prompt
+        from jobgen.text.coverage import covered_by_stems
 
         each = min(size, EACH)
         prompts = self.prompts[: size // each]
@@ -214,7 +214,7 @@ class Writer:
 
     def _write(self, prompts: list[tuple], ids: list[list[int]], each: int) -> list[list[int]]:
         """Texts of this project, each with its end token."""
-        from jobgen.tasks import Task
+        from jobgen.generation.requests import Task
 
         tasks = [
             Task(number, n, prompt, keywords)

@@ -53,7 +53,7 @@ def open_results(output: Path, resume: bool, libraries: tuple[str, ...], **about
 
 def save(path: Path, results: dict) -> None:
     """Write the record."""
-    from jobgen.frames import write_json
+    from jobgen.common.files import write_json
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, results)

@@ -61,7 +61,7 @@ def main() -> None:
     if arguments.row:
         measure(**json.loads(arguments.row))
         return
-    from jobgen.cleaning import clean_text
+    from jobgen.data.cleaning import clean_text
 
     raw = pd.read_csv(arguments.postings).dropna(subset=["title", "text"])
     clean = raw.assign(text=[clean_text(text)[0] for text in raw["text"]])
@@ -234,10 +234,11 @@ def keyword_stage(
     Returns:
         The keywords, the seconds without the loading of models, and what computed.
     """
-    from jobgen import preparation
-    from jobgen.config import OFFLINE_MODEL, PrepareConfig
-    from jobgen.models import locate
-    from jobgen.work import Work, write_arrays
+    from jobgen.common.config import OFFLINE_MODEL, PrepareConfig
+    from jobgen.common.files import write_arrays
+    from jobgen.data import pipeline as preparation
+    from jobgen.data.chunk_store import Work
+    from jobgen.models.hub import locate
 
     config = PrepareConfig(
         source="benchmark",
@@ -279,7 +280,8 @@ def load_worker(job, loaded) -> None:
     import torch
     from threadpoolctl import threadpool_limits
 
-    from jobgen import phrases, preparation
+    from jobgen.data import phrases
+    from jobgen.data import pipeline as preparation
 
     torch.set_num_threads(1)
     threadpool_limits(1)
@@ -291,7 +293,7 @@ def load_worker(job, loaded) -> None:
 
 def describe(job) -> dict[str, str]:
     """In what a worker's embedder computes, and where."""
-    from jobgen.preparation import _embedder
+    from jobgen.data.pipeline import _embedder
 
     model = _embedder(job).model
     computes = str(next(model.parameters()).dtype).removeprefix("torch.")
@@ -336,7 +338,7 @@ def measure_script(work: Path, n: int, settings: list[str]) -> None:
     subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=True)
     tell(postings=n, seconds=time.perf_counter() - start)
 
-    from jobgen.cleaning import clean_text
+    from jobgen.data.cleaning import clean_text
 
     # To embed 100,000 postings in float32 would take longer than the row: one copy is ranked.
     prepared = pd.concat(pd.read_pickle(path) for path in (work / "prepared").glob("t*.pkl"))
@@ -350,8 +352,8 @@ def measure_script(work: Path, n: int, settings: list[str]) -> None:
 
 def embedder_folder() -> Path:
     """The embedding model of all rows."""
-    from jobgen.config import OFFLINE_EMBEDDER
-    from jobgen.models import locate
+    from jobgen.common.config import OFFLINE_EMBEDDER
+    from jobgen.models.hub import locate
 
     return locate(OFFLINE_EMBEDDER)
 

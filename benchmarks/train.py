@@ -43,8 +43,9 @@ from measuring import (
     watch,
 )
 
-from jobgen.config import OFFLINE_MODEL
-from jobgen.frames import hash_file, read_prepared
+from jobgen.common.config import OFFLINE_MODEL
+from jobgen.common.files import hash_file
+from jobgen.data.tables import read_prepared
 
 POSTINGS = ROOT.parent / "shared/data/postings.csv"
 METHODS = {
@@ -164,9 +165,10 @@ def measure(method: str, minutes: float, model: str, rows: int, work: str) -> No
     """Train in one way; figures go to the standard output."""
     from accelerate.utils import extract_model_from_parallel
 
-    from jobgen.dataset import PostingDataset
-    from jobgen.models import load_tokenizer, locate
-    from jobgen.training import keep_freed_memory
+    from jobgen.models.hub import locate
+    from jobgen.models.loading import load_tokenizer
+    from jobgen.training.arguments import keep_freed_memory
+    from jobgen.training.dataset import PostingDataset
 
     tokenizer = load_tokenizer(locate(model))
     train = read_prepared(f"{work}/train_128_{MAX_LEN}.pkl")
@@ -225,7 +227,8 @@ def base_model(name: str, tokenizer: Any) -> Any:
     """The model before its training, in float32, the same in all rows."""
     import torch
 
-    from jobgen.models import load_model, locate
+    from jobgen.models.hub import locate
+    from jobgen.models.loading import load_model
 
     torch.manual_seed(SEED)
     return load_model(locate(name), tokenizer, dtype=torch.float32)
@@ -375,7 +378,7 @@ def train_with_trl(name, tokenizer, frame, output: Path, steps: int, clock: Cloc
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    from jobgen.prompts import EOS, render_completion, render_prompt
+    from jobgen.models.sequence import EOS, render_completion, render_prompt
 
     pairs = Dataset.from_list(
         [
@@ -432,8 +435,7 @@ def padded_to(length: int, pad: int, rows: list[list[int]]) -> dict[str, Any]:
 
 def whole_rows(frame: pd.DataFrame, tokenizer, max_len: int = MAX_LEN) -> list[list[int]]:
     """Token ids of title, all keywords and text, where they fit."""
-    from jobgen.dataset import encode
-    from jobgen.prompts import render_completion, render_prompt
+    from jobgen.models.sequence import encode, render_completion, render_prompt
 
     texts = [
         render_prompt(row.title, row.keywords) + render_completion(row.text)

@@ -59,7 +59,7 @@ from measuring import (
 )
 from train import padded_to, whole_rows
 
-from jobgen.frames import hash_file
+from jobgen.common.files import hash_file
 
 # Of the published models; what is not named is the architecture's default.
 SHAPES = {
@@ -347,7 +347,7 @@ def real_postings(path: str, max_len: int, tokenizer: Any, rows: int) -> pd.Data
 
 def with_full_batch(frame: pd.DataFrame, nlp: Any, rows: int) -> Any:
     """The postings as a training set; so many of them have the full length, and fill one batch."""
-    from jobgen.errors import InputError
+    from jobgen.common.errors import InputError
 
     source = nlp.tokenizer(" ".join(frame["text"]))["input_ids"]
     for tokens in range(MAX_LEN, 0, -2):
@@ -444,8 +444,8 @@ def fits(figures: dict[str, float]) -> bool:
 
 def configuration(row: str, work: str, tiny: bool, **changes: Any) -> Any:
     """The train file that a row stands for, on random weights, at 1,024 tokens."""
-    from jobgen.config import TrainConfig
-    from jobgen.config_file import load_config
+    from jobgen.common.config import TrainConfig
+    from jobgen.common.config_loader import load_config
 
     model, plan = model_of(row), row.split("/")[1]
     if is_quality(row):
@@ -484,7 +484,7 @@ def open_plan(postings: str, config: Any) -> tuple[Any, Any]:
 
 def train(row: str, work: str, postings: str, rate: float, tiny: bool, keep: bool) -> None:
     """Time the steps of a plan of this project; leave a checkpoint where it is to be resumed."""
-    from jobgen.memory import Estimate, find_target
+    from jobgen.training.memory import Estimate, find_target
 
     stopwatch = Stopwatch(keep)
     nlp, rows = open_plan(postings, configuration(row, work, tiny))
@@ -542,8 +542,8 @@ def train_as_the_original(row: str, work: str, postings: str, rate: float) -> No
     import torch
     from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
-    from jobgen.models import load_tokenizer
-    from jobgen.training import set_single_process_environment
+    from jobgen.common.distributed import set_single_process_environment
+    from jobgen.models.loading import load_tokenizer
 
     stopwatch = Stopwatch(keep=False)
     folder, max_len = Path(work, model_of(row)), ORIGINAL_LEN[model_of(row)]

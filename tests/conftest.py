@@ -109,7 +109,7 @@ def no_dropout(tiny_model) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_tokenizer(tiny_model):
-    from jobgen.models import load_tokenizer
+    from jobgen.models.loading import load_tokenizer
 
     return load_tokenizer(tiny_model)
 

@@ -6,10 +6,11 @@ import re
 import pandas as pd
 from conftest import ROOT
 
-from jobgen.cleaning import clean_text
-from jobgen.config import OFFLINE_MODEL
-from jobgen.dataset import encode
-from jobgen.models import load_tokenizer, locate
+from jobgen.common.config import OFFLINE_MODEL
+from jobgen.data.cleaning import clean_text
+from jobgen.models.hub import locate
+from jobgen.models.loading import load_tokenizer
+from jobgen.models.sequence import encode
 
 SAMPLE = pd.read_csv(ROOT / "input_data" / "sample_postings.csv")
 TEXTS = [clean_text(text)[0] for text in SAMPLE["text"]]

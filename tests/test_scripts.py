@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT, launcher, postings, run_script
 
-from jobgen.checkpoints import damage
-from jobgen.frames import read_prepared
+from jobgen.data.tables import read_prepared
+from jobgen.training.checkpoints import damage
 
 
 @pytest.fixture

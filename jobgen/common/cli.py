@@ -1,0 +1,144 @@
+"""What the command lines of all scripts share: arguments, help, messages, exit status."""
+
+import argparse
+import contextlib
+import errno
+import io
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable
+
+from jobgen.common.config import Config
+from jobgen.common.config_loader import Model, field_type, load_config
+from jobgen.common.distributed import is_main_process
+from jobgen.common.errors import InputError
+from jobgen.common.logging import say
+
+
+def parse_arguments(
+    doc: str, model: type[Config], flags: Callable[[argparse.ArgumentParser], None] | None = None
+) -> argparse.Namespace:
+    """Parse `-cfg FILE --set key=value ...` and the script's own flags.
+
+    Args:
+        doc: the script's docstring, shown by --help.
+        model: its configuration, whose fields --help lists.
+        flags: adds the arguments that only this script has.
+    """
+    parser = argparse.ArgumentParser(
+        description=doc,
+        epilog=options_text(model),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-cfg", "--cfg", metavar="FILE.json", required=True, help="configuration")
+    parser.add_argument(
+        "--set",
+        metavar="key=value",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="replace a value of the file; may be given several times",
+    )
+    if flags:
+        flags(parser)
+    return parser.parse_args()
+
+
+def options_text(model: type[Config]) -> str:
+    """Every option of a configuration file: name, type, default, meaning."""
+    lines = ["options of the configuration file:"]
+    for name, info in model.model_fields.items():
+        default = "required" if info.is_required() else f"default {json.dumps(info.default)}"
+        lines.append(f"  {name} ({field_type(info)}; {default})\n      {info.description}")
+    return "\n".join(lines)
+
+
+def read_config(arguments: argparse.Namespace, model: type[Model], **options) -> Model:
+    """`load_config` for a command line; prints its notes."""
+    config, notes = load_config(arguments.cfg, model, arguments.overrides, **options)
+    for note in notes:
+        say(f"note: {arguments.cfg}: {note}")
+    return config
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script's main: status 0, 2 for bad input, 1 for an interruption or failure."""
+    # Its warnings explain our deliberate choices, such as batches without an attention mask.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    for number in stop_signals():
+        signal.signal(number, _interrupt)
+    sys.stdout, sys.stderr = _Output.around(sys.stdout), _Output.around(sys.stderr)
+    try:
+        main()
+    except InputError as error:
+        if is_main_process():
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(2)
+    except KeyboardInterrupt as interruption:
+        if is_main_process():
+            print(f"\ninterrupted. {interruption}".rstrip(), file=sys.stderr, flush=True)
+        sys.exit(1)
+
+
+def stop_signals() -> list[int]:
+    """Ctrl-C, a request to end, a terminal that is lost (unless nohup has it ignored)."""
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if is_ignored else [signal.SIGHUP])]
+
+
+def forget_terminal() -> None:
+    """Print no more, except into files: a lost terminal refuses it, and that would be an error."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # it is closed
+            if not _is_file(descriptor):
+                _forget(descriptor)
+
+
+def _is_file(descriptor: int) -> bool:
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+
+
+def _forget(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+class _Output(io.FileIO):
+    """Standard output or error; to find it lost is a request to end, unless nohup is heeded.
+
+    A lost terminal sends SIGHUP, but a moment later; a pipe sends nothing.
+    """
+
+    @classmethod
+    def around(cls, stream: io.TextIOWrapper | None) -> io.TextIOWrapper | None:
+        """The same stream, None if it is closed, through this class."""
+        if stream is None:
+            return None
+        raw = cls(stream.fileno(), "w", closefd=False)
+        how = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
+        buffer = raw if stream.write_through else io.BufferedWriter(raw)  # python -u has none
+        return io.TextIOWrapper(buffer, stream.encoding, stream.errors, **how)
+
+    def write(self, data: bytes) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.EPIPE) or _is_file(self.fileno()):
+                raise
+            _forget(self.fileno())
+            if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+                signal.raise_signal(signal.SIGTERM)
+            return len(data)
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    """End by KeyboardInterrupt, once: a launcher answers Ctrl-C with SIGTERM on top of it."""
+    if signum == signal.SIGHUP:
+        forget_terminal()
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -1,0 +1,143 @@
+"""DeepSpeed's JSON: what may stand in it, and what it makes DeepSpeed compile."""
+
+import difflib
+import json
+from typing import Any
+
+from jobgen.common.config import TrainConfig
+from jobgen.common.distributed import process_count
+from jobgen.common.errors import InputError
+from jobgen.common.files import read_json
+
+# DeepSpeed 0.19.8 ignores a top-level key that it does not know, so that a typing error goes
+# unnoticed. These are the keys that its source reads (deepspeed/runtime/config.py and the modules
+# it calls, constants.py for the names).
+TOP_LEVEL_KEYS = frozenset(
+    """
+    train_batch_size train_micro_batch_size_per_gpu gradient_accumulation_steps
+    managed_gradient_accumulation optimizer scheduler fp16 bf16 bfloat16 torch_autocast
+    gradient_clipping gradient_allreduce_op prescale_gradients gradient_predivide_factor
+    communication_data_type seq_parallel_communication_data_type zero_optimization
+    zero_allow_untested_optimizer zero_force_ds_cpu_optimizer steps_per_print
+    wall_clock_breakdown memory_breakdown dump_state disable_allgather disable_python_gc
+    dataloader_drop_last log_level vocabulary_size use_data_before_expert_parallelism
+    activation_checkpointing checkpoint data_types aio flops_profiler autotuning tensorboard wandb
+    csv_monitor comet comms_logger pipeline hybrid_engine compile data_efficiency
+    weight_quantization timers tensor_parallel autotp_size expert_parallel sequence_parallel_size
+    datastates_ckpt
+    """.split()
+)
+OBJECTS = {"optimizer", "scheduler", "fp16", "bf16", "zero_optimization"}
+ZERO_3_GATHER = (
+    "stage3_gather_16bit_weights_on_model_save",
+    "stage3_gather_fp16_weights_on_model_save",
+)
+
+
+def check_deepspeed_file(content: Any) -> list[str]:
+    """Problems of a DeepSpeed JSON, one line each; none when it can be used.
+
+    DeepSpeed passes over unknown top-level keys in silence, and over ZeRO-3 without gathered
+    weights, which saves a model of empty tensors. The rest is checked as far as we read it.
+    """
+    if not isinstance(content, dict):
+        return [f"expected a JSON object {{...}}, got {type(content).__name__}"]
+    problems = []
+    for key in content.keys() - TOP_LEVEL_KEYS:
+        close = difflib.get_close_matches(key, TOP_LEVEL_KEYS, n=1)
+        hint = f'; did you mean "{close[0]}"?' if close else "; DeepSpeed has no such top-level key"
+        problems.append(f"{key:<16} unknown key{hint}")
+    for key in OBJECTS & content.keys():
+        if not isinstance(content[key], dict):
+            problems.append(f"{key:<16} expected an object {{...}}, got {json.dumps(content[key])}")
+    if problems:
+        return problems
+    zero = content.get("zero_optimization", {})
+    if zero.get("stage", 0) not in (0, 1, 2, 3):
+        problems.append(f"zero_optimization.stage = {json.dumps(zero['stage'])} expected 0 to 3")
+    for device in ("offload_optimizer", "offload_param"):
+        if not isinstance(zero.get(device, {}), dict):
+            problems.append(f'zero_optimization.{device} expected an object {{"device": "cpu"}}')
+    if zero.get("stage") == 3 and not any(zero.get(key) for key in ZERO_3_GATHER):
+        problems.append(
+            f'zero_optimization  stage 3 needs "{ZERO_3_GATHER[0]}": true to save its weights'
+        )
+    return problems
+
+
+def compiled_ops(content: dict[str, Any], on_gpu: bool) -> list[str]:
+    """Names of the C++ operations that DeepSpeed compiles at first use with this file."""
+    zero = content.get("zero_optimization", {})
+    offloads = zero.get("offload_optimizer", {}).get("device", "none") != "none"
+    optimizer = content.get("optimizer", {})
+    torch_adam = optimizer.get("params", {}).get("torch_adam", False)
+    adam = optimizer.get("type", "").lower() in ("adam", "adamw") and not torch_adam
+    ops = [] if on_gpu else ["deepspeed_shm_comm"]
+    if offloads or (adam and not on_gpu):
+        ops.append("cpu_adam")
+    elif adam:
+        ops.append("fused_adam")
+    return ops
+
+
+def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, Any] | None:
+    """The content of the DeepSpeed JSON, with "auto" for all that it leaves to the configuration.
+
+    Args:
+        config: of the training; it alone decides what both files can say.
+        precision: of the training; None: not known, as it runs elsewhere.
+
+    Returns:
+        None without such a file.
+
+    Raises:
+        InputError: the file contradicts the configuration or the precision.
+    """
+    if not config.ds_config:
+        return None
+    content = read_json(config.ds_config)
+    step = config.micro_batch_size * config.gradient_accumulation_steps
+    ours = {
+        "train_micro_batch_size_per_gpu": config.micro_batch_size,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+        "train_batch_size": process_count() * step,
+        "gradient_clipping": config.max_grad_norm,
+    }
+    optimizer, scheduler = (content.get(name, {}) for name in ("optimizer", "scheduler"))
+    if optimizer.get("type", "").lower() in ("adam", "adamw"):
+        ours |= {
+            "optimizer.params.lr": config.lr,
+            "optimizer.params.betas": [0.9, 0.999],  # the Trainer's
+            "optimizer.params.eps": config.eps,
+            "optimizer.params.weight_decay": config.weight_decay,
+        }
+    if scheduler.get("type", "").startswith("Warmup"):
+        ours["scheduler.params.warmup_num_steps"] = max(1, config.warmup_steps)
+    if scheduler.get("type") in ("WarmupLR", "WarmupDecayLR"):
+        ours["scheduler.params.warmup_max_lr"] = config.lr
+    if scheduler.get("type") in ("WarmupDecayLR", "WarmupCosineLR"):
+        ours["scheduler.params.total_num_steps"] = "auto"  # counted when the table is there
+    if precision is not None:
+        ours |= {f"{name}.enabled": precision == name for name in ("fp16", "bf16")}
+    problems = []
+    for name, value in ours.items():
+        *blocks, key = name.split(".")
+        place = content
+        for block in blocks:
+            place = place.setdefault(block, {})
+        theirs = place.setdefault(key, "auto")
+        if theirs not in ("auto", value):
+            problems.append(
+                f'{name} = {json.dumps(theirs)}  expected "auto"'
+                + ("" if value == "auto" else f" or, as in this training, {json.dumps(value)}")
+            )
+    if config.lora_rank is not None and content.get("zero_optimization", {}).get("stage") == 3:
+        problems.append(
+            "ZeRO stage 3 does not go with lora_rank; take a file of stage 2, or lora_rank=null"
+        )
+    if config.optimizer != "adamw":
+        problems.append(f'optimizer "{config.optimizer}" goes without DeepSpeed: ds_config=null')
+    if problems:
+        raise InputError(config.ds_config, problems)
+    content.setdefault("zero_optimization", {"stage": 0})
+    return content

@@ -1,0 +1,160 @@
+"""Files: written whole or not at all, brought to the disk, hashed."""
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jobgen.common.errors import InputError
+from jobgen.common.logging import say
+
+
+def hash_file(path: str) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_folder(folder: Path, but: tuple[str, ...] = ()) -> str:
+    """SHA-256 of the names and contents of a folder's files, those of its folders included.
+
+    Args:
+        folder: caches of Python in it do not count.
+        but: endings of names that do not count, such as ".safetensors".
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    kept = [p for p in files if "__pycache__" not in p.parts and not p.name.endswith(but)]
+    told = [(str(path.relative_to(folder)), hash_file(str(path))) for path in kept]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file beside its place, then move it there: readers never see half of it."""
+
+    def write_into_folder(place: Path) -> None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write(place)
+
+    write_and_move(path.with_name(f".{path.name}.partial"), path, write_into_folder)
+
+
+def write_and_move(place: Path, path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file at one place of a folder, bring it to the disk, then move it to another.
+
+    Raises:
+        InputError: it cannot be written; nothing of it is left.
+    """
+    try:
+        write(place)
+        with place.open("rb") as file:  # a machine that crashes must not leave an empty one
+            os.fsync(file.fileno())
+        os.replace(place, path)
+    except OSError as error:
+        raise InputError(str(path), f"cannot be written: {error.strerror}") from None
+    finally:
+        place.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file whole."""
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, lambda place: place.write_text(text, encoding="utf-8"))
+
+
+def check_writable(folder: str) -> None:
+    """Say at once that a folder cannot be written; it is not made yet."""
+    try:
+        parts = (Path(folder), *Path(folder).absolute().parents)
+        probe = next(part for part in parts if part.exists()) / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(folder, f"cannot be written: {error.strerror}") from None
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write arrays into one file, whole."""
+
+    def write(place: Path) -> None:
+        with place.open("wb") as file:  # given a name, numpy would add an ending
+            np.savez(file, **arrays)
+
+    _write(path, write)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a file."""
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def _write(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file whole, in a folder that is there.
+
+    A worker can outlive a killed script and write what the next one writes too: each has a place
+    of its own, and no folder is made anew that was given up.
+    """
+    write_and_move(path.with_name(f".{path.name}.{os.getpid()}"), path, write)
+
+
+def sync(folder: Path) -> None:
+    """Bring a folder and all that is in it to the disk."""
+    parts = sorted(folder.rglob("*"), key=Path.is_dir)  # files first
+    for path in [*parts, folder]:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl; those that a crash has cut off or damaged are left out."""
+    path, lines = run / "metrics.jsonl", []
+    for number, text in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            say(f"warning: line {number} of {path} cannot be read, and is left out")
+    return lines
+
+
+def read_json(path: str) -> Any:
+    """Parse a JSON file; errors name the line and column."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(path, f"no such file{nearby(Path(path))}") from None
+    except IsADirectoryError:
+        raise InputError(path, "is a folder, expected a JSON file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(path, f"invalid JSON at {where}: {error.msg}") from None
+
+
+def nearby(path: Path) -> str:
+    """What is there instead of a missing file, for its message."""
+    if not path.parent.is_dir():
+        return f"; the folder {path.parent} does not exist"
+    names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix == path.suffix)
+    if not names:
+        return f"; {path.parent} holds no {path.suffix or 'such'} file"
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
+    if close:
+        return f'; did you mean "{path.parent / close[0]}"?'
+    return f"; {path.parent} holds {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"

@@ -1,0 +1,1 @@
+"""Table of postings -> prepared tables."""

@@ -1,0 +1,1 @@
+"""Sets of postings -> figures, plots, a page to read."""

@@ -1,0 +1,151 @@
+"""Titles and keywords -> the best of several texts each, cleaned and searched for copies."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from jobgen.common.config import GenerateConfig
+from jobgen.generation.engines import Engine
+from jobgen.generation.posting import Posting
+from jobgen.generation.requests import NumberedPrompt, Task, Written, encode_prompt
+from jobgen.text.characters import remove_control_characters
+from jobgen.text.coverage import missing_keywords
+from jobgen.text.memorized import CopyIndex
+from jobgen.text.ngrams import repetition
+from jobgen.text.redaction import neutralise_contacts
+from jobgen.text.wording import gender_coded
+
+# Fields that change no text: where it goes, how many there are, what it is computed with.
+_IRRELEVANT = {"cache_dir", "device", "output_dir", "output_name", "batch_size", "prompts"}
+_IRRELEVANT |= {"half_precision", "prompts_file", "beyond_positions"}
+# Prompts are written in groups of so many times the texts of a batch: larger ones keep the batch
+# full for longer, smaller ones lose less in an interruption.
+_GROUP = 4
+
+
+class Writer:
+    """Writes postings.
+
+    Args:
+        engine: with the fine-tuned model.
+        tokenizer: of the model, with the special tokens.
+        config: lengths, sampling, guidance, ranking.
+        index: of the texts that it learnt from; None: copies cannot be found.
+
+    Attributes:
+        copies: texts that were left out since they were copied.
+    """
+
+    def __init__(
+        self, engine: Engine, tokenizer: Any, config: GenerateConfig, index: CopyIndex | None
+    ):
+        self.engine, self.tokenizer, self.config, self.index = engine, tokenizer, config, index
+        self.candidates = config.num_candidates or config.num_return_sequences
+        self.copies = 0
+
+    def ids_of(self, prompt: int, title: str, keywords: list[str]) -> list[str]:
+        """The ids of the texts of a prompt.
+
+        Args:
+            prompt: its number, from 0, which decides what is drawn.
+            title: of the prompt.
+            keywords: of the prompt.
+        """
+        settings = self.config.model_dump(exclude=_IRRELEVANT, mode="json")
+        decides = json.dumps([settings, prompt, title, keywords], sort_keys=True)
+        digest = hashlib.sha256(decides.encode()).hexdigest()[:16]
+        return [f"{digest}-{n}" for n in range(1, self.config.num_return_sequences + 1)]
+
+    def groups(
+        self, prompts: Sequence[NumberedPrompt], processes: int = 1
+    ) -> list[list[NumberedPrompt]]:
+        """Divide prompts into groups that are written at the same time, one a process."""
+        share = math.ceil(len(prompts) / processes)
+        size = max(1, min(_GROUP * self.engine.rows // self.candidates, share))
+        return [list(prompts[start : start + size]) for start in range(0, len(prompts), size)]
+
+    def write(
+        self,
+        groups: Sequence[Sequence[NumberedPrompt]],
+        follow: Callable[[int], Any] = lambda token: None,
+        progress: Callable[[int], Any] = lambda texts: None,
+    ) -> Iterator[list[Posting]]:
+        """Write `num_return_sequences` postings for each prompt.
+
+        Args:
+            groups: of prompts, which are written together.
+            follow: is given each token of the first text.
+            progress: is told how many texts have ended, each time.
+
+        Yields:
+            The postings of a group, in the order of its prompts; fewer where texts were copies.
+        """
+        for group in groups:
+            tasks, texts = [], {}
+            for prompt, title, keywords in group:
+                ids = encode_prompt(self.tokenizer, title, keywords, self.config)
+                tasks += [Task(prompt, n, ids, keywords) for n in range(self.candidates)]
+                texts[prompt] = []
+            for task, text in self.engine.write(tasks, follow):
+                texts[task.prompt].append((task.candidate, text))
+                progress(1)
+            yield [
+                posting
+                for prompt, title, keywords in group
+                for posting in self._best(prompt, title, keywords, sorted(texts[prompt]))
+            ]
+
+    def _best(
+        self, prompt: int, title: str, keywords: list[str], texts: list[tuple[int, Written]]
+    ) -> list[Posting]:
+        ids = self.ids_of(prompt, title, keywords)
+        found = [self._posting(title, keywords, written) for _, written in texts]
+        kept = [posting for posting in found if not self._is_copy(posting)]
+        self.copies += len(found) - len(kept)
+        best = sorted(kept, key=rank)
+        return [
+            Posting(**{**vars(posting), "id": name})
+            for posting, name in zip(best, ids, strict=False)
+        ]
+
+    def _is_copy(self, posting: Posting) -> bool:
+        most = self.config.max_copied_words
+        return most is not None and (posting.copied_words or 0) > most
+
+    def _posting(self, title: str, keywords: list[str], written: Written) -> Posting:
+        text = self.tokenizer.decode(written.ids, skip_special_tokens=True)
+        text, _ = neutralise_contacts(remove_control_characters(text).strip())
+        missing = missing_keywords(text, keywords)
+        copied = self.index.check(text) if self.index else None
+        masculine, feminine = gender_coded(text)
+        return Posting(
+            id="",
+            title=title,
+            keywords=keywords,
+            text=text,
+            seed=self.config.seed,
+            model=self.config.model_preload or self.config.model,
+            finished=written.finished,
+            covered=len(keywords) - len(missing),
+            missing=missing,
+            nats_per_token=written.nats / (len(written.ids) + written.finished),
+            repetition=repetition(text),
+            copied_words=copied.longest if copied else None,
+            copied_share=copied.share if copied else None,
+            nearest_row=copied.nearest if copied else None,
+            masculine=masculine,
+            feminine=feminine,
+        )
+
+
+def rank(posting: Posting) -> tuple[float, ...]:
+    """What the best candidate has least of; the likelihood to a tenth, so that the rest counts."""
+    return (
+        len(posting.missing),
+        round(posting.nats_per_token, 1),
+        not posting.finished,
+        posting.repetition,
+        posting.copied_share or 0.0,
+    )

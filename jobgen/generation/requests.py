@@ -1,0 +1,118 @@
+"""Prompts -> the texts that an engine is to write; what it gives back."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from jobgen.common.config import GenerateConfig
+from jobgen.common.errors import InputError
+from jobgen.common.logging import say
+from jobgen.models.sequence import (
+    encode,
+    neutralise_prompts,
+    render_prompt,
+)
+
+# The number of a prompt, from 0, which decides what is drawn; its title; its keywords.
+NumberedPrompt = tuple[int, str, list[str]]
+
+
+class Task(NamedTuple):
+    """One text to write.
+
+    Attributes:
+        prompt: number of the prompt, from 0.
+        candidate: number of the text among those of the prompt, from 0.
+        ids: the prompt's tokens.
+        keywords: that are to be in.
+    """
+
+    prompt: int
+    candidate: int
+    ids: list[int]
+    keywords: list[str]
+
+
+class Written(NamedTuple):
+    """A text in tokens.
+
+    Attributes:
+        ids: without the end token.
+        finished: whether the end token came, within the length limit.
+        nats: negative log-likelihood of all that was drawn, under the model as it is: without
+            guidance, penalties and filters.
+    """
+
+    ids: list[int]
+    finished: bool
+    nats: float
+
+
+def fit_to_positions(config: GenerateConfig, limit: int | None) -> GenerateConfig:
+    """Check max_length against the model's positions; lower it where the configuration says so.
+
+    Raises:
+        InputError: it is beyond them, and `beyond_positions` is "stop".
+    """
+    if limit is None or config.max_length <= limit:
+        return config
+    given = f"max_length {config.max_length} is beyond the {limit} positions of {config.model}"
+    if config.beyond_positions == "stop":
+        raise InputError("max_length", f"{given}; accepted: at most {limit}")
+    say(f"warning: {given}; lowered to {limit}")
+    return config.model_copy(update={"max_length": limit})
+
+
+def number_prompts(
+    prompts: Sequence[tuple[str, list[str]]], tokenizer: Any, config: GenerateConfig
+) -> list[NumberedPrompt]:
+    """Number prompts, once their special tokens are broken up and their keywords fit.
+
+    Raises:
+        InputError: a title leaves no room for a text.
+    """
+    safe, neutralised = neutralise_prompts(prompts, tokenizer)
+    if neutralised:
+        say(f"note: {neutralised} special-token strings in the prompts were neutralised")
+    return [
+        (number, title, fit_keywords(tokenizer, title, keywords, config))
+        for number, (title, keywords) in enumerate(safe)
+    ]
+
+
+def fit_keywords(
+    tokenizer: Any, title: str, keywords: list[str], config: GenerateConfig
+) -> list[str]:
+    """The first keywords that leave half of max_length to the text; the others are named.
+
+    Raises:
+        InputError: the title alone leaves no room for a text.
+    """
+    n = len(keywords)
+    encode_prompt(tokenizer, title, [], config)
+    while n and _prompt_tokens(tokenizer, title, keywords[:n]) > config.max_length // 2:
+        n -= 1
+    if n < len(keywords):
+        left_out = ", ".join(keywords[n:])
+        say(f'warning: prompt "{title[:60]}": no room for {len(keywords) - n} keywords: {left_out}')
+    return keywords[:n]
+
+
+def _prompt_tokens(tokenizer: Any, title: str, keywords: list[str]) -> int:
+    return len(encode(tokenizer, [render_prompt(title, keywords)])[0])
+
+
+def encode_prompt(
+    tokenizer: Any, title: str, keywords: list[str], config: GenerateConfig
+) -> list[int]:
+    """The tokens of a prompt.
+
+    Raises:
+        InputError: it leaves no room for a text.
+    """
+    ids = encode(tokenizer, [render_prompt(title, keywords)])[0]
+    if len(ids) >= config.max_length:
+        raise InputError(
+            f'prompt "{title[:60]}"',
+            f"title and keywords take {len(ids)} tokens; max_length is {config.max_length}",
+        )
+    return ids

@@ -1,0 +1,14 @@
+"""Characters that no text should hold."""
+
+import re
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def remove_control_characters(text: str) -> str:
+    """Drop what no one can see and some programs stumble over; tab and line feed stay.
+
+    >>> remove_control_characters("a" + chr(0) + chr(13) + "b")
+    'ab'
+    """
+    return _CONTROL.sub("", text)

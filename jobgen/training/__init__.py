@@ -1,0 +1,1 @@
+"""Prepared tables -> a fine-tuned model."""

@@ -1,0 +1,158 @@
+"""Prepared rows -> what the model trains on: length filter, Dataset, batches."""
+
+from collections.abc import Iterator
+from math import ceil
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import pad as pad_right
+from torch.utils.data import Dataset, Sampler
+
+from jobgen.common.config import EVALUATION_KEYWORDS
+from jobgen.common.errors import InputError
+from jobgen.models.sequence import (
+    count_tokens,
+    encode,
+    neutralise_frame,
+    render_completion,
+    render_prompt,
+)
+
+IGNORED = -100  # label of positions that are not learnt
+# Batches have lengths, and numbers of logits, that are multiples of these as far as max_len and the
+# batch allow. On a CPU, memory grows with each new size in bfloat16, and blocks of many sizes leave
+# holes in the heap.
+LENGTH_MULTIPLE, LOGITS_MULTIPLE = 16, 64
+
+
+class PostingDataset(Dataset):
+    """Rendered and tokenized postings.
+
+    In training, each row shows a random handful of its keywords, drawn anew each epoch from
+    (seed, epoch, row) and from nothing else: a resumed run sees what an undisturbed one would have
+    seen. In evaluation it shows its first eight.
+
+    Args:
+        frame: columns title, keywords, text.
+        tokenizer: with the special tokens.
+        max_len: rows that could be longer, in tokens, are left out; see `dropped`.
+        keywords: fewest and most keywords drawn; None for evaluation.
+        loss_on: "text", or "all" for title and keywords as well.
+        seed: of the draw.
+
+    Raises:
+        InputError: no row fits.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        tokenizer,
+        max_len: int,
+        keywords: tuple[int, int] | None = None,
+        loss_on: str = "text",
+        seed: int = 0,
+    ):
+        self.tokenizer, self.max_len, self.seed = tokenizer, max_len, seed
+        self.keywords, self.loss_on, self.epoch = keywords, loss_on, 0
+        frame, self.neutralised = neutralise_frame(frame, tokenizer)
+        most = keywords[1] if keywords else EVALUATION_KEYWORDS
+        longest = [sorted(words, key=len, reverse=True)[:most] for words in frame["keywords"]]
+        n_tokens = count_tokens(frame.assign(keywords=longest), tokenizer)
+        fits = [n <= max_len for n in n_tokens]
+        self.dropped = len(fits) - sum(fits)
+        if not any(fits):
+            raise InputError(
+                "max_len",
+                f"none of the {len(fits)} rows fits into {max_len} tokens; the shortest needs"
+                f" {min(n_tokens, default=0)}",
+            )
+        self.rows = [row for row, fit in enumerate(fits) if fit]  # their numbers in the table
+        frame = frame[fits]
+        self.n_tokens = [n for n, fit in zip(n_tokens, fits, strict=True) if fit]
+        self.titles, self.row_keywords = list(frame["title"]), list(frame["keywords"])
+        self.text_ids = encode(tokenizer, [render_completion(text) for text in frame["text"]])
+        self.texts = list(frame["text"])
+        self.n_bytes = sum(len(text.encode()) for text in frame["text"])
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+    def drawn_keywords(self, row: int) -> list[str]:
+        """The keywords that the row shows in the present epoch."""
+        words = self.row_keywords[row]
+        if self.keywords is None:
+            return words[:EVALUATION_KEYWORDS]
+        draw = np.random.default_rng([self.seed, self.epoch, row])
+        fewest, most = (min(limit, len(words)) for limit in self.keywords)
+        chosen = draw.permutation(len(words))[: draw.integers(fewest, most + 1)]
+        return [words[i] for i in chosen]
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        words = self.drawn_keywords(row)
+        text = self.text_ids[row]
+        prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
+        # In another order the same keywords can take a token more; then the last ones stay out.
+        while words and len(prompt) + len(text) > self.max_len:
+            words = words[:-1]
+            prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
+        prompt_labels = prompt if self.loss_on == "all" else [IGNORED] * len(prompt)
+        ids, labels = prompt + text, prompt_labels + text
+        return {"input_ids": ids, "labels": labels, "row": self.rows[row]}
+
+    def padded_length(self, longest: int) -> int:
+        """Tokens of each row of a batch, padding included, given those of its longest row."""
+        return min(ceil(longest / LENGTH_MULTIPLE) * LENGTH_MULTIPLE, self.max_len)
+
+    def collate(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Pad rows on the right to one length, and mark where logits are needed.
+
+        There is no attention mask: a real token never looks to its right, and labels of padding
+        are ignored, so that the mask would only cost time.
+
+        Returns:
+            `input_ids` and `labels`, (B, T), int64; `logits_to_keep`, (B, T), true at N positions:
+            those whose next token has a label, and others up to a multiple of 64;
+            `shift_labels`, (N,), these labels, or `IGNORED`; `rows`, (B,), numbers of the rows in
+            the table.
+        """
+        length = self.padded_length(max(len(row["input_ids"]) for row in rows))
+        padding = {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED}
+        batch = {
+            name: torch.tensor([row[name] + [pad] * (length - len(row[name])) for row in rows])
+            for name, pad in padding.items()
+        }
+        following = pad_right(batch["labels"][:, 1:], (0, 1), value=IGNORED)
+        keep = following != IGNORED
+        missing = -int(keep.sum()) % LOGITS_MULTIPLE
+        keep.view(-1)[(~keep).view(-1).nonzero()[:missing, 0]] = True
+        batch["logits_to_keep"], batch["shift_labels"] = keep, following[keep]
+        batch["rows"] = torch.tensor([row["row"] for row in rows])
+        return batch
+
+
+class SimilarLengthSampler(Sampler[int]):
+    """Random order in which the rows of one batch are of similar length, so that little is padded.
+
+    The order depends on the dataset's seed and epoch alone, for the same reason as its keywords.
+    Rows are shuffled, sorted by length within pools of 50 batches, and the batches shuffled.
+    """
+
+    def __init__(self, dataset: PostingDataset, batch_size: int):
+        self.dataset, self.batch_size = dataset, batch_size
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[int]:
+        draw = np.random.default_rng([self.dataset.seed, self.dataset.epoch])
+        order = draw.permutation(len(self.dataset))
+        lengths = np.array(self.dataset.n_tokens)
+        pool = 50 * self.batch_size
+        pools = [order[start : start + pool] for start in range(0, len(order), pool)]
+        order = np.concatenate([rows[np.argsort(-lengths[rows], kind="stable")] for rows in pools])
+        whole = len(order) // self.batch_size * self.batch_size
+        batches = draw.permutation(order[:whole].reshape(-1, self.batch_size))
+        return iter([*batches.ravel().tolist(), *order[whole:].tolist()])

@@ -1,0 +1,95 @@
+"""What a training shows in the terminal."""
+
+import math
+
+from rich.console import Console
+from rich.table import Table
+
+from jobgen.common.config import TrainConfig
+from jobgen.common.distributed import is_main_process, process_count
+from jobgen.training.dataset import PostingDataset
+from jobgen.training.memory import Estimate
+
+
+def print_training(
+    config: TrainConfig,
+    training: PostingDataset,
+    test: PostingDataset | None,
+    precision: str | None,
+) -> None:
+    """Rows, tokens, steps and precision (None: of another machine) of a training."""
+    if not is_main_process():
+        return
+    processes = process_count()
+    table = Table("", "training", "held out", title=f"Training {config.model}")
+    sets = [training] + ([test] if test else [])
+    table.add_row("rows", *(str(len(rows)) for rows in sets))
+    table.add_row("dropped: too long", *(str(rows.dropped) for rows in sets))
+    table.add_row("special tokens neutralised", *(str(rows.neutralised) for rows in sets))
+    table.add_row("tokens, at most", *(f"{sum(rows.n_tokens):,}" for rows in sets))
+    table.add_row("longest row", *(str(max(rows.n_tokens)) for rows in sets))
+    steps = math.ceil(config.epochs * config.steps_per_epoch(len(training), processes))
+    table.add_row("optimizer steps", str(config.max_steps or steps))
+    table.add_row(
+        "postings a step",
+        str(config.micro_batch_size * config.gradient_accumulation_steps * processes),
+    )
+    table.add_row("precision", precision or ("16 bits" if config.half_precision else "fp32"))
+    Console().print(table)
+
+
+def print_rows(training: PostingDataset) -> None:
+    """Three rows of a training as the model sees them."""
+    if not is_main_process():
+        return
+    console = Console()
+    for row in range(min(3, len(training))):
+        ids = training[row]["input_ids"]
+        console.rule(f"row {row + 1}, {len(ids)} tokens")
+        console.print(training.tokenizer.decode(ids), markup=False, highlight=False)
+    console.rule()
+
+
+def print_estimate(estimate: "Estimate") -> None:
+    """What a training needs by item, whether it fits, and if not, what is short and what helps."""
+    target, config, need = estimate.target, estimate.config, estimate.need()
+    parameters, trained = estimate.parameters
+    names = {"device": f"memory of {target.name}", "host": "memory beside it", "disk": "disk"}
+    names = {part: name for part, name in names.items() if getattr(need, part)}  # a CPU has no host
+    table = Table("", "GB", "there are", title=f"{parameters:,} parameters, {trained:,} trained")
+    for part, name in names.items():
+        for item, size in getattr(need, part).items():
+            table.add_row(item, _gigabytes(size))
+        there = getattr(target, part)
+        shown = _gigabytes(there) if math.isfinite(there) else "not known"
+        total = _gigabytes(need.total(part))
+        table.add_row(name, total, shown, style="bold", end_section=True)
+    Console().print(table)
+    batch = f"{config.micro_batch_size} postings of up to {estimate.length} tokens"
+    lacking = need.lacking(target)
+    if not lacking:
+        print(f"fits: {batch}")
+        return
+    short = [
+        f"{names[part]}: {_gigabytes(need.total(part))} GB, there are"
+        f" {_gigabytes(getattr(target, part))}"
+        for part in lacking
+    ]
+    print(f"does not fit: {batch}: {'; '.join(short)}")
+    if lacking != ["disk"]:  # which holds no batch
+        largest, rows = estimate.largest(), config.micro_batch_size
+        print(
+            f"largest micro_batch_size with postings of {estimate.length} tokens:"
+            f" {largest.rows or 'none'}\n"
+            f"largest max_len with micro_batch_size={rows}: {largest.length or 'none'};"
+            f" with micro_batch_size=1: {largest.length_of_one or 'none'}"
+        )
+    for setting, other in estimate.remedies():
+        sizes = [f"{name} {_gigabytes(other.total(part))} GB" for part, name in names.items()]
+        still = " and ".join(names[part] for part in other.lacking(target))
+        verdict = f"too much for {still}" if still else "fits"
+        print(f"with {setting}: {verdict} ({', '.join(sizes)})")
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 2**30:.2f}"  # a card of 12 GB has 12 x 2^30 bytes

@@ -1,0 +1,189 @@
+"""Keywords are phrases of the text, word for word; which of them, scores and MMR decide."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import REAL_POSTINGS, ROOT, needs_real_postings
+
+from jobgen.common.config import OFFLINE_EMBEDDER, PrepareConfig
+from jobgen.data.cleaning import clean_text
+from jobgen.data.embeddings import Embedder
+from jobgen.data.keywords import (
+    EXAMPLES,
+    candidates,
+    extract_keywords,
+    learn_kind,
+    select,
+    study_texts,
+)
+from jobgen.data.phrases import Corpus, Phrase, find_phrases, study_corpus
+from jobgen.models.hub import locate
+
+TEXT = "Build REST APIs in Python 3.11, with C++ and .NET; CI/CD for machine learning models."
+
+
+def letters(texts) -> np.ndarray:
+    """A stand-in for the embedding model: unit vectors of letter counts, (n, 26)."""
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    counts = np.array([[t.lower().count(c) + 0.01 for c in alphabet] for t in texts], np.float32)
+    return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+def test_phrases_stay_within_a_clause_and_keep_their_case():
+    phrases = find_phrases(TEXT, 2)
+    assert [phrase.text for phrase in phrases.values()] == [
+        *("REST", "REST APIs", "APIs", "Python", "C++", ".NET", "CI/CD"),
+        *("machine", "machine learning", "learning", "learning models", "models"),
+    ]
+    assert list(phrases) == [phrase.text.lower() for phrase in phrases.values()]
+
+
+def test_a_phrase_is_counted_once_and_whole_where_nothing_goes_on():
+    phrases = find_phrases("Data science team. data Science!", 3)
+    assert {key: phrase.whole for key, phrase in phrases.items()} == {
+        "data": False,
+        "data science": True,
+        "science": False,
+    }
+    assert phrases["data science"].text == "Data science"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Analyze customer feedback.", "analyze customer feedback"),
+        ("- write unit tests", "write unit tests"),
+        ("Provide customer support.", None),  # any posting provides something
+        ("You analyze customer feedback from users.", "analyze customer feedback"),
+        ("Teams analyze long customer feedback forms.", None),
+    ],
+)
+def test_duties(text, wanted):
+    duties = [key for key, phrase in find_phrases(text, 3).items() if phrase.duty]
+    assert duties == ([wanted] if wanted else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "140 000 - 160,000 ... the of and 24/7",
+        "experience of the years, a great opportunity",
+        "write to [e-mail] or [phone]",
+        "FLU010951",
+    ],
+)
+def test_numbers_filler_and_placeholders_are_no_phrases(text):
+    assert find_phrases(text, 3) == {}
+
+
+def test_names_are_learnt_and_break_clauses():
+    texts = ["Join Veo, please.", "Veo's bikes are Veo bikes.", "Python is a must.", "Use Python."]
+    corpus = study_corpus(texts, 3)
+    assert corpus.names == {"veo"}
+    assert corpus.documents == {"python": 2}
+    assert list(find_phrases("Ride Veo bikes", 3, corpus.names)) == ["ride", "bikes"]
+
+
+def test_ngram_range():
+    corpus = Corpus(n_texts=1)
+    assert set(candidates(TEXT, corpus, (2, 3))) == {
+        "build rest apis",
+        "rest apis",
+        "machine learning models",
+    }
+    assert all(" " not in key for key in candidates(TEXT, corpus, (1, 1)))
+
+
+def test_a_part_of_a_phrase_is_a_candidate_where_others_have_it_whole():
+    texts = ["We need machine learning."] * 3 + ["A machine learning engineer."]
+    found = candidates(texts[-1], study_corpus(texts, 3), (1, 3))
+    assert list(found) == ["machine learning", "machine learning engineer"]
+
+
+def test_mmr_takes_what_is_different_and_nothing_inside_another():
+    phrases = {key: Phrase(key) for key in ("java", "java ee", "javascript", "nursing")}
+    vectors = np.array([[1, 0], [1, 0], [0.96, 0.28], [0, 1]], np.float32)
+    scores = np.array([1.0, 0.9, 0.95, 0.5])
+    assert select(phrases, vectors, scores, 3, diversity=0) == (
+        ["java", "javascript", "nursing"],
+        [1.0, 0.95, 0.5],
+    )
+    assert select(phrases, vectors, scores, 2, diversity=0.5)[0] == ["java", "nursing"]
+
+
+def test_keywords_of_each_text():
+    texts = [TEXT, "140 000", "Cook soup daily."]
+    background = study_texts(texts, letters, 3)
+    background.kind.intercept_ += 100  # letters do not tell keywords from filler: all are keywords
+    keywords, scores = extract_keywords(texts, letters, background, 4, (1, 3), 0.5)
+    assert [len(words) for words in keywords] == [4, 0, 1]
+    assert [len(row) for row in scores] == [4, 0, 1]
+    assert max(scores[0]) <= 1
+    background.kind.intercept_ -= 110  # all are filler: one is left, as good as any
+    assert [
+        len(words) for words in extract_keywords(texts, letters, background, 4, (1, 3), 0.5)[0]
+    ] == [1, 0, 1]
+    for text, words in zip(texts, keywords, strict=True):
+        assert all(word in text for word in words)
+        padded = [f" {word.lower()} " for word in words]
+        assert not any(a != b and a in b for a in padded for b in padded)
+
+
+def test_each_distinct_phrase_is_embedded_once():
+    seen = []
+
+    def embed(texts):
+        seen.append(list(texts))
+        return letters(texts)
+
+    texts = ["hot soup", "Hot Soup", "hot rice"]
+    background = study_texts(texts, letters, 2)
+    extract_keywords(texts, embed, background, 3, (1, 2), 0.5)
+    assert seen == [["hot soup", "hot rice"], texts]
+
+
+def test_the_examples_are_on_one_side_each():
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    keywords, fillers = ({phrase.lower() for phrase in examples[name]} for name in examples)
+    assert len(keywords) > 1000
+    assert len(fillers) > 1000
+    assert not keywords & fillers
+    kind = learn_kind(letters)
+    assert kind.predict_proba(letters(["Python"])).shape == (1, 2)
+
+
+PREPARE = PrepareConfig.model_fields
+JUDGED = json.loads((ROOT / "tests" / "data" / "judged_keywords.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+@needs_real_postings
+def test_most_keywords_are_such_as_a_person_would_type():
+    """Of the judged postings; a keyword that nobody has judged counts as a bad one."""
+    texts = [clean_text(text)[0] for text in pd.read_csv(REAL_POSTINGS)["text"]]
+    embed = Embedder(locate(OFFLINE_EMBEDDER), "auto", 256, None)
+    background = study_texts(texts, embed, 3)
+    rows = [int(row) for row in JUDGED["jobgen"]]
+    keywords, _ = extract_keywords(
+        [texts[row] for row in rows], embed, background, 8, (1, 3), PREPARE["diversity"].default
+    )
+    good = [
+        JUDGED["jobgen"][str(row)].get(word, False)
+        for row, words in zip(rows, keywords, strict=True)
+        for word in words
+    ]
+    assert len(good) == 320
+    assert sum(good) / len(good) >= 0.85
+    of_keybert = [is_good for row in JUDGED["KeyBERT"].values() for is_good in row.values()]
+    assert sum(of_keybert) / len(of_keybert) < 0.2
+
+
+@needs_real_postings
+def test_real_postings_word_for_word():
+    for text in pd.read_csv(REAL_POSTINGS)["text"].head(200):
+        clean = clean_text(text)[0]
+        phrases = find_phrases(clean, 3)
+        assert all(phrase.text in clean for phrase in phrases.values())
+        assert all(len(phrase.text.split(" ")) <= 3 for phrase in phrases.values())

@@ -1,0 +1,64 @@
+"""Texts written in a training (`generate_every`): what is logged, and that nothing else changes."""
+
+import pandas as pd
+from conftest import ROOT, assert_same, launcher, metrics, weights
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from jobgen.training.callbacks import specimen_figures
+
+
+def written(run) -> list[dict]:
+    return [line for line in metrics(run) if "generated_coverage" in line]
+
+
+def test_texts_are_written_and_change_nothing(train, tmp_path):
+    plain = train("plain", ds_config=None, eval_steps=3)
+    assert plain.returncode == 0, plain.stderr[-3000:]
+    watched = train("watched", ds_config=None, eval_steps=3, generate_every=2)
+    assert watched.returncode == 0, watched.stderr[-3000:]
+    assert_same(weights(tmp_path / "watched"), weights(tmp_path / "plain"))
+    run = tmp_path / "watched"
+    losses = [line["step"] for line in metrics(run) if "eval_loss" in line]
+    lines = written(run)
+    assert [line["step"] for line in lines] == losses[1::2]
+    assert len(lines) >= 3
+    for line in lines:
+        assert 0 <= line["generated_coverage"] <= 1
+        assert line["generated_copied_words"] >= 0
+    assert written(tmp_path / "plain") == []
+    (events,) = (run / "tensorboard").rglob("events.*")
+    scalars = EventAccumulator(str(events)).Reload()
+    tag = "train/generated_coverage"
+    assert [event.step for event in scalars.Scalars(tag)] == losses[1::2]
+    assert scalars.Scalars("eval/loss")
+
+
+def test_two_processes(train, tmp_path):
+    """Weights that are parted between the processes are gathered to write with."""
+    path = str(ROOT / "DS_configs/zero3_several_gpus.json")
+    start = launcher("--num_accelerators", "2")
+    done = train("two", launcher=start, ds_config=path, max_steps=4, eval_steps=2, generate_every=1)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [line["step"] for line in written(tmp_path / "two")] == [0, 2, 4]
+
+
+def test_figures():
+    rows = pd.DataFrame(
+        {
+            "keywords": [["a", "b", "c"], ["d"]],
+            "covered": [1, 1],
+            "finished": [True, False],
+            "repetition": [0.5, 0.0],
+            "copied_words": [8, 0],
+            "copied_share": [0.25, 0.0],
+        }
+    )
+    assert specimen_figures(rows) == {
+        "generated_coverage": 0.5,
+        "generated_finished": 0.5,
+        "generated_repetition": 0.25,
+        "generated_copied_words": 4,
+        "generated_copied_share": 0.125,
+    }
+    none = rows.assign(keywords=[[], []], covered=0)
+    assert "generated_coverage" not in specimen_figures(none)
