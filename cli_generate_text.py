@@ -41,21 +41,21 @@ def main() -> None:
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen.generation.engines import check_engine, open_engine
-    from jobgen.generation.generator import Writer
+    from jobgen.generation.generator import Generator
     from jobgen.generation.output import append_missing
-    from jobgen.generation.requests import fit_to_positions, number_prompts
-    from jobgen.text.memorized import CopyIndex
+    from jobgen.generation.requests import cap_max_length, number_prompts
+    from jobgen.text.memorized import MemorizationIndex
     from utils import NLP_model
 
     check_engine(config)
     nlp = NLP_model.load(config.model, config.model_preload, config.cache_dir)
-    config = fit_to_positions(config, nlp.limit)
+    config = cap_max_length(config, nlp.limit)
     pairs = [(prompt.title, prompt.keyword_list()) for prompt in prompts]
     numbered = number_prompts(pairs, nlp.tokenizer, config)
-    index = CopyIndex.load(nlp.folder)
+    index = MemorizationIndex.load(nlp.folder)
     if index is None:
         say(f"note: {config.model} has no index of its training texts; copies cannot be found")
-    writer = Writer(open_engine(nlp, config), nlp.tokenizer, config, index)
+    writer = Generator(open_engine(nlp, config), nlp.tokenizer, config, index)
     if arguments.title is not None:
         _show(writer, numbered)
     else:

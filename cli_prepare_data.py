@@ -36,17 +36,17 @@ def main() -> None:
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen.data import pipeline as preparation
-    from jobgen.data.chunk_store import close_work, open_work
+    from jobgen.data.chunk_store import close_chunk_store, open_chunk_store
     from jobgen.data.parallel import for_each_chunk, release_workers
     from jobgen.evaluation import summary as report
     from jobgen.models.hub import WEIGHTS, locate, user_cache
     from jobgen.models.loading import check_positions, positions
 
     model = locate(config.model, config.cache_dir, weights=False)
-    check_positions("max_tokens", config.max_tokens, positions(model), config.model)
+    check_positions("max_length", config.max_length, positions(model), config.model)
     embedder = locate(config.embedder, config.cache_dir)
 
-    folder, name = Path(config.output_dir), f"{config.min_tokens}_{config.max_tokens}"
+    folder, name = Path(config.output_dir), f"{config.min_length}_{config.max_length}"
     source_sha256 = hash_file(config.source)
     decides = {
         "configuration": config.decides(),
@@ -56,8 +56,8 @@ def main() -> None:
     }
     cache = user_cache(config.cache_dir).resolve() if config.embedding_cache else None
     is_new = not folder.exists()
-    work, lock = open_work(folder / f".prepare_{name}", decides)
-    job = preparation.Job(config, model.resolve(), embedder.resolve(), cache, work)
+    work, lock = open_chunk_store(folder / f".prepare_{name}", decides)
+    job = preparation.PipelineContext(config, model.resolve(), embedder.resolve(), cache, work)
 
     def each(stage: str, function: Callable, label: str) -> None:
         done = set(work.chunks(stage))
@@ -77,13 +77,13 @@ def main() -> None:
         prepared = preparation.finish(config, work, source_sha256)
         preparation.write_prepared(prepared, work, folder, name)
     except TableError:
-        close_work(work, lock)
+        close_chunk_store(work, lock)
         if is_new:
             folder.rmdir()
         raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command goes on where this one stopped.") from None
-    close_work(work, lock)
+    close_chunk_store(work, lock)
     report.print_preparation(prepared)
     for part in ("train", "test"):
         rows = prepared.manifest["rows_out"][part]

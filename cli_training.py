@@ -34,7 +34,7 @@ def main() -> None:
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen.common import distributed as processes
+    from jobgen.common.distributed import leave_process_group
     from jobgen.evaluation import plots
     from jobgen.evaluation import summary as report
     from jobgen.training import arguments as training
@@ -61,7 +61,7 @@ def main() -> None:
     if arguments.dry_run:
         return
     goes_on = run_folder.goes_on(config, arguments.resume, arguments.overwrite)
-    with checkpoints.room_errors(run_dir), run_folder.hold(run_dir):
+    with checkpoints.report_disk_full(run_dir), run_folder.hold(run_dir):
         nlp.load_weights()  # before an old run is cleared, in case they cannot be loaded
         run_folder.start(config, nlp.model, training_set, test_set, fresh=not goes_on)
         figures = nlp.train(training_set, test_set, resume=goes_on)
@@ -71,7 +71,7 @@ def main() -> None:
     if figures:
         say(f"held out: {figures['eval_nats_per_byte']:.4f} nats a byte")
     say(f"model: {run_dir / 'trained_model'}")
-    processes.leave_process_group()
+    leave_process_group()
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +107,7 @@ def _gigabytes(text: str) -> float:
     except ValueError:
         size = math.nan
     if not 0 < size < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}: expected gigabytes, such as 12")
+        raise argparse.ArgumentTypeError(f"{text}: expected _gigabytes, such as 12")
     return size
 
 

@@ -39,7 +39,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
     Raises:
         InputError: a field is wrong, the model or its weights cannot be found, or it has fewer
-            positions than `max_len`.
+            positions than `max_length`.
 
     Example:
         >>> nlp = NLP_model({"model": "gpt2-large", "output_dir": "runs/my_run"})
@@ -57,7 +57,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         self._name = preload_folder or self.config.model
         self.folder = locate(self._name, self.config.cache_dir, weights=False)
         self.limit = positions(self.folder)
-        check_positions("max_len", self.config.max_len, self.limit, self._name)
+        check_positions("max_length", self.config.max_length, self.limit, self._name)
         if self._weights and not Path(self._weights).is_file():
             raise InputError(
                 self._weights, "no such file; expected a pytorch_model.bin or a model folder"
@@ -86,9 +86,9 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         base = locate(folder if is_file else weights or folder, cache_dir, weights=False)
         if not is_file:
             load_tokenizer(base, fine_tuned=True)
-        fits = min(TrainConfig().max_len, positions(base) or TrainConfig().max_len)
+        fits = min(TrainConfig().max_length, positions(base) or TrainConfig().max_length)
         return cls(
-            TrainConfig(model=folder, model_preload=weights, cache_dir=cache_dir, max_len=fits)
+            TrainConfig(model=folder, model_preload=weights, cache_dir=cache_dir, max_length=fits)
         )
 
     @cached_property
@@ -134,7 +134,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         return PostingDataset(
             frame,
             self.tokenizer,
-            self.config.max_len,
+            self.config.max_length,
             keywords,
             self.config.loss_on,
             self.config.seed,
@@ -143,7 +143,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
     def test_set(self, frame: pd.DataFrame) -> PostingDataset:
         """Rows as the model sees them in evaluation: first eight keywords, loss on the text."""
         rows = frame.head(self.config.eval_rows or len(frame))
-        return PostingDataset(rows, self.tokenizer, self.config.max_len)
+        return PostingDataset(rows, self.tokenizer, self.config.max_length)
 
     def train(
         self,
@@ -168,7 +168,7 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
         import torch
 
         from jobgen.training.arguments import keep_freed_memory
-        from jobgen.training.checkpoints import newest_whole
+        from jobgen.training.checkpoints import latest_valid_checkpoint
         from jobgen.training.trainer import PostingTrainer
 
         if not torch.cuda.is_available():
@@ -178,16 +178,16 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             train_set = self.training_set(train_frame)
         if isinstance(test_frame, pd.DataFrame):
             test_set = self.test_set(test_frame)
-        checkpoint = newest_whole(Path(self.config.output_dir)) if resume else None
+        checkpoint = latest_valid_checkpoint(Path(self.config.output_dir)) if resume else None
         self._index = None
         self.trainer = PostingTrainer(
             self.model, self.arguments, self.config, self.tokenizer, train_set, test_set
         )
         if self.config.generate_every and test_set:
-            from jobgen.training.callbacks import WriteSpecimens
+            from jobgen.training.callbacks import SampleCallback
 
             every = self.config.generate_every
-            specimens = WriteSpecimens(self.trainer, test_set, self._specimens, every)
+            specimens = SampleCallback(self.trainer, test_set, self._write_samples, every)
             callbacks = [*callbacks, specimens]
         for callback in callbacks:
             self.trainer.add_callback(callback)
@@ -217,10 +217,10 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
         Returns:
             Columns `nats` and `tokens` (of the text and its end), indexed by the row's number in
-            the frame, from 0; rows longer than `max_len` tokens are left out.
+            the frame, from 0; rows longer than `max_length` tokens are left out.
         """
         try:
-            test_set = PostingDataset(frame, self.tokenizer, self.config.max_len)
+            test_set = PostingDataset(frame, self.tokenizer, self.config.max_length)
         except InputError:  # none fits
             return pd.DataFrame({"nats": [], "tokens": []})
         with self._evaluating(test_set) as trainer:
@@ -259,18 +259,18 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             The columns of `jobgen.postings.Posting`; `num_return_sequences` rows per title, fewer
             where texts were copies.
         """
-        from jobgen.generation.engines import Transformers, open_engine
-        from jobgen.generation.generator import Writer
+        from jobgen.generation.engines import TransformersEngine, open_engine
+        from jobgen.generation.generator import Generator
         from jobgen.generation.posting import POSTING_COLUMNS
-        from jobgen.generation.requests import fit_to_positions, number_prompts
-        from jobgen.text.memorized import CopyIndex
+        from jobgen.generation.requests import cap_max_length, number_prompts
+        from jobgen.text.memorized import MemorizationIndex
 
         settings = {"half_precision": False} | settings | {"model": self.config.model}
         config, _ = parse_config(settings, GenerateConfig, "NLP_model.generate")
-        config = fit_to_positions(config, self.limit)
+        config = cap_max_length(config, self.limit)
         pairs = list(zip(titles, keywords, strict=True))
         prompts = number_prompts(pairs, self.tokenizer, config)
-        index = CopyIndex.load(self.folder)
+        index = MemorizationIndex.load(self.folder)
         if self.trainer is None:
             engine = open_engine(self, config)
         else:
@@ -278,23 +278,23 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
                 raise InputError(
                     "engine", f'"{config.engine}" reads a saved model; save it, and load that'
                 )
-            engine = Transformers(self.model, self.tokenizer, config)
+            engine = TransformersEngine(self.model, self.tokenizer, config)
             learnt = self.trainer.train_dataset
-            self._index = self._index or CopyIndex.of(learnt.texts, learnt.rows)
+            self._index = self._index or MemorizationIndex.of(learnt.texts, learnt.rows)
             index = self._index
-        writer = Writer(engine, self.tokenizer, config, index)
+        writer = Generator(engine, self.tokenizer, config, index)
         groups = writer.write(writer.groups(prompts))
         rows = [vars(posting) for group in groups for posting in group]
         return pd.DataFrame(rows, columns=POSTING_COLUMNS)
 
-    def _specimens(self, titles: list[str], keywords: list[list[str]]) -> pd.DataFrame:
+    def _write_samples(self, titles: list[str], keywords: list[list[str]]) -> pd.DataFrame:
         """Texts as the weights are now: nothing guides them, and copies stay to be counted."""
         return self.generate(
             titles,
             keywords,
             guidance="off",
-            max_copied_words=None,
-            max_length=self.config.max_len,
+            max_memorized_words=None,
+            max_length=self.config.max_length,
             batch_size=len(titles),  # each process of ZeRO-3 must take the same steps
             seed=self.config.seed,
         )

@@ -21,7 +21,7 @@ SEED, KEYWORDS = 20220213, 8
 ROWS = {
     "plain": {"guidance": "off"},
     "soft": {"guidance": "soft"},
-    "certain": {"guidance": "certain"},
+    "hard": {"guidance": "hard"},
     "plain, best of 8": {"guidance": "off", "num_candidates": 8},
 }
 COLUMNS = {
@@ -87,7 +87,7 @@ def load(arguments: argparse.Namespace) -> tuple:
     from jobgen.common.config_loader import load_config
     from jobgen.data.tables import read_prepared
     from jobgen.generation.requests import number_prompts
-    from jobgen.text.memorized import CopyIndex
+    from jobgen.text.memorized import MemorizationIndex
     from utils import NLP_model
 
     samples, _ = load_config(ROOT / "generate_configs/offline_default.json", GenerateConfig)
@@ -103,7 +103,7 @@ def load(arguments: argparse.Namespace) -> tuple:
     nlp = NLP_model.load(str(arguments.model))
     config = GenerateConfig(model="m", max_length=arguments.max_length)
     numbered = number_prompts(prompts, nlp.tokenizer, config)
-    return nlp, numbered, CopyIndex.load(arguments.model)
+    return nlp, numbered, MemorizationIndex.load(arguments.model)
 
 
 def measure(nlp, prompts: list[tuple], index, settings: dict, max_length: int) -> tuple:
@@ -111,11 +111,11 @@ def measure(nlp, prompts: list[tuple], index, settings: dict, max_length: int) -
     from jobgen.common.config import GenerateConfig
     from jobgen.evaluation.diversity import distinct_n
     from jobgen.generation.engines import open_engine
-    from jobgen.generation.generator import Writer
+    from jobgen.generation.generator import Generator
     from jobgen.text.coverage import covered_by_stems
 
     config = GenerateConfig(model="m", max_length=max_length, seed=SEED, **settings)
-    writer = Writer(open_engine(nlp, config), nlp.tokenizer, config, index)
+    writer = Generator(open_engine(nlp, config), nlp.tokenizer, config, index)
     began = time.monotonic()
     postings = [posting for group in writer.write(writer.groups(prompts)) for posting in group]
     seconds = time.monotonic() - began
@@ -135,7 +135,7 @@ def measure(nlp, prompts: list[tuple], index, settings: dict, max_length: int) -
         "finished": sum(posting.finished for posting in postings) / len(postings),
         "tokens": sum(tokens),
         "seconds": round(seconds, 1),
-        "most_copied_words": max((posting.copied_words or 0) for posting in postings),
+        "most_copied_words": max((posting.memorized_words or 0) for posting in postings),
         "dropped_as_copies": writer.copies,
     }
     return row, postings
@@ -145,7 +145,7 @@ def judge(results: dict) -> None:
     """Put the bars for which there are rows into the results."""
     results["bars"] = []
     rows = {row["way"]: row for row in results["rows"]}
-    for way, least in (("plain, best of 8", 0.46), ("soft", 0.95), ("certain", 1.0)):
+    for way, least in (("plain, best of 8", 0.46), ("soft", 0.95), ("hard", 1.0)):
         if way in rows:
             coverage = rows[way]["coverage"]
             add_bar(results, f"coverage, {way}", coverage, f"at least {least}", coverage >= least)

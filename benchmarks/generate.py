@@ -35,7 +35,7 @@ WAYS = {
     },
     f"{OURS}, plain": {"engine": "transformers", "guidance": "off"},
     f"{OURS}, soft": {"engine": "transformers", "guidance": "soft"},
-    f"{OURS}, certain": {"engine": "transformers", "guidance": "certain"},
+    f"{OURS}, certain": {"engine": "transformers", "guidance": "hard"},
     "llama.cpp, 8 bits, plain": {"engine": "llama.cpp", "guidance": "off"},
     "llama.cpp, 8 bits, soft": {"engine": "llama.cpp", "guidance": "soft"},
     "llama.cpp, 4 bits, plain": {
@@ -99,7 +99,7 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def open_writer(arguments: argparse.Namespace, judging: "Judge", way: str) -> "Writer | None":
+def open_writer(arguments: argparse.Namespace, judging: "Judge", way: str) -> "Generator | None":
     """Load what a way writes with; None: its engine is not installed."""
     from jobgen.common.config import GenerateConfig
     from jobgen.common.errors import InputError
@@ -111,7 +111,7 @@ def open_writer(arguments: argparse.Namespace, judging: "Judge", way: str) -> "W
     except InputError as missing:
         print(f"{way}: left out: {missing}")
         return None
-    return Writer(arguments, judging, config, way)
+    return Generator(arguments, judging, config, way)
 
 
 class Judge:
@@ -146,7 +146,7 @@ class Judge:
         return float(torch.nn.functional.cross_entropy(logits, ids[0, -len(text) :])) * len(text)
 
 
-class Writer:
+class Generator:
     """Writes with a model that is loaded once for all sizes of a way.
 
     Args:
@@ -214,10 +214,10 @@ class Writer:
 
     def _write(self, prompts: list[tuple], ids: list[list[int]], each: int) -> list[list[int]]:
         """Texts of this project, each with its end token."""
-        from jobgen.generation.requests import Task
+        from jobgen.generation.requests import Request
 
         tasks = [
-            Task(number, n, prompt, keywords)
+            Request(number, n, prompt, keywords)
             for (number, _, keywords), prompt in zip(prompts, ids, strict=True)
             for n in range(each)
         ]

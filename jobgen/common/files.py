@@ -106,10 +106,11 @@ def sync(folder: Path) -> None:
     """Bring a folder and all that is in it to the disk."""
     parts = sorted(folder.rglob("*"), key=Path.is_dir)  # files first
     for path in [*parts, folder]:
-        _sync(path)
+        sync_path(path)
 
 
-def _sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
+    """Bring a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -33,7 +33,7 @@ def versions() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Work:
+class ChunkStore:
     """The folder of the unfinished work.
 
     Attributes:
@@ -80,7 +80,7 @@ class Work:
         return self.folder / f"{stage}-{chunk:05}.{ending}"
 
 
-def open_work(folder: Path, decides: dict[str, Any]) -> tuple[Work, FileLock]:
+def open_chunk_store(folder: Path, decides: dict[str, Any]) -> tuple[ChunkStore, FileLock]:
     """Take hold of a work folder; what is there of another source or configuration goes.
 
     Args:
@@ -107,10 +107,10 @@ def open_work(folder: Path, decides: dict[str, Any]) -> tuple[Work, FileLock]:
         raise InputError(str(folder), "another preparation is at work there") from None
     except OSError as error:
         raise InputError(str(folder), f"cannot be written: {error.strerror}") from None
-    return Work((folder / name).resolve()), lock
+    return ChunkStore((folder / name).resolve()), lock
 
 
-def close_work(work: Work, lock: FileLock) -> None:
+def close_chunk_store(work: ChunkStore, lock: FileLock) -> None:
     """Remove the work."""
     # Renamed first: of a folder half removed, the next run would believe what is left.
     given_up = work.folder.with_name(f"{work.folder.name}.done")

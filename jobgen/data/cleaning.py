@@ -11,7 +11,7 @@ from collections.abc import Callable
 import ftfy
 
 from jobgen.text import redaction as personal
-from jobgen.text.characters import _CONTROL, remove_control_characters
+from jobgen.text.characters import CONTROL_CHARACTERS, remove_control_characters
 
 # A button, alone on its line; or `Show more` and `Show less` glued to the end of the text.
 _SHOW = r"show (?:more|less)"
@@ -114,7 +114,7 @@ def fix_encoding(text: str) -> tuple[str, int]:
     >>> fix_encoding("weâ€™re hiring")
     ("we're hiring", 1)
     """
-    if text.isascii() and not _CONTROL.search(text):
+    if text.isascii() and not CONTROL_CHARACTERS.search(text):
         return text, 0  # ftfy would change nothing, and takes most of the cleaning's time
     fixed = ftfy.fix_text(text, unescape_html=False)  # also turns CR and CRLF into LF
     fixed, invisible = _INVISIBLE.subn("", remove_control_characters(fixed))
@@ -258,7 +258,7 @@ def clean_text(text: str, personal_data: str = "replace") -> tuple[str, dict[str
     Args:
         text: A posting as scraped.
         personal_data: What happens to it: "replace", "remove" or "keep"
-            (`jobgen.personal_data.neutralise_personal_data`).
+            (`jobgen.personal_data.redact_personal_data`).
 
     Returns:
         The clean text, and by rule the number of places changed.
@@ -269,7 +269,7 @@ def clean_text(text: str, personal_data: str = "replace") -> tuple[str, dict[str
     fired = {}
     for name, rule in RULES.items():
         text, fired[name] = rule(text)
-    text, found = personal.neutralise_personal_data(text, personal_data)
+    text, found = personal.redact_personal_data(text, personal_data)
     return text, fired | found
 
 
@@ -283,4 +283,4 @@ def clean_title(title: str, personal_data: str = "replace") -> str:
     """
     title = " ".join(fix_encoding(remove_html(title)[0])[0].split())
     mode = "keep" if personal_data == "keep" else "replace"
-    return personal.neutralise_personal_data(title, mode)[0]
+    return personal.redact_personal_data(title, mode)[0]

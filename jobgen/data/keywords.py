@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from jobgen.data.phrases import Corpus, Phrase, find_phrases, study_corpus
+from jobgen.data.phrases import Corpus, Phrase, build_corpus, find_phrases
 
 # Texts -> unit vectors, (len(texts), d), float32.
 Embed = Callable[[Sequence[str]], np.ndarray]
@@ -53,10 +53,12 @@ class Background:
 
 def study_texts(sample: Sequence[str], embed: Embed, ngram_max: int) -> Background:
     """Learn what the postings have in common from a sample of them."""
-    return Background(study_corpus(sample, ngram_max), embed(sample), learn_kind(embed))
+    return Background(
+        build_corpus(sample, ngram_max), embed(sample), train_keyword_classifier(embed)
+    )
 
 
-def learn_kind(embed: Embed) -> LogisticRegression:
+def train_keyword_classifier(embed: Embed) -> LogisticRegression:
     """Learn from examples to tell keywords from filler by their embeddings."""
     phrases, is_keyword = example_phrases()
     kind = LogisticRegression(class_weight="balanced", max_iter=2000)

@@ -14,7 +14,7 @@ from datasketch import MinHash
 from scipy.sparse import csr_array, vstack
 
 from jobgen.data.splitting import merge
-from jobgen.text.ngrams import _mix, word_hashes
+from jobgen.text.ngrams import mix_hashes, word_hashes
 
 SHINGLE = 2  # words; of runs of three, a paraphrase with every fifth word replaced keeps too few
 PERMUTATIONS = 256  # the estimated similarity is off by 0.03 (standard deviation), at most
@@ -118,7 +118,7 @@ def near_duplicate_groups(signatures: np.ndarray, threshold: float) -> np.ndarra
     last_bytes = signatures.astype(np.uint8)
     labels = np.arange(n)
     for band in range(bands):
-        keys = _mix(list(signatures[:, band * rows : (band + 1) * rows].T))
+        keys = mix_hashes(list(signatures[:, band * rows : (band + 1) * rows].T))
         # First against one row of each bucket, so that thousands of copies come together without
         # a comparison of each with each.
         for every in (False, True):

@@ -102,10 +102,10 @@ class Corpus:
     whole: dict[str, int] = field(default_factory=dict)
 
 
-def study_corpus(texts: Iterable[str], ngram_max: int) -> Corpus:
+def build_corpus(texts: Iterable[str], ngram_max: int) -> Corpus:
     """Count names and phrases in a sample of postings.
 
-    >>> study_corpus(["Join Veo, please.", "We love Python.", "Python and Java."], 2).names
+    >>> build_corpus(["Join Veo, please.", "We love Python.", "Python and Java."], 2).names
     frozenset({'veo'})
     """
     texts = list(texts)

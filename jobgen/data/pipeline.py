@@ -23,16 +23,21 @@ import pandas as pd
 from jobgen.common.config import PrepareConfig
 from jobgen.common.errors import InputError, TableError
 from jobgen.common.files import read_arrays, write_arrays, write_json, write_whole
-from jobgen.data.chunk_store import Work, versions
+from jobgen.data.chunk_store import ChunkStore, versions
 from jobgen.data.cleaning import clean_text, clean_title
 from jobgen.data.embeddings import Embedder
-from jobgen.data.keywords import Background, example_phrases, extract_keywords, learn_kind
+from jobgen.data.keywords import (
+    Background,
+    example_phrases,
+    extract_keywords,
+    train_keyword_classifier,
+)
 from jobgen.data.near_duplicates import near_duplicate_groups, overlap_groups, signature
-from jobgen.data.phrases import Corpus, study_corpus
-from jobgen.data.splitting import group_counts, join_groups, split_sides, value_groups
-from jobgen.data.tables import find_faults, read_chunks, refuse_faults, rename_columns
+from jobgen.data.phrases import Corpus, build_corpus
+from jobgen.data.splitting import group_counts, join_groups, split_groups, value_groups
+from jobgen.data.tables import find_invalid_rows, read_chunks, refuse_invalid_rows, rename_columns
 from jobgen.models.loading import load_tokenizer
-from jobgen.models.sequence import count_tokens, neutralise_frame
+from jobgen.models.sequence import count_tokens, escape_frame
 from jobgen.text.ngrams import word_hashes
 
 # Rows of which one shares more than this with another go to one side. The promise is that no test
@@ -41,7 +46,7 @@ OVERLAP = 0.4
 
 
 @dataclass(frozen=True)
-class Job:
+class PipelineContext:
     """What every worker is told.
 
     Attributes:
@@ -56,10 +61,10 @@ class Job:
     model: Path
     embedder: Path
     cache: Path | None
-    work: Work
+    work: ChunkStore
 
 
-def split_source(config: PrepareConfig, work: Work) -> None:
+def split_source(config: PrepareConfig, work: ChunkStore) -> None:
     """Read the source once, check each row, and put the chunks into the work folder.
 
     Raises:
@@ -75,7 +80,7 @@ def split_source(config: PrepareConfig, work: Work) -> None:
     write_json(done, counts)
 
 
-def _split_source(config: PrepareConfig, work: Work) -> dict[str, int]:
+def _split_source(config: PrepareConfig, work: ChunkStore) -> dict[str, int]:
     faults: dict[str, list[int]] = {}
     read = 0
     for chunk, table in enumerate(read_chunks(config.source, config.encoding, config.chunk_rows)):
@@ -83,7 +88,7 @@ def _split_source(config: PrepareConfig, work: Work) -> dict[str, int]:
             # Objects can lack a key, and so can all of a chunk.
             table = table.reindex(columns=[*dict.fromkeys([*table, *config.columns().values()])])
         rows = rename_columns(table, config.source, config.columns())
-        wrong = find_faults(rows)
+        wrong = find_invalid_rows(rows)
         for fault, found in wrong.items():
             faults.setdefault(fault, []).extend(read + row for row in found)
         read += len(rows)
@@ -94,7 +99,7 @@ def _split_source(config: PrepareConfig, work: Work) -> dict[str, int]:
             rows["group"] = [_group_name(value, config) for value in rows["group"]]
         work.write("source", chunk, rows.reset_index(drop=True))
     if config.bad_rows == "stop":
-        refuse_faults(config.source, faults)
+        refuse_invalid_rows(config.source, faults)
     unusable = len({row for found in faults.values() for row in found})
     return {"read": read, "unusable": unusable}
 
@@ -107,7 +112,7 @@ def _group_name(value: Any, config: PrepareConfig) -> str | None:
     return None if pd.isna(value) else str(value).encode("utf-8", "replace").decode()
 
 
-def check_embedder(job: Job) -> None:
+def check_embedder(job: PipelineContext) -> None:
     """Load the embedding model once, so that a wrong one is reported before all the cleaning.
 
     Raises:
@@ -116,7 +121,7 @@ def check_embedder(job: Job) -> None:
     _embedder(job)
 
 
-def clean_chunk(job: Job, chunk: int) -> None:
+def clean_chunk(job: PipelineContext, chunk: int) -> None:
     """Apply the cleaning rules, break up special tokens, drop what cannot be used."""
     config, tokenizer = job.config, _tokenizer(job.model)
     rows = job.work.read("source", chunk)
@@ -131,10 +136,10 @@ def clean_chunk(job: Job, chunk: int) -> None:
         cleaned.update({rule: int(n > 0) for rule, n in fired.items()})
     rows["text"] = texts
     filled = (rows["title"] != "") & (rows["text"] != "")
-    rows, special_tokens = neutralise_frame(rows[filled], tokenizer)
+    rows, special_tokens = escape_frame(rows[filled], tokenizer)
     # What is too long even without keywords need not be looked at any further.
     n_tokens = np.array(count_tokens(rows.assign(keywords=[[]] * len(rows)), tokenizer), int)
-    fits = n_tokens <= config.max_tokens
+    fits = n_tokens <= config.max_length
     rows = rows[fits].reset_index(drop=True)
     hashes = [word_hashes(text) for text in rows["text"]]
     job.work.write_arrays(
@@ -157,7 +162,7 @@ def clean_chunk(job: Job, chunk: int) -> None:
     job.work.write("clean", chunk, rows)
 
 
-def group(config: PrepareConfig, work: Work) -> None:
+def group(config: PrepareConfig, work: ChunkStore) -> None:
     """Find copies, and what must not stand on both sides of the split."""
     done = work.file("groups.npz")
     if done.is_file():
@@ -171,7 +176,7 @@ def group(config: PrepareConfig, work: Work) -> None:
     for part in parts:  # one array, without a second copy of all of them
         hashes[start : start + len(part["hashes"])] = part["hashes"]
         start += len(part.pop("hashes"))
-    copies = near_duplicate_groups(signatures, config.copy_similarity)
+    copies = near_duplicate_groups(signatures, config.near_duplicate_similarity)
     related = near_duplicate_groups(signatures, config.related_similarity)
     del signatures
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -181,7 +186,7 @@ def group(config: PrepareConfig, work: Work) -> None:
         sides = join_groups(sides, value_groups(pd.concat(values, ignore_index=True)))
     is_kept = np.ones(len(copies), bool)
     if config.duplicates == "keep_one":
-        is_short = np.concatenate([part["n_tokens"] for part in parts]) < config.min_tokens
+        is_short = np.concatenate([part["n_tokens"] for part in parts]) < config.min_length
         is_kept = first_of_each(copies, is_short)
     write_arrays(
         done,
@@ -205,7 +210,7 @@ def first_of_each(groups: np.ndarray, is_short: np.ndarray) -> np.ndarray:
     return is_kept
 
 
-def sample_rows(config: PrepareConfig, work: Work) -> np.ndarray:
+def sample_rows(config: PrepareConfig, work: ChunkStore) -> np.ndarray:
     """Which rows, evenly spread over the kept ones, phrases are counted in; (n,), true or false."""
     is_kept = read_arrays(work.file("groups.npz"))["is_kept"]
     kept = np.flatnonzero(is_kept)
@@ -215,7 +220,7 @@ def sample_rows(config: PrepareConfig, work: Work) -> np.ndarray:
     return is_sample
 
 
-def embed_sample_chunk(job: Job, chunk: int) -> None:
+def embed_sample_chunk(job: PipelineContext, chunk: int) -> None:
     """Embed the sampled postings of a chunk."""
     is_sample = sample_rows(job.config, job.work)[_rows_of(job.work, chunk)]
     texts = job.work.read("clean", chunk)["text"][is_sample].reset_index(drop=True)
@@ -224,7 +229,7 @@ def embed_sample_chunk(job: Job, chunk: int) -> None:
     job.work.write("sample", chunk, texts.to_frame())
 
 
-def study(job: Job) -> None:
+def study(job: PipelineContext) -> None:
     """Count phrases in the sample, for the workers to read."""
     work, done = job.work, job.work.file("corpus.json")
     if done.is_file():
@@ -234,18 +239,18 @@ def study(job: Job) -> None:
     vectors = [work.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
     write_arrays(work.file("sample.npz"), vectors=np.concatenate(vectors))
     texts = [text for chunk in chunks for text in work.read("sample", chunk)["text"]]
-    corpus = study_corpus(texts, job.config.ngram_max)
+    corpus = build_corpus(texts, job.config.ngram_max)
     write_json(done, vars(corpus) | {"names": sorted(corpus.names)})
 
 
-def read_corpus(work: Work) -> tuple[Corpus, np.ndarray]:
+def read_corpus(work: ChunkStore) -> tuple[Corpus, np.ndarray]:
     """What `study` has written: the counts, and (n, d) embeddings of the sample."""
     corpus = json.loads(work.file("corpus.json").read_text(encoding="utf-8"))
     corpus["names"] = frozenset(corpus["names"])
     return Corpus(**corpus), read_arrays(work.file("sample.npz"))["vectors"]
 
 
-def add_keywords_chunk(job: Job, chunk: int) -> None:
+def add_keywords_chunk(job: PipelineContext, chunk: int) -> None:
     """Extract the keywords of the kept postings of a chunk, and count their tokens."""
     config = job.config
     groups = read_arrays(job.work.file("groups.npz"))
@@ -283,7 +288,7 @@ class Prepared:
     manifest: dict[str, Any]
 
 
-def finish(config: PrepareConfig, work: Work, source_sha256: str) -> Prepared:
+def finish(config: PrepareConfig, work: ChunkStore, source_sha256: str) -> Prepared:
     """Filter by length, split, and sum up for the manifest.
 
     Raises:
@@ -291,7 +296,7 @@ def finish(config: PrepareConfig, work: Work, source_sha256: str) -> Prepared:
     """
     rows, dropped = _kept_rows(config, work)
     copies, sides = (read_arrays(work.file("groups.npz"))[name] for name in ("copies", "sides"))
-    is_test = split_sides(rows.pop("side").to_numpy(), config.test_share, config.seed)
+    is_test = split_groups(rows.pop("side").to_numpy(), config.test_share, config.seed)
     order = np.random.default_rng(config.seed).permutation(len(rows))
     train, test = (
         rows.iloc[order[is_test[order] == side]].reset_index(drop=True) for side in (False, True)
@@ -304,7 +309,7 @@ def finish(config: PrepareConfig, work: Work, source_sha256: str) -> Prepared:
         "rows_dropped": dropped,
         "rows_out": {"train": len(train), "test": len(test)},
         "groups": {"copies": group_counts(copies), "one side": group_counts(sides)},
-        "special_tokens_neutralised": sum(report["special_tokens"] for report in reports),
+        "special_tokens_escaped": sum(report["special_tokens"] for report in reports),
         "postings_cleaned": _total(report["postings_cleaned"] for report in reports),
         "places_cleaned": _total(report["places_cleaned"] for report in reports),
         "tokenizer": config.model,
@@ -315,7 +320,7 @@ def finish(config: PrepareConfig, work: Work, source_sha256: str) -> Prepared:
     return Prepared(train, test, manifest)
 
 
-def write_prepared(prepared: Prepared, work: Work, folder: Path, name: str) -> None:
+def write_prepared(prepared: Prepared, work: ChunkStore, folder: Path, name: str) -> None:
     """Write the tables and the manifest, in place of older ones of the same name.
 
     All is written before anything is replaced, and no manifest stands beside tables of two runs.
@@ -330,7 +335,7 @@ def write_prepared(prepared: Prepared, work: Work, folder: Path, name: str) -> N
     write_json(manifest, prepared.manifest)
 
 
-def refuse_empty(config: PrepareConfig, work: Work) -> None:
+def refuse_empty(config: PrepareConfig, work: ChunkStore) -> None:
     """Stop where cleaning and the longest length have left nothing.
 
     Raises:
@@ -340,16 +345,16 @@ def refuse_empty(config: PrepareConfig, work: Work) -> None:
         _refuse_empty(config, work, _dropped_early(work))
 
 
-def _kept_rows(config: PrepareConfig, work: Work) -> tuple[pd.DataFrame, dict[str, int]]:
+def _kept_rows(config: PrepareConfig, work: ChunkStore) -> tuple[pd.DataFrame, dict[str, int]]:
     """All rows of the right length, and the numbers of the others by reason."""
     dropped = _dropped_early(work)
     is_kept = read_arrays(work.file("groups.npz"))["is_kept"]
     dropped["copy of another posting"] = int((~is_kept).sum())
     chunks = [work.read("keywords", chunk) for chunk in work.chunks("keywords")]
     rows = pd.concat([chunk for chunk in chunks if len(chunk)], ignore_index=True)
-    dropped["too short"] = int((rows["n_tokens"] < config.min_tokens).sum())
-    dropped["too long"] += int((rows["n_tokens"] > config.max_tokens).sum())
-    rows = rows[rows["n_tokens"].between(config.min_tokens, config.max_tokens)]
+    dropped["too short"] = int((rows["n_tokens"] < config.min_length).sum())
+    dropped["too long"] += int((rows["n_tokens"] > config.max_length).sum())
+    rows = rows[rows["n_tokens"].between(config.min_length, config.max_length)]
     if rows.empty:
         _refuse_empty(config, work, dropped)
     # Built anew, lists from Parquet's arrays and equal words from one object each: a pickle shows
@@ -361,7 +366,7 @@ def _kept_rows(config: PrepareConfig, work: Work) -> tuple[pd.DataFrame, dict[st
     return pd.DataFrame(columns), dropped
 
 
-def _dropped_early(work: Work) -> dict[str, int]:
+def _dropped_early(work: ChunkStore) -> dict[str, int]:
     """Rows dropped by reason, as far as that is known after the cleaning."""
     source = json.loads(work.file("source.json").read_text(encoding="utf-8"))
     reports = work.read_counts("clean")
@@ -374,13 +379,13 @@ def _dropped_early(work: Work) -> dict[str, int]:
     }
 
 
-def _refuse_empty(config: PrepareConfig, work: Work, dropped: dict[str, int]) -> None:
+def _refuse_empty(config: PrepareConfig, work: ChunkStore, dropped: dict[str, int]) -> None:
     read = json.loads(work.file("source.json").read_text(encoding="utf-8"))["read"]
     reasons = ", ".join(f"{n} {reason}" for reason, n in dropped.items() if n)
     raise TableError(
         config.source,
-        f"every one of the {read} rows was dropped: {reasons}; kept are {config.min_tokens} to"
-        f" {config.max_tokens} tokens",
+        f"every one of the {read} rows was dropped: {reasons}; kept are {config.min_length} to"
+        f" {config.max_length} tokens",
     )
 
 
@@ -391,7 +396,7 @@ def _total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-def _rows_of(work: Work, chunk: int) -> slice:
+def _rows_of(work: ChunkStore, chunk: int) -> slice:
     """Where the clean rows of a chunk stand among those of the whole table."""
     lengths = read_arrays(work.file("groups.npz"))["chunk_rows"]
     place = work.chunks("clean").index(chunk)
@@ -399,13 +404,15 @@ def _rows_of(work: Work, chunk: int) -> slice:
     return slice(start, start + int(lengths[place]))
 
 
-def _embedder(job: Job) -> Embedder:
+def _embedder(job: PipelineContext) -> Embedder:
     config, cache = job.config, job.cache or job.work.folder
-    return _load_embedder(job.embedder, config.embedder_precision, config.embedder_tokens, cache)
+    return _load_embedder(
+        job.embedder, config.embedder_precision, config.embedder_max_length, cache
+    )
 
 
 # A worker loads these once for all its chunks.
 _tokenizer = functools.lru_cache(maxsize=1)(load_tokenizer)
 _load_embedder = functools.lru_cache(maxsize=1)(Embedder)
 _read_corpus = functools.lru_cache(maxsize=1)(read_corpus)
-_learn_kind = functools.lru_cache(maxsize=1)(learn_kind)
+_learn_kind = functools.lru_cache(maxsize=1)(train_keyword_classifier)

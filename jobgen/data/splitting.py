@@ -2,7 +2,7 @@
 
 A grouping is an array of n labels: the label of a row is the first row of its group. A row that
 stands alone is its own label, and `labels == np.arange(n)` are the rows that keep one of each.
-`join_groups` makes one grouping of several, `split_sides` draws the groups of the test set.
+`join_groups` makes one grouping of several, `split_groups` draws the groups of the test set.
 """
 
 import numpy as np
@@ -60,7 +60,7 @@ def group_counts(labels: np.ndarray) -> dict[str, int]:
     return {"groups": len(sizes), "rows": int(sizes.sum()), "largest": int(sizes.max(initial=0))}
 
 
-def split_sides(labels: np.ndarray, test_share: float, seed: int) -> np.ndarray:
+def split_groups(labels: np.ndarray, test_share: float, seed: int) -> np.ndarray:
     """Draw whole groups by seed for the test set, as long as they fit into its share of the rows.
 
     A group larger than that is trained on, unless all are; then a smallest one is tested on.
@@ -71,7 +71,7 @@ def split_sides(labels: np.ndarray, test_share: float, seed: int) -> np.ndarray:
     Raises:
         TableError: there are fewer than two groups.
 
-    >>> split_sides(np.array([0, 0, 0, 3, 3, 5]), test_share=0.3, seed=0).tolist()
+    >>> split_groups(np.array([0, 0, 0, 3, 3, 5]), test_share=0.3, seed=0).tolist()
     [False, False, False, False, False, True]
     """
     n = len(labels)

@@ -26,7 +26,7 @@ def print_preparation(prepared: Prepared) -> None:
     for rule, number in manifest["postings_cleaned"].items():
         places = manifest["places_cleaned"][rule]
         table.add_row(f"changed: {rule}", f"{number} ({places} places)")
-    table.add_row("special tokens neutralised", str(manifest["special_tokens_neutralised"]))
+    table.add_row("special tokens escaped", str(manifest["special_tokens_escaped"]))
     console.print(table)
     console.print("tokens a row")
     n_tokens = pd.concat([prepared.train["n_tokens"], prepared.test["n_tokens"]])

@@ -88,7 +88,7 @@ def rename_columns(table: pd.DataFrame, path: str, columns: dict[str, str]) -> p
     return frame.reset_index(drop=True)
 
 
-def find_faults(frame: pd.DataFrame) -> dict[str, list[int]]:
+def find_invalid_rows(frame: pd.DataFrame) -> dict[str, list[int]]:
     """What makes a title or text unusable -> the rows with that fault."""
     faults: dict[str, list[int]] = {}
     for name in ("title", "text"):
@@ -103,7 +103,7 @@ def find_faults(frame: pd.DataFrame) -> dict[str, list[int]]:
     return faults
 
 
-def refuse_faults(path: str, faults: dict[str, list[int]]) -> None:
+def refuse_invalid_rows(path: str, faults: dict[str, list[int]]) -> None:
     """Name the rows that cannot be used, counted from 1.
 
     Raises:
@@ -137,7 +137,7 @@ def read_prepared(path: str) -> pd.DataFrame:
     if wrong:
         raise InputError(path, f"keywords of row {wrong[0]} are not a list of texts")
     frame = rename_columns(table, path, {"title": "title", "text": "text"})
-    refuse_faults(path, find_faults(frame))
+    refuse_invalid_rows(path, find_invalid_rows(frame))
     frame.insert(1, "keywords", keywords.map(list))
     return frame
 

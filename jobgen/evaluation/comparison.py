@@ -15,18 +15,18 @@ from jobgen.common.files import read_metrics, write_whole
 from jobgen.data.tables import read_postings, read_prepared
 from jobgen.evaluation import plots
 from jobgen.evaluation.bootstrap import centred_interval, interval, resampled_ratio, resamples
-from jobgen.evaluation.frechet import COMPONENTS, Distance
+from jobgen.evaluation.frechet import COMPONENTS, FrechetDistance
 from jobgen.evaluation.metrics import (
-    FIGURES,
+    METRICS,
     REAL,
     REFERENCES,
-    Measures,
-    Sources,
+    Resources,
+    SetMetrics,
     first_keywords,
     measure,
 )
 from jobgen.text.coverage import keyword_spans, missing_keywords
-from jobgen.text.memorized import CopyIndex
+from jobgen.text.memorized import MemorizationIndex
 from jobgen.text.ngrams import count_words
 
 _FEWEST = 2 * COMPONENTS  # postings, for a distance
@@ -47,7 +47,7 @@ def read_sets(config: EvaluateConfig) -> dict[str, pd.DataFrame]:
     return sets | {REAL: first_keywords(read_postings(config.real))}
 
 
-def open_sources(config: EvaluateConfig, sets: dict[str, pd.DataFrame]) -> Sources:
+def open_sources(config: EvaluateConfig, sets: dict[str, pd.DataFrame]) -> Resources:
     """Load what the sets are measured with.
 
     Raises:
@@ -68,7 +68,7 @@ def open_sources(config: EvaluateConfig, sets: dict[str, pd.DataFrame]) -> Sourc
         embed = Embedder(place, "auto", max_tokens=256, cache=cache)
     words = [count_words(frame["text"]) for frame in sets.values()]
     sizes = [len(frame) for frame in sets.values() if len(frame) > 1]
-    return Sources(
+    return Resources(
         index=_index(config, folder),
         embed=embed,
         nats=nats,
@@ -79,16 +79,16 @@ def open_sources(config: EvaluateConfig, sets: dict[str, pd.DataFrame]) -> Sourc
     )
 
 
-def _index(config: EvaluateConfig, folder: Path | None) -> CopyIndex | None:
+def _index(config: EvaluateConfig, folder: Path | None) -> MemorizationIndex | None:
     if config.train:
         texts = read_prepared(config.train)["text"]
-        return CopyIndex.of(texts, range(len(texts)))
-    return CopyIndex.load(folder) if folder else None
+        return MemorizationIndex.of(texts, range(len(texts)))
+    return MemorizationIndex.load(folder) if folder else None
 
 
 def evaluate(
-    config: EvaluateConfig, sets: dict[str, pd.DataFrame], sources: Sources
-) -> tuple[dict[str, Any], dict[str, Measures]]:
+    config: EvaluateConfig, sets: dict[str, pd.DataFrame], sources: Resources
+) -> tuple[dict[str, Any], dict[str, SetMetrics]]:
     """Measure all sets.
 
     Returns:
@@ -154,7 +154,7 @@ def _entry(
 
 
 def _add_distances(
-    report: dict[str, Any], measures: dict[str, Measures], config: EvaluateConfig
+    report: dict[str, Any], measures: dict[str, SetMetrics], config: EvaluateConfig
 ) -> None:
     """Compare all sets, and one half of the real postings, with their other half."""
     real = measures[REAL].embeddings
@@ -164,7 +164,7 @@ def _add_distances(
     if min(map(len, (half, reference))) < _FEWEST:
         measures[REAL].left_out.append(f"fewer than {2 * _FEWEST} postings: no distances")
         return
-    distance, found = Distance(real, reference), {}
+    distance, found = FrechetDistance(real, reference), {}
     reference_counts = resamples(len(reference), config.resamples, config.seed).astype(float)
     for number, (name, rows) in enumerate(embeddings.items(), start=1):
         if len(rows) < _FEWEST:
@@ -188,7 +188,7 @@ def mark_best(report: dict[str, Any]) -> None:
     """Note for each figure the best of two or more sets, without the real postings."""
     of_real = report["sets"][REAL]["figures"]
     report["best"] = {}
-    for figure in FIGURES:
+    for figure in METRICS:
         values = {
             name: part["figures"][figure.key]["value"]
             for name, part in report["sets"].items()
@@ -207,7 +207,7 @@ def mark_best(report: dict[str, Any]) -> None:
         report["best"][figure.key] = [name for name, value in values.items() if value == most]
 
 
-def _notes(sources: Sources, measures: dict[str, Measures]) -> list[str]:
+def _notes(sources: Resources, measures: dict[str, SetMetrics]) -> list[str]:
     """What could not be measured, and why."""
     notes = []
     if sources.index is None:
@@ -222,7 +222,7 @@ def _notes(sources: Sources, measures: dict[str, Measures]) -> list[str]:
 
 
 def texts_side_by_side(
-    sets: dict[str, pd.DataFrame], index: CopyIndex | None, shown: int
+    sets: dict[str, pd.DataFrame], index: MemorizationIndex | None, shown: int
 ) -> list[dict[str, Any]]:
     """Texts of the prompts that most sets have, in the order of the first set.
 
@@ -266,7 +266,9 @@ def _nearest_real(real: pd.DataFrame, keywords: tuple[str, ...]) -> dict[str, st
     return {f"{REAL}{title}": real["text"].iloc[row]}
 
 
-def pieces(text: str, keywords: tuple[str, ...], index: CopyIndex | None) -> list[dict[str, Any]]:
+def pieces(
+    text: str, keywords: tuple[str, ...], index: MemorizationIndex | None
+) -> list[dict[str, Any]]:
     """A text cut where keywords and copied runs begin and end."""
     marks = {"keyword": keyword_spans(text, keywords), "copied": index.spans(text) if index else []}
     flags = {name: np.zeros(len(text) + 1, bool) for name in marks}
@@ -297,7 +299,7 @@ def read_runs(config: EvaluateConfig) -> dict[str, list[dict[str, Any]]]:
 
 
 def draw(
-    measures: dict[str, Measures], runs: dict[str, list[dict[str, Any]]], folder: Path
+    measures: dict[str, SetMetrics], runs: dict[str, list[dict[str, Any]]], folder: Path
 ) -> dict[str, Path]:
     """Draw the plots for which there are figures into a folder; title -> PNG."""
     tones = {name: plots.colour(i, len(measures)) for i, name in enumerate(measures)}
@@ -322,7 +324,7 @@ def draw(
     return found
 
 
-def _shares_mentioned(measures: dict[str, Measures]) -> dict[str, dict[str, float | None]]:
+def _shares_mentioned(measures: dict[str, SetMetrics]) -> dict[str, dict[str, float | None]]:
     """Of each set, how often keywords were mentioned: by their length, and the most frequent."""
     times = Counter(word for part in measures.values() for word, _ in part.keywords)
     frequent = [word for word, number in times.most_common(_KEYWORDS_DRAWN) if number > 1]
@@ -358,16 +360,16 @@ def summarise(report: dict[str, Any]) -> list[str]:
                 of_others = figures["coverage_of_others"]["value"]
                 mentioned += f" (of those of other postings {of_others:.0%})"
             told.append(mentioned)
-        if "copied_words" in figures:
-            of_real = report["sets"][REAL]["figures"]["copied_words"]["value"]
+        if "memorized_words" in figures:
+            of_real = report["sets"][REAL]["figures"]["memorized_words"]["value"]
             told.append(
                 "the longest run of words it shares with training postings has"
-                f" {figures['copied_words']['value']:.0f} words on average (real postings'"
+                f" {figures['memorized_words']['value']:.0f} words on average (real postings'"
                 f" {of_real:.0f})"
             )
         compared = [
             figure
-            for figure in FIGURES
+            for figure in METRICS
             if figure.group != "Control" and "difference" in figures.get(figure.key, {})
         ]
         unlike = [figure.label for figure in compared if not is_like_real(figures[figure.key])]

@@ -7,7 +7,7 @@ import numpy as np
 from sacrebleu.metrics import BLEU
 from scipy.special import gammaln
 
-from jobgen.text.ngrams import _runs, count_words
+from jobgen.text.ngrams import count_words, ngrams
 
 
 def distinct_n(texts: Sequence[str], n: int) -> float:
@@ -16,7 +16,7 @@ def distinct_n(texts: Sequence[str], n: int) -> float:
     >>> distinct_n(["a b a b"], 2)
     0.6666666666666666
     """
-    runs = [run for text in texts for run in _runs(text, n)]
+    runs = [run for text in texts for run in ngrams(text, n)]
     return len(set(runs)) / len(runs) if runs else float("nan")
 
 
@@ -36,7 +36,7 @@ def distinct_parts(texts: Sequence[str], n: int, words: float) -> tuple[np.ndarr
         Two arrays, (len(texts),): distinct runs and runs. The sum of the first over the sum of the
         second is the figure.
     """
-    runs = [Counter(_runs(text, n)) for text in texts]
+    runs = [Counter(ngrams(text, n)) for text in texts]
     total = len(texts)
     drawn = min(total * words / max(count_words(texts), 1), total)
     in_texts = Counter(run for text in runs for run in text)

@@ -11,7 +11,7 @@ _HEADING_WORDS = 6
 _BULLET = "•-*–·"
 
 
-class Distance:
+class FrechetDistance:
     """Frechet distance of texts to a reference, from their embeddings (Heusel et al. 2017).
 
     ``|m - n|^2 + tr(A + B - 2 (A B)^(1/2))`` of the means m, n and the covariances A, B, along the

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from jobgen.common.files import write_whole
 from jobgen.evaluation.comparison import is_like_real
-from jobgen.evaluation.metrics import FIGURES, REAL, Figure
+from jobgen.evaluation.metrics import METRICS, REAL, Metric
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -27,8 +27,8 @@ def write_page(
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    groups: dict[str, list[Figure]] = {}
-    for figure in FIGURES:
+    groups: dict[str, list[Metric]] = {}
+    for figure in METRICS:
         if any(figure.key in part["figures"] for part in report["sets"].values()):
             groups.setdefault(figure.group, []).append(figure)
     pictures = {title: base64.b64encode(png.read_bytes()).decode() for title, png in plots.items()}

@@ -17,14 +17,14 @@ from jobgen.data.near_duplicates import near_duplicate_groups, signature
 from jobgen.evaluation.diversity import distinct_parts, self_bleu
 from jobgen.evaluation.frechet import section_headings
 from jobgen.text.coverage import covered_by_meaning, covered_by_stems, covered_exactly
-from jobgen.text.memorized import CopyIndex
+from jobgen.text.memorized import MemorizationIndex
 from jobgen.text.ngrams import repetition
-from jobgen.text.redaction import neutralise_contacts
+from jobgen.text.redaction import redact_contacts
 from jobgen.text.wording import gender_coded, reading_grade
 
 REAL = "real postings"  # the set that the others are compared with
 # Jaccard similarity from which postings are copies, as in the preparation.
-COPIES = PrepareConfig.model_fields["copy_similarity"].default
+COPIES = PrepareConfig.model_fields["near_duplicate_similarity"].default
 REFERENCES = 20  # of self-BLEU
 _READ = 20_000  # characters of a text, for what is slow
 
@@ -32,7 +32,7 @@ Parts = tuple[np.ndarray, np.ndarray]
 Embed = Callable[[Sequence[str]], np.ndarray]
 
 
-class Figure(NamedTuple):
+class Metric(NamedTuple):
     """A figure, and how it is shown.
 
     Attributes:
@@ -52,8 +52,8 @@ class Figure(NamedTuple):
     meaning: str
 
 
-FIGURES = [
-    Figure(*row)
+METRICS = [
+    Metric(*row)
     for row in (
         ("coverage_exact", "Control", "keywords, word for word", "high", "{:.0%}",
          "keywords that stand in the text as they are, letter case aside"),
@@ -86,9 +86,9 @@ FIGURES = [
          "share of a text's runs of 4 words that stood in it before"),
         ("near_duplicates", "Diversity", "near-duplicates", "low", "{:.1%}",
          "postings of which the set has a copy, nearly word for word"),
-        ("copied_share", "Memory", "copied runs of 8", "low", "{:.1%}",
+        ("memorized_share", "Memory", "copied runs of 8", "low", "{:.1%}",
          "share of the runs of 8 words that stand in the training postings"),
-        ("copied_words", "Memory", "longest copied run", "low", "{:.1f}",
+        ("memorized_words", "Memory", "longest copied run", "low", "{:.1f}",
          "words in a row from training postings, of a posting"),
         ("personal_data", "Memory", "personal data", "low", "{:.2f}",
          "e-mail addresses, phone numbers and links of a posting"),
@@ -101,7 +101,7 @@ FIGURES = [
 
 
 @dataclass
-class Sources:
+class Resources:
     """What sets are measured with; None: there is none.
 
     Attributes:
@@ -114,7 +114,7 @@ class Sources:
         seed: of the samples.
     """
 
-    index: CopyIndex | None
+    index: MemorizationIndex | None
     embed: Embed | None
     nats: Callable[[pd.DataFrame], pd.DataFrame] | None
     sampled: int
@@ -124,7 +124,7 @@ class Sources:
 
 
 @dataclass
-class Measures:
+class SetMetrics:
     """What the postings of a set add to its figures.
 
     Attributes:
@@ -144,14 +144,14 @@ class Measures:
     embeddings: np.ndarray | None = None
 
 
-def measure(frame: pd.DataFrame, sources: Sources) -> Measures:
+def measure(frame: pd.DataFrame, sources: Resources) -> SetMetrics:
     """Measure a set of postings.
 
     Args:
         frame: of `frames.read_postings`.
         sources: what to measure with.
     """
-    measures, texts = Measures(), list(frame["text"])
+    measures, texts = SetMetrics(), list(frame["text"])
     n = len(texts)
     one = np.ones(n)
     draw = np.random.default_rng(sources.seed)
@@ -170,7 +170,9 @@ def measure(frame: pd.DataFrame, sources: Sources) -> Measures:
     return measures
 
 
-def _control(measures: Measures, frame: pd.DataFrame, chosen: np.ndarray, sources: Sources) -> None:
+def _control(
+    measures: SetMetrics, frame: pd.DataFrame, chosen: np.ndarray, sources: Resources
+) -> None:
     asked = [list(words) for words in frame["keywords"]] if "keywords" in frame else []
     if not any(asked):
         measures.left_out.append("no keywords: coverage is left out")
@@ -227,7 +229,7 @@ def _others(asked: list[list[str]]) -> np.ndarray | None:
 
 
 def _likeness(
-    measures: Measures, frame: pd.DataFrame, chosen: np.ndarray, sources: Sources
+    measures: SetMetrics, frame: pd.DataFrame, chosen: np.ndarray, sources: Resources
 ) -> None:
     texts, parts = list(frame["text"]), measures.parts
     one = np.ones(len(texts))
@@ -257,7 +259,9 @@ def _likeness(
     parts["perplexity"] = nats, tokens
 
 
-def _diversity(measures: Measures, texts: list[str], chosen: np.ndarray, sources: Sources) -> None:
+def _diversity(
+    measures: SetMetrics, texts: list[str], chosen: np.ndarray, sources: Resources
+) -> None:
     parts, one = measures.parts, np.ones(len(texts))
     for n in (1, 2, 3):
         parts[f"distinct_{n}"] = distinct_parts(texts, n, sources.words)
@@ -274,16 +278,16 @@ def _diversity(measures: Measures, texts: list[str], chosen: np.ndarray, sources
     parts["near_duplicates"] = (np.bincount(groups)[groups] > 1).astype(float), one
 
 
-def _memory(measures: Measures, texts: list[str], sources: Sources) -> None:
+def _memory(measures: SetMetrics, texts: list[str], sources: Resources) -> None:
     one = np.ones(len(texts))
-    found = [neutralise_contacts(text)[1] for text in texts]
+    found = [redact_contacts(text)[1] for text in texts]
     measures.parts["personal_data"] = np.array(found, float), one
     if sources.index is None:
         return
     copied = [sources.index.check(text) for text in texts]
     measures.longest = np.array([part.longest for part in copied], float)
-    measures.parts["copied_share"] = np.array([part.share for part in copied]), one
-    measures.parts["copied_words"] = measures.longest, one
+    measures.parts["memorized_share"] = np.array([part.share for part in copied]), one
+    measures.parts["memorized_words"] = measures.longest, one
 
 
 def _where_known(values: list[float], weights: np.ndarray) -> Parts:

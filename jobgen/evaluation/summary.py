@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobgen.evaluation.metrics import FIGURES
+from jobgen.evaluation.metrics import METRICS
 
 if TYPE_CHECKING:  # it needs seconds to import
     pass
@@ -20,7 +20,7 @@ def print_evaluation(report: dict[str, Any]) -> None:
     for name, part in sets.items():
         table.add_column(Text(f"{name} ({part['postings']})"), justify="right")
     group = None
-    for figure in FIGURES:
+    for figure in METRICS:
         cells = [part["figures"].get(figure.key) for part in sets.values()]
         if not any(cells):
             continue

@@ -15,7 +15,7 @@ from jobgen.common.distributed import process_count
 from jobgen.common.errors import InputError
 from jobgen.common.logging import say
 from jobgen.generation.kv_cache import KVCache
-from jobgen.generation.requests import Task, Written
+from jobgen.generation.requests import Completion, Request
 from jobgen.generation.sampling import Sampler
 from jobgen.models.loading import computes_bfloat16
 
@@ -45,14 +45,14 @@ def place_model(model: Any, device: str, half_precision: bool) -> None:
         model.to(torch.float16)
 
 
-def write_texts(
+def generate_completions(
     model: Any,
     tokenizer: Any,
-    tasks: Sequence[Task],
+    tasks: Sequence[Request],
     config: GenerateConfig,
     rows: int,
     follow: Callable[[int], Any] = lambda token: None,
-) -> Iterator[tuple[Task, Written]]:
+) -> Iterator[tuple[Request, Completion]]:
     """Write a text for each task, the shortest prompts last.
 
     A text is decided by its task, the seed and the weights; what is written beside it changes it by
@@ -88,7 +88,7 @@ def write_texts(
             say(f"note: out of memory; going on with batches of {rows}")
 
 
-def _by_length(tasks: Iterable[Task]) -> deque[Task]:
+def _by_length(tasks: Iterable[Request]) -> deque[Request]:
     # Longest first, so that a prompt never needs more columns of the cache than there are.
     return deque(sorted(tasks, key=lambda task: -len(task.ids)))
 
@@ -99,7 +99,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return known or "not enough memory" in str(error)
 
 
-def rows_that_fit(model: Any, longest: int) -> int:
+def batch_size_that_fits(model: Any, longest: int) -> int:
     """How many rows of a cache the free memory holds.
 
     Args:
@@ -123,15 +123,15 @@ class _Batch:
     """Texts that are being written.
 
     Args:
-        model: as for `write_texts`.
-        tokenizer: as for `write_texts`.
+        model: as for `generate_completions`.
+        tokenizer: as for `generate_completions`.
         waiting: tasks that are still to begin; those that begin are taken from it.
         rows: how many are written at the same time.
-        config: as for `write_texts`.
+        config: as for `generate_completions`.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, waiting: deque[Task], rows: int, config: GenerateConfig
+        self, model: Any, tokenizer: Any, waiting: deque[Request], rows: int, config: GenerateConfig
     ):
         self.model, self.tokenizer, self.waiting = model, tokenizer, waiting
         vocabulary = model.get_output_embeddings().weight.shape[0]
@@ -172,7 +172,7 @@ class _Batch:
         for place in places:
             self.sampler.enter(place, self.waiting.popleft())
 
-    def draw(self, follow: Callable[[int], Any]) -> list[tuple[Task, Written]]:
+    def draw(self, follow: Callable[[int], Any]) -> list[tuple[Request, Completion]]:
         """Draw the next token of each row; returns what has ended with it."""
         ended = self.sampler.draw(self.logits)
         follow(int(self.sampler.tokens[0]))

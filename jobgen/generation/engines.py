@@ -17,7 +17,7 @@ from jobgen.common.config import GenerateConfig
 from jobgen.common.distributed import process_count
 from jobgen.common.errors import InputError
 from jobgen.generation import batching as decoding
-from jobgen.generation.requests import Task, Written
+from jobgen.generation.requests import Completion, Request
 from jobgen.generation.sampling import Sampler
 from jobgen.models.sequence import never_written
 
@@ -34,8 +34,8 @@ class Engine(Protocol):
     rows: int
 
     def write(
-        self, tasks: Sequence[Task], follow: Callable[[int], Any] = ...
-    ) -> Iterator[tuple[Task, Written]]:
+        self, tasks: Sequence[Request], follow: Callable[[int], Any] = ...
+    ) -> Iterator[tuple[Request, Completion]]:
         """Write a text for each task.
 
         Args:
@@ -86,14 +86,14 @@ def open_engine(nlp: Any, config: GenerateConfig) -> Engine:
     check_engine(config)
     device = decoding.pick_device(config.device)
     if config.engine == "llama.cpp":
-        return LlamaCpp(nlp.folder, nlp.tokenizer, config, device)
+        return LlamaCppEngine(nlp.folder, nlp.tokenizer, config, device)
     if config.engine == "vllm":
-        return Vllm(nlp.folder, nlp.tokenizer, config)
+        return VllmEngine(nlp.folder, nlp.tokenizer, config)
     decoding.place_model(nlp.model, device, config.half_precision)
-    return Transformers(nlp.model, nlp.tokenizer, config)
+    return TransformersEngine(nlp.model, nlp.tokenizer, config)
 
 
-class Transformers:
+class TransformersEngine:
     """PyTorch, with a batch of texts.
 
     Args:
@@ -104,18 +104,18 @@ class Transformers:
 
     def __init__(self, model: Any, tokenizer: Any, config: GenerateConfig):
         self.model, self.tokenizer, self.config = model, tokenizer, config
-        self.rows = config.batch_size or decoding.rows_that_fit(model, config.max_length)
+        self.rows = config.batch_size or decoding.batch_size_that_fits(model, config.max_length)
 
     def write(
-        self, tasks: Sequence[Task], follow: Callable[[int], Any] = lambda token: None
-    ) -> Iterator[tuple[Task, Written]]:
+        self, tasks: Sequence[Request], follow: Callable[[int], Any] = lambda token: None
+    ) -> Iterator[tuple[Request, Completion]]:
         """Write a text for each task."""
-        return decoding.write_texts(
+        return decoding.generate_completions(
             self.model, self.tokenizer, tasks, self.config, self.rows, follow
         )
 
 
-class LlamaCpp:
+class LlamaCppEngine:
     """llama.cpp, one text after the other, from the weights in a GGUF file.
 
     Args:
@@ -145,8 +145,8 @@ class LlamaCpp:
         )
 
     def write(
-        self, tasks: Sequence[Task], follow: Callable[[int], Any] = lambda token: None
-    ) -> Iterator[tuple[Task, Written]]:
+        self, tasks: Sequence[Request], follow: Callable[[int], Any] = lambda token: None
+    ) -> Iterator[tuple[Request, Completion]]:
         """Write a text for each task."""
         vocabulary = self.llama.n_vocab()
         keywords = [task.keywords for task in tasks]
@@ -173,7 +173,7 @@ class LlamaCpp:
         return torch.from_numpy(logits.copy())
 
 
-class Vllm:
+class VllmEngine:
     """vLLM, which makes the batches itself.
 
     Its filters are of the same names; its random numbers are others.
@@ -201,8 +201,8 @@ class Vllm:
         self.allowed = sorted(set(range(tokens)) - set(never_written(tokenizer, tokens)))
 
     def write(
-        self, tasks: Sequence[Task], follow: Callable[[int], Any] = lambda token: None
-    ) -> Iterator[tuple[Task, Written]]:
+        self, tasks: Sequence[Request], follow: Callable[[int], Any] = lambda token: None
+    ) -> Iterator[tuple[Request, Completion]]:
         """Write a text for each task."""
         prompts = [{"prompt_token_ids": task.ids} for task in tasks]
         settings = [self._settings(task) for task in tasks]
@@ -217,9 +217,9 @@ class Vllm:
                 of_place[token].logprob for token, of_place in zip(ids, text.logprobs, strict=True)
             )
             finished = bool(ids) and ids[-1] == self.tokenizer.eos_token_id
-            yield task, Written(ids[:-1] if finished else ids, finished, nats)
+            yield task, Completion(ids[:-1] if finished else ids, finished, nats)
 
-    def _settings(self, task: Task) -> Any:
+    def _settings(self, task: Request) -> Any:
         config, room = self.config, self.config.max_length - len(task.ids)
         own = np.random.default_rng([config.seed, task.prompt, task.candidate])
         return self.vllm.SamplingParams(

@@ -9,12 +9,12 @@ from typing import Any
 from jobgen.common.config import GenerateConfig
 from jobgen.generation.engines import Engine
 from jobgen.generation.posting import Posting
-from jobgen.generation.requests import NumberedPrompt, Task, Written, encode_prompt
+from jobgen.generation.requests import Completion, NumberedPrompt, Request, encode_prompt
 from jobgen.text.characters import remove_control_characters
 from jobgen.text.coverage import missing_keywords
-from jobgen.text.memorized import CopyIndex
+from jobgen.text.memorized import MemorizationIndex
 from jobgen.text.ngrams import repetition
-from jobgen.text.redaction import neutralise_contacts
+from jobgen.text.redaction import redact_contacts
 from jobgen.text.wording import gender_coded
 
 # Fields that change no text: where it goes, how many there are, what it is computed with.
@@ -25,7 +25,7 @@ _IRRELEVANT |= {"half_precision", "prompts_file", "beyond_positions"}
 _GROUP = 4
 
 
-class Writer:
+class Generator:
     """Writes postings.
 
     Args:
@@ -39,13 +39,17 @@ class Writer:
     """
 
     def __init__(
-        self, engine: Engine, tokenizer: Any, config: GenerateConfig, index: CopyIndex | None
+        self,
+        engine: Engine,
+        tokenizer: Any,
+        config: GenerateConfig,
+        index: MemorizationIndex | None,
     ):
         self.engine, self.tokenizer, self.config, self.index = engine, tokenizer, config, index
         self.candidates = config.num_candidates or config.num_return_sequences
         self.copies = 0
 
-    def ids_of(self, prompt: int, title: str, keywords: list[str]) -> list[str]:
+    def posting_ids(self, prompt: int, title: str, keywords: list[str]) -> list[str]:
         """The ids of the texts of a prompt.
 
         Args:
@@ -86,7 +90,7 @@ class Writer:
             tasks, texts = [], {}
             for prompt, title, keywords in group:
                 ids = encode_prompt(self.tokenizer, title, keywords, self.config)
-                tasks += [Task(prompt, n, ids, keywords) for n in range(self.candidates)]
+                tasks += [Request(prompt, n, ids, keywords) for n in range(self.candidates)]
                 texts[prompt] = []
             for task, text in self.engine.write(tasks, follow):
                 texts[task.prompt].append((task.candidate, text))
@@ -98,9 +102,9 @@ class Writer:
             ]
 
     def _best(
-        self, prompt: int, title: str, keywords: list[str], texts: list[tuple[int, Written]]
+        self, prompt: int, title: str, keywords: list[str], texts: list[tuple[int, Completion]]
     ) -> list[Posting]:
-        ids = self.ids_of(prompt, title, keywords)
+        ids = self.posting_ids(prompt, title, keywords)
         found = [self._posting(title, keywords, written) for _, written in texts]
         kept = [posting for posting in found if not self._is_copy(posting)]
         self.copies += len(found) - len(kept)
@@ -111,12 +115,12 @@ class Writer:
         ]
 
     def _is_copy(self, posting: Posting) -> bool:
-        most = self.config.max_copied_words
-        return most is not None and (posting.copied_words or 0) > most
+        most = self.config.max_memorized_words
+        return most is not None and (posting.memorized_words or 0) > most
 
-    def _posting(self, title: str, keywords: list[str], written: Written) -> Posting:
+    def _posting(self, title: str, keywords: list[str], written: Completion) -> Posting:
         text = self.tokenizer.decode(written.ids, skip_special_tokens=True)
-        text, _ = neutralise_contacts(remove_control_characters(text).strip())
+        text, _ = redact_contacts(remove_control_characters(text).strip())
         missing = missing_keywords(text, keywords)
         copied = self.index.check(text) if self.index else None
         masculine, feminine = gender_coded(text)
@@ -132,9 +136,9 @@ class Writer:
             missing=missing,
             nats_per_token=written.nats / (len(written.ids) + written.finished),
             repetition=repetition(text),
-            copied_words=copied.longest if copied else None,
-            copied_share=copied.share if copied else None,
-            nearest_row=copied.nearest if copied else None,
+            memorized_words=copied.longest if copied else None,
+            memorized_share=copied.share if copied else None,
+            nearest_training_row=copied.nearest if copied else None,
             masculine=masculine,
             feminine=feminine,
         )
@@ -147,5 +151,5 @@ def rank(posting: Posting) -> tuple[float, ...]:
         round(posting.nats_per_token, 1),
         not posting.finished,
         posting.repetition,
-        posting.copied_share or 0.0,
+        posting.memorized_share or 0.0,
     )

@@ -9,7 +9,7 @@ keywords, more and more as the text grows. Here the keyword itself is to be writ
 2. A keyword that was begun is finished, and its last word is not continued to another one.
 3. The same keyword is held back for some tokens after it was written.
 4. The end of the text is unlikely while keywords are missing.
-5. `certain` keeps room for what is missing, forbids the end before, and writes it there.
+5. `hard` keeps room for what is missing, forbids the end before, and writes it there.
 6. The temperature is a little lower: a text that was led off the model's own way strays farther.
 
 Nothing here loops over rows or keywords while tokens are written, but for the check of the text:
@@ -48,7 +48,7 @@ _RESERVE = 8  # tokens for the end of the sentence after them
 
 
 @dataclass
-class Variants:
+class KeywordVariants:
     """How the keywords of a prompt may be written.
 
     Attributes:
@@ -88,7 +88,7 @@ class KeywordGuidance:
     Args:
         tokenizer: of the model.
         vocabulary: size of the logits.
-        mode: "soft" or "certain".
+        mode: "soft" or "hard".
         keywords: of all rows that will come.
         rows: of the batch.
         device: of the logits.
@@ -98,12 +98,12 @@ class KeywordGuidance:
         self,
         tokenizer: Any,
         vocabulary: int,
-        mode: Literal["soft", "certain"],
+        mode: Literal["soft", "hard"],
         keywords: Sequence[Sequence[str]],
         rows: int,
         device: torch.device,
     ):
-        self.tokenizer, self.certain, self.device = tokenizer, mode == "certain", device
+        self.tokenizer, self.hard, self.device = tokenizer, mode == "hard", device
         self.end = tokenizer.eos_token_id
         texts = tokenizer.batch_decode([[i] for i in range(len(tokenizer))])
         texts += [""] * (vocabulary - len(texts))
@@ -139,7 +139,7 @@ class KeywordGuidance:
             open=zeros(dtype=torch.bool),
         )
 
-    def _plan(self, keywords: Sequence[str]) -> Variants:
+    def _plan(self, keywords: Sequence[str]) -> KeywordVariants:
         """The variants of some keywords."""
         found: dict[tuple[int, ...], tuple[int, bool]] = {}
         for index, keyword in enumerate(keywords):
@@ -149,7 +149,7 @@ class KeywordGuidance:
                         found.setdefault(ids, (index, spaced))
         longest = max(map(len, found), default=1)
         ids = [[*variant, *[-1] * (longest - len(variant))] for variant in found]
-        return Variants(
+        return KeywordVariants(
             ids=torch.tensor(ids, dtype=torch.long).reshape(-1, longest),
             lengths=torch.tensor([len(variant) for variant in found], dtype=torch.long),
             keyword=torch.tensor([index for index, _ in found.values()], dtype=torch.long),
@@ -220,12 +220,12 @@ class KeywordGuidance:
             scores[rows] -= _CONTINUED_WORD * self.continues.to(scores.dtype)
         end = scores[:, self.end]
         late = room < 0.15 * (written + room)
-        hold = torch.inf if self.certain else torch.where(late, 0.0, _HOLD_END)
+        hold = torch.inf if self.hard else torch.where(late, 0.0, _HOLD_END)
         scores[:, self.end] = torch.where(some, end - hold, end)
         scores.scatter_reduce_(1, next_ids, raised, "amax")
         guided = (state.lengths > 0).any(dim=1, keepdim=True)  # (B, 1)
         scores /= torch.where(guided, _COOLING, 1.0)
-        if self.certain:
+        if self.hard:
             need = ((state.cost + _SEPARATOR) * state.missing).sum(dim=1) + _RESERVE
             self._write_now(scores, some & (room <= need), due, next_ids)
 

@@ -12,11 +12,19 @@ from pathlib import Path
 from filelock import FileLock
 from tqdm import tqdm
 
-from jobgen.common import distributed as processes
-from jobgen.common.distributed import is_main_process, process_count, process_rank
+from jobgen.common.distributed import (
+    broadcast_from_main,
+    gather_on_main,
+    gather_rounds,
+    is_main_process,
+    join_process_group,
+    leave_process_group,
+    process_count,
+    process_rank,
+)
 from jobgen.common.errors import InputError
 from jobgen.common.logging import say
-from jobgen.generation.generator import Writer
+from jobgen.generation.generator import Generator
 from jobgen.generation.posting import POSTING_COLUMNS, Posting
 from jobgen.generation.requests import NumberedPrompt
 
@@ -119,7 +127,7 @@ def _cells(posting: Posting) -> list[object]:
 
 
 def append_missing(
-    writer: Writer, prompts: Sequence[NumberedPrompt], path: Path, there: set[str]
+    writer: Generator, prompts: Sequence[NumberedPrompt], path: Path, there: set[str]
 ) -> None:
     """Append to a CSV what it does not have yet; all processes of a launcher take part.
 
@@ -132,11 +140,11 @@ def append_missing(
     Raises:
         KeyboardInterrupt: with what was written by then.
     """
-    processes.join_process_group()
-    missing = [prompt for prompt in prompts if not there.issuperset(writer.ids_of(*prompt))]
+    join_process_group()
+    missing = [prompt for prompt in prompts if not there.issuperset(writer.posting_ids(*prompt))]
     if done := len(prompts) - len(missing):
         say(f"{done} of {len(prompts)} prompts are in {path} already")
-    groups = processes.as_the_first(writer.groups(missing, process_count()))
+    groups = broadcast_from_main(writer.groups(missing, process_count()))
     mine = groups[process_rank() :: process_count()]
     total, written = sum(map(len, mine)) * writer.candidates, 0
     silent = not total or not is_main_process()
@@ -144,14 +152,14 @@ def append_missing(
         with tqdm(total=total, desc="writing", unit=" texts", disable=silent) as progress:
             texts = writer.write(mine, progress=progress.update)
             rounds = math.ceil(len(groups) / process_count())
-            for postings in processes.in_order(texts, rounds):
+            for postings in gather_rounds(texts, rounds):
                 if is_main_process():
                     written += append_postings(path, postings)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"{written} postings were written. The same command goes on from there."
         ) from None
-    if copies := sum(processes.gather(writer.copies)):
+    if copies := sum(gather_on_main(writer.copies)):
         say(f"{copies} texts were left out: copies of training postings")
     say(f"{written} postings appended to {path}")
-    processes.leave_process_group()
+    leave_process_group()

@@ -19,9 +19,9 @@ class Posting:
         missing: the others.
         nats_per_token: negative log-likelihood under the model, without guidance.
         repetition: share of its runs of four words that stood in it before.
-        copied_words: longest run of words copied from the training texts; None: not known.
-        copied_share: share of its runs of eight words that stand there; None: not known.
-        nearest_row: number of the training posting it shares most with; None: with none.
+        memorized_words: longest run of words copied from the training texts; None: not known.
+        memorized_share: share of its runs of eight words that stand there; None: not known.
+        nearest_training_row: number of the training posting it shares most with; None: with none.
         masculine: gender-coded words (jobgen.wording).
         feminine: the same.
     """
@@ -37,9 +37,9 @@ class Posting:
     missing: list[str]
     nats_per_token: float
     repetition: float
-    copied_words: int | None
-    copied_share: float | None
-    nearest_row: int | None
+    memorized_words: int | None
+    memorized_share: float | None
+    nearest_training_row: int | None
     masculine: int
     feminine: int
 

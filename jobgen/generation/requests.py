@@ -8,7 +8,7 @@ from jobgen.common.errors import InputError
 from jobgen.common.logging import say
 from jobgen.models.sequence import (
     encode,
-    neutralise_prompts,
+    escape_prompts,
     render_prompt,
 )
 
@@ -16,7 +16,7 @@ from jobgen.models.sequence import (
 NumberedPrompt = tuple[int, str, list[str]]
 
 
-class Task(NamedTuple):
+class Request(NamedTuple):
     """One text to write.
 
     Attributes:
@@ -32,7 +32,7 @@ class Task(NamedTuple):
     keywords: list[str]
 
 
-class Written(NamedTuple):
+class Completion(NamedTuple):
     """A text in tokens.
 
     Attributes:
@@ -47,7 +47,7 @@ class Written(NamedTuple):
     nats: float
 
 
-def fit_to_positions(config: GenerateConfig, limit: int | None) -> GenerateConfig:
+def cap_max_length(config: GenerateConfig, limit: int | None) -> GenerateConfig:
     """Check max_length against the model's positions; lower it where the configuration says so.
 
     Raises:
@@ -70,9 +70,9 @@ def number_prompts(
     Raises:
         InputError: a title leaves no room for a text.
     """
-    safe, neutralised = neutralise_prompts(prompts, tokenizer)
-    if neutralised:
-        say(f"note: {neutralised} special-token strings in the prompts were neutralised")
+    safe, escaped = escape_prompts(prompts, tokenizer)
+    if escaped:
+        say(f"note: {escaped} special-token strings in the prompts were escaped")
     return [
         (number, title, fit_keywords(tokenizer, title, keywords, config))
         for number, (title, keywords) in enumerate(safe)

@@ -13,7 +13,7 @@ import torch
 
 from jobgen.common.config import GenerateConfig
 from jobgen.generation.guidance import KeywordGuidance
-from jobgen.generation.requests import Task, Written
+from jobgen.generation.requests import Completion, Request
 from jobgen.models.sequence import never_written
 
 _SORTED = 256  # likeliest tokens that are sorted; where they do not hold top_p, all are
@@ -45,7 +45,7 @@ class Sampler:
         keywords: Sequence[Sequence[str]],
     ):
         self.tokenizer, self.config, self.device = tokenizer, config, device
-        self.tasks: list[Task | None] = [None] * rows
+        self.tasks: list[Request | None] = [None] * rows
         self.never = torch.tensor(never_written(tokenizer, vocabulary), device=device)
         self.n_prompt = torch.zeros(rows, dtype=torch.long, device=device)
         self.n_text = torch.zeros(rows, dtype=torch.long, device=device)
@@ -65,7 +65,7 @@ class Sampler:
         """The rows without a text."""
         return [row for row, task in enumerate(self.tasks) if task is None]
 
-    def unfinished(self) -> list[Task]:
+    def unfinished(self) -> list[Request]:
         """The tasks that have begun and not ended."""
         return [task for task in self.tasks if task]
 
@@ -73,7 +73,7 @@ class Sampler:
         """Tokens of each prompt and text, (B,)."""
         return self.n_prompt + self.n_text
 
-    def enter(self, row: int, task: Task) -> None:
+    def enter(self, row: int, task: Request) -> None:
         """A text begins in a free row."""
         self.tasks[row] = task
         self.n_prompt[row], self.n_text[row] = len(task.ids), 0
@@ -86,7 +86,7 @@ class Sampler:
             self.guidance.enter(row, task.keywords)
 
     @torch.no_grad()
-    def draw(self, logits: torch.Tensor) -> list[tuple[Task, Written]]:
+    def draw(self, logits: torch.Tensor) -> list[tuple[Request, Completion]]:
         """Draw the next token of each row, into `tokens`.
 
         Args:
@@ -100,7 +100,7 @@ class Sampler:
         most = int(self.n_text.max())
         written = self.text_ids[:, self.text_ids.shape[1] - most :]  # (B, most)
         if most and config.repetition_penalty != 1:
-            penalise_repetition(scores, written, config.repetition_penalty)
+            penalize_repetition(scores, written, config.repetition_penalty)
         if config.no_repeat_ngram_size:
             forbid_repeated_ngrams(scores, written, config.no_repeat_ngram_size)
         scores[:, self.never] = -torch.inf
@@ -125,11 +125,11 @@ class Sampler:
     def _ids_of(self, row: int) -> list[int]:
         return self.text_ids[row, self.text_ids.shape[1] - int(self.n_text[row]) :].tolist()
 
-    def _result(self, row: int) -> tuple[Task, Written]:
+    def _result(self, row: int) -> tuple[Request, Completion]:
         task, ids = self.tasks[row], self._ids_of(row)
         self.tasks[row], self.alive[row] = None, 0
         finished = ids[-1] == self.tokenizer.eos_token_id
-        return task, Written(ids[:-1] if finished else ids, finished, float(self.nats[row]))
+        return task, Completion(ids[:-1] if finished else ids, finished, float(self.nats[row]))
 
     def keep(self, rows: torch.Tensor) -> None:
         """Drop all rows but these."""
@@ -140,7 +140,7 @@ class Sampler:
             self.guidance.keep(rows)
 
 
-def penalise_repetition(scores: torch.Tensor, text_ids: torch.Tensor, penalty: float) -> None:
+def penalize_repetition(scores: torch.Tensor, text_ids: torch.Tensor, penalty: float) -> None:
     """Make what a row has written less likely, in place (Keskar et al. 2019).
 
     Args:

@@ -19,10 +19,10 @@ def print_figures(posting: Posting) -> None:
     for words, label in ((mentioned, "mentioned"), (posting.missing, "missing")):
         if words:
             console.print(f"{label}: {', '.join(words)}", markup=False, highlight=False)
-    if posting.copied_words:
+    if posting.memorized_words:
         console.print(
-            f"from training postings: at most {posting.copied_words} words in a row"
-            f" (row {posting.nearest_row})",
+            f"from training postings: at most {posting.memorized_words} words in a row"
+            f" (row {posting.nearest_training_row})",
             highlight=False,
         )
     console.print(

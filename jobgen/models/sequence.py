@@ -61,7 +61,7 @@ def parse(sequence: str) -> Parsed:
     return Parsed(title, [word for word in keywords.split(", ") if word], text, bool(end))
 
 
-def neutralise(text: str, tokens: Iterable[str]) -> tuple[str, int]:
+def escape_special_tokens(text: str, tokens: Iterable[str]) -> tuple[str, int]:
     """Break up special tokens that stand in a user's text, so that they stay ordinary characters.
 
     Args:
@@ -71,7 +71,7 @@ def neutralise(text: str, tokens: Iterable[str]) -> tuple[str, int]:
     Returns:
         The text with a blank after the first character of each, and how many there were.
 
-    >>> neutralise("end <|EOS|> here", [BOS, EOS])
+    >>> escape_special_tokens("end <|EOS|> here", [BOS, EOS])
     ('end < |EOS|> here', 1)
     """
     pattern = "|".join(re.escape(token) for token in sorted(tokens, key=len, reverse=True))
@@ -85,14 +85,14 @@ def encode(tokenizer, texts: list[str]) -> list[list[int]]:
     return tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
 
 
-def neutralise_frame(frame: pd.DataFrame, tokenizer) -> tuple[pd.DataFrame, int]:
+def escape_frame(frame: pd.DataFrame, tokenizer) -> tuple[pd.DataFrame, int]:
     """Break up special-token strings in titles, keywords and texts; also returns how many."""
     tokens = special_tokens(tokenizer)
     total = 0
 
     def safe(text: str) -> str:
         nonlocal total
-        text, count = neutralise(text, tokens)
+        text, count = escape_special_tokens(text, tokens)
         total += count
         return text
 
@@ -132,13 +132,13 @@ def never_written(tokenizer: Any, vocabulary: int) -> list[int]:
     return sorted(special - {tokenizer.eos_token_id})
 
 
-def neutralise_prompts(
+def escape_prompts(
     prompts: Sequence[tuple[str, list[str]]], tokenizer: Any
 ) -> tuple[list[tuple[str, list[str]]], int]:
     """Break up special-token strings in titles and keywords; also returns how many there were."""
     tokens, total, safe = special_tokens(tokenizer), 0, []
     for title, keywords in prompts:
-        parts = [neutralise(part, tokens) for part in (title, *keywords)]
+        parts = [escape_special_tokens(part, tokens) for part in (title, *keywords)]
         total += sum(count for _, count in parts)
         safe.append((parts[0][0], [text for text, _ in parts[1:]]))
     return safe, total

@@ -2,7 +2,7 @@
 
 import re
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def remove_control_characters(text: str) -> str:
@@ -11,4 +11,4 @@ def remove_control_characters(text: str) -> str:
     >>> remove_control_characters("a" + chr(0) + chr(13) + "b")
     'ab'
     """
-    return _CONTROL.sub("", text)
+    return CONTROL_CHARACTERS.sub("", text)

@@ -15,11 +15,11 @@ from jobgen.common.errors import InputError
 from jobgen.common.files import write_whole
 from jobgen.text.ngrams import SEQUENCE, WORD, sequence_hashes, word_hashes
 
-INDEX_FILE = "training_sequences.npz"  # in a model folder
+INDEX_FILE = "training_ngrams.npz"  # in a model folder
 
 
 @dataclass(frozen=True)
-class Copied:
+class Memorized:
     """What a text has copied.
 
     Attributes:
@@ -33,7 +33,7 @@ class Copied:
     nearest: int | None
 
 
-class CopyIndex:
+class MemorizationIndex:
     """Runs of eight words of the training texts.
 
     Args:
@@ -45,7 +45,7 @@ class CopyIndex:
         self.hashes, self.rows = hashes, rows
 
     @classmethod
-    def of(cls, texts: Iterable[str], numbers: Iterable[int]) -> "CopyIndex":
+    def of(cls, texts: Iterable[str], numbers: Iterable[int]) -> "MemorizationIndex":
         """Index texts, each by its number."""
         hashes = [word_hashes(text) for text in texts]
         rows = np.repeat(np.array(list(numbers), np.uint32), [len(part) for part in hashes])
@@ -54,7 +54,7 @@ class CopyIndex:
         return cls(joined[order], rows[order])
 
     @classmethod
-    def load(cls, folder: Path) -> "CopyIndex | None":
+    def load(cls, folder: Path) -> "MemorizationIndex | None":
         """The index of a model folder; None: it has none.
 
         Raises:
@@ -80,19 +80,19 @@ class CopyIndex:
 
         write_whole(folder / INDEX_FILE, write)
 
-    def check(self, text: str) -> Copied:
+    def check(self, text: str) -> Memorized:
         """Compare a text; one of fewer than eight words counts as one run."""
         first, end = self._places(text)
         found = end > first
         if not found.any():
-            return Copied(0, 0.0, None)
+            return Memorized(0, 0.0, None)
         starts, ends = _stretches(found)
         words = len(found) + SEQUENCE - 1 if len(found) > 1 else len(WORD.findall(text))
         longest = min(int((ends - starts).max()) + SEQUENCE - 1, words)
         rows = np.concatenate(
             [self.rows[a:b] for a, b in zip(first[found], end[found], strict=True)]
         )
-        return Copied(longest, float(found.mean()), int(np.bincount(rows).argmax()))
+        return Memorized(longest, float(found.mean()), int(np.bincount(rows).argmax()))
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """What of a text is copied: first character and the one after the last of each stretch."""

@@ -20,7 +20,7 @@ def _word_hash(word: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-def _mix(parts: list[np.ndarray]) -> np.ndarray:
+def mix_hashes(parts: list[np.ndarray]) -> np.ndarray:
     """One 64-bit hash of several columns of numbers; their order counts."""
     mixed = np.zeros(len(parts[0]), np.uint64)
     for part in parts:
@@ -49,7 +49,7 @@ def sequence_hashes(text: str, n: int = SEQUENCE) -> np.ndarray:
     hashes = np.fromiter(map(_word_hash, words), np.uint64, len(words))
     n = min(n, len(words))
     runs = len(words) - n + 1
-    return _mix([np.zeros(runs, np.uint64), *(hashes[k : k + runs] for k in range(n))])
+    return mix_hashes([np.zeros(runs, np.uint64), *(hashes[k : k + runs] for k in range(n))])
 
 
 def count_words(texts: Sequence[str]) -> int:
@@ -63,10 +63,11 @@ def repetition(text: str, n: int = 4) -> float:
     >>> repetition("we hire you we hire you", n=3)
     0.25
     """
-    runs = _runs(text, n)
+    runs = ngrams(text, n)
     return 1 - len(set(runs)) / len(runs) if runs else 0.0
 
 
-def _runs(text: str, n: int) -> list[tuple[str, ...]]:
+def ngrams(text: str, n: int) -> list[tuple[str, ...]]:
+    """The n-grams of a text in its order, in small letters."""
     words = WORD.findall(text.lower())
     return list(zip(*(words[k:] for k in range(n)), strict=False))

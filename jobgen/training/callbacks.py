@@ -19,7 +19,7 @@ from jobgen.common.cli import forget_terminal, stop_signals
 from jobgen.common.distributed import is_main_process
 from jobgen.common.files import read_metrics, write_whole
 from jobgen.common.logging import say
-from jobgen.training.checkpoints import write_errors
+from jobgen.training.checkpoints import report_write_errors
 from jobgen.training.dataset import PostingDataset
 
 PROMPTS = 4  # the first ones held out
@@ -42,7 +42,7 @@ class StoppableTrainer(Protocol):
         """Record figures with the present step."""
 
 
-class WriteSpecimens(TrainerCallback):
+class SampleCallback(TrainerCallback):
     """Logs, after every so many evaluations, the figures of texts for the first held-out prompts.
 
     Args:
@@ -70,19 +70,19 @@ class WriteSpecimens(TrainerCallback):
         if not due or self.trainer.is_asked_to_stop():
             return
         training = self.trainer.model.training
-        self.trainer.log(specimen_figures(self.write(self.titles, self.keywords)))
+        self.trainer.log(sample_metrics(self.write(self.titles, self.keywords)))
         self.trainer.model.train(training)
 
 
-def specimen_figures(postings: pd.DataFrame) -> dict[str, float]:
+def sample_metrics(postings: pd.DataFrame) -> dict[str, float]:
     """Means over the texts; of coverage, the share of all keywords."""
     asked = postings["keywords"].str.len().sum()
     coverage = {"generated_coverage": float(postings["covered"].sum() / asked)} if asked else {}
     return coverage | {
         "generated_finished": float(postings["finished"].mean()),
         "generated_repetition": float(postings["repetition"].mean()),
-        "generated_copied_words": float(postings["copied_words"].mean()),
-        "generated_copied_share": float(postings["copied_share"].mean()),
+        "generated_memorized_words": float(postings["memorized_words"].mean()),
+        "generated_memorized_share": float(postings["memorized_share"].mean()),
     }
 
 
@@ -215,6 +215,6 @@ class RunLog(TrainerCallback):
         if state.is_world_process_zero:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             line = {"step": state.global_step, "epoch": state.epoch, "time": time.time(), **logs}
-            with write_errors(self.path, self.path.name):
+            with report_write_errors(self.path, self.path.name):
                 with self.path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")

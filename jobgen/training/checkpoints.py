@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
-from jobgen.common.files import _sync, hash_file, sync
+from jobgen.common.files import hash_file, sync, sync_path
 from jobgen.common.logging import say
 
 SUMS = "checksums.json"
@@ -33,7 +33,7 @@ def checkpoints_of(run: Path) -> Path:
     return run / "checkpoints"
 
 
-def writing_place(folder: Path) -> Path:
+def staging_folder(folder: Path) -> Path:
     """Where a checkpoint is written before it counts; what an interrupted one has left is gone."""
     place = folder / WRITING
     shutil.rmtree(place, ignore_errors=True)
@@ -41,7 +41,7 @@ def writing_place(folder: Path) -> Path:
     return place
 
 
-def move_into_place(written: Path, folder: Path) -> Path:
+def commit_checkpoint(written: Path, folder: Path) -> Path:
     """Bring a written checkpoint to the disk, add its sums, and move it into the folder."""
     files = sorted(path for path in written.rglob("*") if path.is_file())
     sums = {str(path.relative_to(written)): hash_file(path) for path in files}
@@ -52,7 +52,7 @@ def move_into_place(written: Path, folder: Path) -> Path:
     if place.exists():  # of the same step; it stays until the new one is there
         os.replace(place, aside)
     os.replace(written, place)
-    _sync(folder)
+    sync_path(folder)
     shutil.rmtree(aside, ignore_errors=True)
     return place
 
@@ -68,7 +68,7 @@ def step_of(checkpoint: Path) -> str:
     return checkpoint.name.removeprefix("checkpoint-")
 
 
-def remove_later(folder: Path, step: int) -> None:
+def remove_checkpoints_after(folder: Path, step: int) -> None:
     """Remove the checkpoints after a step: those of an earlier training, and damaged ones."""
     for path in in_order(folder):
         if int(step_of(path)) > step:
@@ -114,7 +114,7 @@ def damage(checkpoint: Path) -> str | None:
     return None
 
 
-def newest_whole(run: Path) -> Path | None:
+def latest_valid_checkpoint(run: Path) -> Path | None:
     """The newest checkpoint of a run that is whole; names those that are not."""
     folder = checkpoints_of(run)
     for path in reversed(in_order(folder)):
@@ -126,7 +126,7 @@ def newest_whole(run: Path) -> Path | None:
 
 
 @contextmanager
-def write_errors(place: Path, what: str) -> Iterator[None]:
+def report_write_errors(place: Path, what: str) -> Iterator[None]:
     """Turn a full disk, and whatever else keeps files from being written, into a message.
 
     Args:
@@ -151,8 +151,8 @@ def write_errors(place: Path, what: str) -> Iterator[None]:
 
 
 @contextmanager
-def room_errors(run: Path) -> Iterator[None]:
-    """Turn a full disk, wherever a training meets it, into the message of `write_errors`.
+def report_disk_full(run: Path) -> Iterator[None]:
+    """Turn a full disk, wherever a training meets it, into the message of `report_write_errors`.
 
     Args:
         run: the folder of the run.

@@ -15,14 +15,14 @@ from jobgen.common.errors import InputError
 from jobgen.models.sequence import (
     count_tokens,
     encode,
-    neutralise_frame,
+    escape_frame,
     render_completion,
     render_prompt,
 )
 
 IGNORED = -100  # label of positions that are not learnt
-# Batches have lengths, and numbers of logits, that are multiples of these as far as max_len and the
-# batch allow. On a CPU, memory grows with each new size in bfloat16, and blocks of many sizes leave
+# Batches have lengths, and numbers of logits, that are multiples of these as far as max_length and
+# the batch allow. On a CPU, memory grows with each new size in bfloat16, and blocks of many sizes leave
 # holes in the heap.
 LENGTH_MULTIPLE, LOGITS_MULTIPLE = 16, 64
 
@@ -37,7 +37,7 @@ class PostingDataset(Dataset):
     Args:
         frame: columns title, keywords, text.
         tokenizer: with the special tokens.
-        max_len: rows that could be longer, in tokens, are left out; see `dropped`.
+        max_length: rows that could be longer, in tokens, are left out; see `dropped`.
         keywords: fewest and most keywords drawn; None for evaluation.
         loss_on: "text", or "all" for title and keywords as well.
         seed: of the draw.
@@ -50,23 +50,23 @@ class PostingDataset(Dataset):
         self,
         frame: pd.DataFrame,
         tokenizer,
-        max_len: int,
+        max_length: int,
         keywords: tuple[int, int] | None = None,
         loss_on: str = "text",
         seed: int = 0,
     ):
-        self.tokenizer, self.max_len, self.seed = tokenizer, max_len, seed
+        self.tokenizer, self.max_length, self.seed = tokenizer, max_length, seed
         self.keywords, self.loss_on, self.epoch = keywords, loss_on, 0
-        frame, self.neutralised = neutralise_frame(frame, tokenizer)
+        frame, self.escaped = escape_frame(frame, tokenizer)
         most = keywords[1] if keywords else EVALUATION_KEYWORDS
         longest = [sorted(words, key=len, reverse=True)[:most] for words in frame["keywords"]]
         n_tokens = count_tokens(frame.assign(keywords=longest), tokenizer)
-        fits = [n <= max_len for n in n_tokens]
+        fits = [n <= max_length for n in n_tokens]
         self.dropped = len(fits) - sum(fits)
         if not any(fits):
             raise InputError(
-                "max_len",
-                f"none of the {len(fits)} rows fits into {max_len} tokens; the shortest needs"
+                "max_length",
+                f"none of the {len(fits)} rows fits into {max_length} tokens; the shortest needs"
                 f" {min(n_tokens, default=0)}",
             )
         self.rows = [row for row, fit in enumerate(fits) if fit]  # their numbers in the table
@@ -95,7 +95,7 @@ class PostingDataset(Dataset):
         text = self.text_ids[row]
         prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
         # In another order the same keywords can take a token more; then the last ones stay out.
-        while words and len(prompt) + len(text) > self.max_len:
+        while words and len(prompt) + len(text) > self.max_length:
             words = words[:-1]
             prompt = encode(self.tokenizer, [render_prompt(self.titles[row], words)])[0]
         prompt_labels = prompt if self.loss_on == "all" else [IGNORED] * len(prompt)
@@ -104,7 +104,7 @@ class PostingDataset(Dataset):
 
     def padded_length(self, longest: int) -> int:
         """Tokens of each row of a batch, padding included, given those of its longest row."""
-        return min(ceil(longest / LENGTH_MULTIPLE) * LENGTH_MULTIPLE, self.max_len)
+        return min(ceil(longest / LENGTH_MULTIPLE) * LENGTH_MULTIPLE, self.max_length)
 
     def collate(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Pad rows on the right to one length, and mark where logits are needed.

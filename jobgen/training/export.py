@@ -19,9 +19,9 @@ from jobgen.common.config import EVALUATION_KEYWORDS, TrainConfig
 from jobgen.common.distributed import is_main_process
 from jobgen.common.files import read_metrics, sync, write_json, write_whole
 from jobgen.models.sequence import EOS, render_prompt
-from jobgen.text.memorized import CopyIndex
+from jobgen.text.memorized import MemorizationIndex
 from jobgen.training.arguments import precision_of
-from jobgen.training.checkpoints import write_errors
+from jobgen.training.checkpoints import report_write_errors
 
 _PROBE_TOKENS = 64
 
@@ -79,7 +79,7 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
     logits = logits[..., : len(nlp.tokenizer)]  # the others are there to pad the vocabulary
     if is_main_process():
         shutil.rmtree(written, ignore_errors=True)
-    with write_errors(written, "the trained model"):
+    with report_write_errors(written, "the trained model"):
         nlp.save(str(written))
     if not is_main_process():
         return
@@ -98,10 +98,10 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
             raise
     if faults:
         raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(faults)}")
-    with write_errors(written, "the trained model"):
+    with report_write_errors(written, "the trained model"):
         _describe(nlp.config, run, written, figures)
         learnt = nlp.trainer.train_dataset
-        CopyIndex.of(learnt.texts, learnt.rows).save(written)
+        MemorizationIndex.of(learnt.texts, learnt.rows).save(written)
         sync(written)
     shutil.rmtree(place, ignore_errors=True)
     os.replace(written, place)

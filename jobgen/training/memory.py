@@ -159,9 +159,9 @@ class Largest:
     """The largest batches that fit into both memories; None: there is no such value.
 
     Attributes:
-        rows: micro_batch_size with this max_len.
-        length: max_len with this micro_batch_size.
-        length_of_one: max_len with a micro_batch_size of 1.
+        rows: micro_batch_size with this max_length.
+        length: max_length with this micro_batch_size.
+        length_of_one: max_length with a micro_batch_size of 1.
     """
 
     rows: int | None

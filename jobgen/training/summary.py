@@ -25,7 +25,7 @@ def print_training(
     sets = [training] + ([test] if test else [])
     table.add_row("rows", *(str(len(rows)) for rows in sets))
     table.add_row("dropped: too long", *(str(rows.dropped) for rows in sets))
-    table.add_row("special tokens neutralised", *(str(rows.neutralised) for rows in sets))
+    table.add_row("special tokens escaped", *(str(rows.escaped) for rows in sets))
     table.add_row("tokens, at most", *(f"{sum(rows.n_tokens):,}" for rows in sets))
     table.add_row("longest row", *(str(max(rows.n_tokens)) for rows in sets))
     steps = math.ceil(config.epochs * config.steps_per_epoch(len(training), processes))
@@ -81,7 +81,7 @@ def print_estimate(estimate: "Estimate") -> None:
         print(
             f"largest micro_batch_size with postings of {estimate.length} tokens:"
             f" {largest.rows or 'none'}\n"
-            f"largest max_len with micro_batch_size={rows}: {largest.length or 'none'};"
+            f"largest max_length with micro_batch_size={rows}: {largest.length or 'none'};"
             f" with micro_batch_size=1: {largest.length_of_one or 'none'}"
         )
     for setting, other in estimate.remedies():

@@ -33,14 +33,14 @@ from jobgen.training.callbacks import (
 from jobgen.training.checkpoints import (
     WRITING,
     checkpoints_of,
+    commit_checkpoint,
     damage,
     in_order,
-    move_into_place,
-    remove_later,
+    remove_checkpoints_after,
+    report_write_errors,
     rotate,
+    staging_folder,
     step_of,
-    write_errors,
-    writing_place,
 )
 from jobgen.training.dataset import IGNORED, PostingDataset, SimilarLengthSampler
 
@@ -121,7 +121,7 @@ class PostingTrainer(Trainer):
         """
         resumed = int(step_of(checkpoint)) if checkpoint else 0
         if self.is_world_process_zero():
-            remove_later(checkpoints_of(self.run_dir), resumed)
+            remove_checkpoints_after(checkpoints_of(self.run_dir), resumed)
         try:
             with self.stop_on_signal.listening():
                 super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -140,7 +140,7 @@ class PostingTrainer(Trainer):
 
     def is_asked_to_stop(self) -> bool:
         """Whether any process has got a signal, which reaches them at different moments."""
-        return any_process(self.stop_on_signal.asked_at is not None, self.args)
+        return any_process(self.stop_on_signal.asked_at is not None, self.args.device)
 
     def _init_training_state(self, max_steps: int, *args: Any) -> tuple[int, int]:
         trained = super()._init_training_state(max_steps, *args)
@@ -224,7 +224,7 @@ class PostingTrainer(Trainer):
         """
         rows = inputs.pop("rows").tolist()
         loss = super().training_step(model, inputs, *args)
-        if any_process(not torch.isfinite(loss), self.args):
+        if any_process(not torch.isfinite(loss), self.args.device):
             rows = self.accelerator.gather(torch.tensor(rows, device=self.args.device)).tolist()
             raise InputError(
                 f"step {self.state.global_step + 1}",
@@ -319,7 +319,7 @@ class PostingTrainer(Trainer):
         """
         args, state = self.args, self.state
         finite = all(bool(own_part(weight).isfinite().all()) for weight in model.parameters())
-        if any_process(not finite, args):
+        if any_process(not finite, args.device):
             raise InputError(
                 f"step {state.global_step}",
                 "the weights are no numbers any more, since a gradient was none; they are not"
@@ -328,9 +328,9 @@ class PostingTrainer(Trainer):
         folder = Path(args.output_dir)
         place = folder / WRITING
         is_main = self.is_world_process_zero()
-        with write_errors(place, "a checkpoint"):
+        with report_write_errors(place, "a checkpoint"):
             if is_main:
-                writing_place(folder)
+                staging_folder(folder)
             self.accelerator.wait_for_everyone()
             args.output_dir = str(place)
             try:
@@ -345,7 +345,7 @@ class PostingTrainer(Trainer):
             if is_main:
                 written = place / name
                 state.save_to_json(str(written / "trainer_state.json"))
-                move_into_place(written, folder)
+                commit_checkpoint(written, folder)
                 rotate(folder, self.config.save_total_limit, best)
         self.accelerator.wait_for_everyone()
 

@@ -124,7 +124,7 @@ def test_original_values_mean_what_they_meant():
     assert "length_penalty" in notes[0]
     prepare = load(ORIGINAL / "prepare_data_configs/prepare_dat_128_600.json", PrepareConfig)
     assert prepare.source == "datasets/job_ads/single_json/key-words_single.pkl"
-    assert (prepare.min_tokens, prepare.max_tokens, prepare.test_share) == (128, 600, 0.2)
+    assert (prepare.min_length, prepare.max_length, prepare.test_share) == (128, 600, 0.2)
 
 
 def test_all_problems_of_a_file_come_at_once(write):
@@ -149,8 +149,8 @@ def test_all_problems_of_a_file_come_at_once(write):
 
 
 def test_fields_that_contradict_each_other(write):
-    path = write({"source": __file__, "min_tokens": 500, "max_tokens": 100})
-    assert problems(path, PrepareConfig) == ["min_tokens = 500 is above max_tokens = 100"]
+    path = write({"source": __file__, "min_length": 500, "max_length": 100})
+    assert problems(path, PrepareConfig) == ["min_length = 500 is above max_length = 100"]
 
 
 def test_original_and_new_name_together(write):

@@ -14,11 +14,11 @@ from jobgen.data.keywords import (
     EXAMPLES,
     candidates,
     extract_keywords,
-    learn_kind,
     select,
     study_texts,
+    train_keyword_classifier,
 )
-from jobgen.data.phrases import Corpus, Phrase, find_phrases, study_corpus
+from jobgen.data.phrases import Corpus, Phrase, build_corpus, find_phrases
 from jobgen.models.hub import locate
 
 TEXT = "Build REST APIs in Python 3.11, with C++ and .NET; CI/CD for machine learning models."
@@ -80,7 +80,7 @@ def test_numbers_filler_and_placeholders_are_no_phrases(text):
 
 def test_names_are_learnt_and_break_clauses():
     texts = ["Join Veo, please.", "Veo's bikes are Veo bikes.", "Python is a must.", "Use Python."]
-    corpus = study_corpus(texts, 3)
+    corpus = build_corpus(texts, 3)
     assert corpus.names == {"veo"}
     assert corpus.documents == {"python": 2}
     assert list(find_phrases("Ride Veo bikes", 3, corpus.names)) == ["ride", "bikes"]
@@ -98,7 +98,7 @@ def test_ngram_range():
 
 def test_a_part_of_a_phrase_is_a_candidate_where_others_have_it_whole():
     texts = ["We need machine learning."] * 3 + ["A machine learning engineer."]
-    found = candidates(texts[-1], study_corpus(texts, 3), (1, 3))
+    found = candidates(texts[-1], build_corpus(texts, 3), (1, 3))
     assert list(found) == ["machine learning", "machine learning engineer"]
 
 
@@ -150,7 +150,7 @@ def test_the_examples_are_on_one_side_each():
     assert len(keywords) > 1000
     assert len(fillers) > 1000
     assert not keywords & fillers
-    kind = learn_kind(letters)
+    kind = train_keyword_classifier(letters)
     assert kind.predict_proba(letters(["Python"])).shape == (1, 2)
 
 

@@ -18,7 +18,7 @@ from jobgen.data.near_duplicates import (
     overlap_groups,
     signature,
 )
-from jobgen.data.splitting import group_counts, join_groups, split_sides, value_groups
+from jobgen.data.splitting import group_counts, join_groups, split_groups, value_groups
 from jobgen.text.ngrams import word_hashes
 
 THRESHOLD, SHARE = 0.25, 0.4
@@ -216,7 +216,7 @@ def check_no_copy_straddles(texts: list[str], seed: int) -> None:
     labels = sides(everything)
     assert (labels[len(texts) :] == labels[originals]).all()
     for split_seed in range(20):
-        test = split_sides(labels, 0.2, split_seed)
+        test = split_groups(labels, 0.2, split_seed)
         assert (test[len(texts) :] == test[originals]).all()
     train = [text for text, held in zip(everything, test, strict=True) if not held]
     held = [text for text, held in zip(everything, test, strict=True) if held]
@@ -258,7 +258,7 @@ def test_groups_and_values_stay_on_one_side(seed):
     draw = np.random.default_rng(seed)
     companies = pd.Series(draw.choice([*"abcdefghijkl", None], size=200))
     copies = value_groups(pd.Series(draw.integers(1000, size=200)))
-    test = split_sides(join_groups(copies, value_groups(companies)), 0.25, seed)
+    test = split_groups(join_groups(copies, value_groups(companies)), 0.25, seed)
     assert not set(companies[test].dropna()) & set(companies[~test].dropna())
     assert not set(copies[test]) & set(copies[~test])
     assert 0 < test.sum() <= 50
@@ -266,21 +266,21 @@ def test_groups_and_values_stay_on_one_side(seed):
 
 def test_split_fills_its_share_and_a_huge_group_is_trained_on():
     labels = np.where(np.arange(100) < 60, 0, np.arange(100))
-    test = split_sides(labels, 0.1, seed=3)
+    test = split_groups(labels, 0.1, seed=3)
     assert test.sum() == 10
     assert not test[:60].any()
-    other = split_sides(labels, 0.1, seed=4)
+    other = split_groups(labels, 0.1, seed=4)
     assert other.sum() == 10 and (test != other).any()
-    assert np.array_equal(test, split_sides(labels, 0.1, seed=3))
+    assert np.array_equal(test, split_groups(labels, 0.1, seed=3))
 
 
 def test_split_has_a_row_on_each_side():
-    assert split_sides(np.array([0, 0, 0, 3, 3]), 0.1, 0).tolist() == [False] * 3 + [True] * 2
-    assert split_sides(np.array([0, 1]), 0.999, 0).sum() == 1
+    assert split_groups(np.array([0, 0, 0, 3, 3]), 0.1, 0).tolist() == [False] * 3 + [True] * 2
+    assert split_groups(np.array([0, 1]), 0.999, 0).sum() == 1
     with pytest.raises(InputError, match="table: all 3 rows are one group"):
-        split_sides(np.zeros(3, int), 0.1, 0)
+        split_groups(np.zeros(3, int), 0.1, 0)
     with pytest.raises(InputError, match="table: 1 row left"):
-        split_sides(np.zeros(1, int), 0.1, 0)
+        split_groups(np.zeros(1, int), 0.1, 0)
 
 
 def test_same_texts_same_groups_whatever_came_before():

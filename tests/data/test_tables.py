@@ -9,7 +9,13 @@ from conftest import ORIGINAL, needs_original, postings
 
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable, write_whole
-from jobgen.data.tables import find_faults, read_prepared, read_table, refuse_faults, rename_columns
+from jobgen.data.tables import (
+    find_invalid_rows,
+    read_prepared,
+    read_table,
+    refuse_invalid_rows,
+    rename_columns,
+)
 
 TABLE = pd.DataFrame({"title": ["Cook", "Nurse"], "text": ["Cook soup,\nplease", 'Say "ah" ü']})
 
@@ -139,7 +145,7 @@ def test_bad_rows_are_named():
         dtype=object,
     )
     with pytest.raises(InputError) as error:
-        refuse_faults("t.csv", find_faults(table))
+        refuse_invalid_rows("t.csv", find_invalid_rows(table))
     assert error.value.problems[:3] == [
         "2 rows with no title: row 2, 3",
         "1 rows with NUL characters in the text: row 4",
@@ -151,7 +157,7 @@ def test_text_such_as_NA_is_text(tmp_path):  # noqa: N802
     path = tmp_path / "t.csv"
     path.write_text("title,text\nNA,null\n")
     assert read_table(str(path))["title"].tolist() == ["NA"]
-    assert find_faults(read_table(str(path))) == {}
+    assert find_invalid_rows(read_table(str(path))) == {}
 
 
 def test_blanks_around_the_names_of_columns(tmp_path):

@@ -15,10 +15,10 @@ from jobgen.data.tables import read_postings
 from jobgen.evaluation.bootstrap import centred_interval, interval, resampled_ratio, resamples
 from jobgen.evaluation.comparison import evaluate, pieces, texts_side_by_side
 from jobgen.evaluation.diversity import distinct_n, distinct_parts, self_bleu
-from jobgen.evaluation.frechet import COMPONENTS, Distance, section_headings
-from jobgen.evaluation.metrics import FIGURES, REAL, Sources
+from jobgen.evaluation.frechet import COMPONENTS, FrechetDistance, section_headings
+from jobgen.evaluation.metrics import METRICS, REAL, Resources
 from jobgen.text.coverage import covered_by_stems, keyword_spans
-from jobgen.text.memorized import CopyIndex
+from jobgen.text.memorized import MemorizationIndex
 from jobgen.text.ngrams import count_words
 
 
@@ -73,7 +73,7 @@ def test_self_bleu():
 def test_distance():
     draw = np.random.default_rng(0)
     reference = draw.normal(size=(4000, COMPONENTS)) * 2
-    distance = Distance(reference, reference)
+    distance = FrechetDistance(reference, reference)
     one = np.ones(4000)
     places = distance.project(reference)
     assert distance(places, one, one) == pytest.approx(0, abs=1e-9)
@@ -91,7 +91,7 @@ def test_distance_of_the_same_origin_is_zero_within_its_interval():
     draw, held = np.random.default_rng(1), 0
     for seed in range(60):
         mine, reference = draw.normal(size=(40, 20)), draw.normal(size=(120, 20))
-        distance = Distance(np.concatenate([mine, reference]), reference)
+        distance = FrechetDistance(np.concatenate([mine, reference]), reference)
         places = distance.project(mine)
         pairs = zip(resamples(40, 200, seed), resamples(120, 200, seed + 100), strict=True)
         drawn = np.array([distance(places, *map(np.float64, pair)) for pair in pairs])
@@ -116,7 +116,7 @@ def test_spans_are_where_coverage_says():
 
 def test_pieces_of_a_text():
     learnt = "we care for people day and night in the whole county"
-    index = CopyIndex.of([learnt], [0])
+    index = MemorizationIndex.of([learnt], [0])
     text = "Hello: WE care for people, day and night in the region. Night!"
     found = pieces(text, ("people", "night"), index)
     assert "".join(piece["text"] for piece in found) == text
@@ -144,7 +144,7 @@ def real_postings(n: int, seed: int = 0) -> pd.DataFrame:
 
 def judged(sets: dict[str, pd.DataFrame], **changes) -> dict:
     words = min(count_words(frame["text"]) for frame in sets.values())
-    sources = Sources(None, None, None, 15, words, 10, 0)
+    sources = Resources(None, None, None, 15, words, 10, 0)
     for name, value in changes.items():
         setattr(sources, name, value)
     config = EvaluateConfig(sets={"a": "a"}, real="b", resamples=400)
@@ -152,10 +152,10 @@ def judged(sets: dict[str, pd.DataFrame], **changes) -> dict:
 
 
 @pytest.fixture(scope="module")
-def halves() -> tuple[pd.DataFrame, pd.DataFrame, CopyIndex]:
+def halves() -> tuple[pd.DataFrame, pd.DataFrame, MemorizationIndex]:
     """Real postings in two halves, and the index of others."""
     frame = real_postings(500)
-    index = CopyIndex.of(frame["text"][300:], range(200))
+    index = MemorizationIndex.of(frame["text"][300:], range(200))
     return frame[:150].reset_index(drop=True), frame[150:300].reset_index(drop=True), index
 
 
@@ -163,7 +163,7 @@ def halves() -> tuple[pd.DataFrame, pd.DataFrame, CopyIndex]:
 def test_real_postings_are_like_real_postings():
     """Of all figures of ten random halves, about 95 % of the intervals hold the difference 0."""
     frame, inside, asked = real_postings(400, seed=3), 0, 0
-    index = CopyIndex.of(real_postings(700, seed=4)["text"][400:], range(300))
+    index = MemorizationIndex.of(real_postings(700, seed=4)["text"][400:], range(300))
     for seed in range(10):
         mixed = frame.sample(frac=1, random_state=seed).reset_index(drop=True)
         sets = {
@@ -192,7 +192,7 @@ def outside(entry: dict) -> float:
     [
         ("swapped keywords", ["coverage", "coverage_exact", "coverage_gain", "all_covered"]),
         ("repeated text", ["repetition"]),
-        ("copied training text", ["copied_share", "copied_words"]),
+        ("copied training text", ["memorized_share", "memorized_words"]),
         ("one text", ["self_bleu", "distinct_2", "distinct_3", "near_duplicates"]),
         ("e-mail addresses", ["personal_data"]),
         ("shouted at men", ["masculine"]),
@@ -262,7 +262,7 @@ def test_shuffled_words_are_unlikely(halves):
     good, real, _ = halves
     draw = np.random.default_rng(0)
     shuffled = good.assign(text=[" ".join(draw.permutation(text.split())) for text in good["text"]])
-    nlp = NLP_model(TrainConfig(model=OFFLINE_MODEL, max_len=700))
+    nlp = NLP_model(TrainConfig(model=OFFLINE_MODEL, max_length=700))
     sets = {"shuffled": shuffled, "good": good, REAL: real}
     report = judged(sets, nats=nlp.nats, sampled=6)
     figures, untouched = (report["sets"][name]["figures"] for name in ("shuffled", "good"))
@@ -315,7 +315,7 @@ def run_evaluation(folder, **values):
 def test_script_reads_every_format_the_same(tmp_path, tiny_model):
     from utils import NLP_model
 
-    nlp = NLP_model({"model": str(tiny_model), "max_len": 128})
+    nlp = NLP_model({"model": str(tiny_model), "max_length": 128})
     nlp.save(str(tmp_path / "model"))
     run = tmp_path / "run"
     run.mkdir()
@@ -346,14 +346,14 @@ def test_script_reads_every_format_the_same(tmp_path, tiny_model):
             assert others[key]["value"] == figures[0][key]["value"], key
     assert figures[0]["coverage"]["value"] == pytest.approx(6 / 10)
     assert figures[0]["finished"]["value"] == pytest.approx(4 / 5)
-    assert figures[0]["copied_share"]["value"] == 1
+    assert figures[0]["memorized_share"]["value"] == 1
     assert 0 < figures[0]["nats_per_byte"]["value"] < 10
     assert "finished" not in figures[1]
     for part in report["sets"].values():
         for entry in part["figures"].values():
             assert entry["low"] <= entry["value"] <= entry["high"]
     assert "NaN" not in (folder / "report.json").read_text()
-    for figure in FIGURES:
+    for figure in METRICS:
         if figure.key not in ("distance", "coverage_by_meaning"):
             assert figure.label in done.stdout
     page = (folder / "report.html").read_text()
@@ -406,7 +406,7 @@ ODD_SETS = {  # rows, and what is said of them
 def test_sets_that_lack_something(tmp_path, tiny_model):
     from utils import NLP_model
 
-    NLP_model({"model": str(tiny_model), "max_len": 128}).save(str(tmp_path / "model"))
+    NLP_model({"model": str(tiny_model), "max_length": 128}).save(str(tmp_path / "model"))
     sets = {"a": str(tmp_path / "a.csv")}
     for number, (name, (rows, _)) in enumerate(ODD_SETS.items()):
         path = tmp_path / f"{number}.jsonl"

@@ -139,5 +139,5 @@ def test_the_table_holds_what_report_json_says(browser, report):
     figures = json.loads((report / "report.json").read_text())["sets"]["a good one"]["figures"]
     page = opened(browser, report, 1200, 900)
     row = page.locator("#figures tbody tr", has_text="longest copied run")
-    assert f"{figures['copied_words']['value']:.1f}" in row.locator("td").nth(0).inner_text()
+    assert f"{figures['memorized_words']['value']:.1f}" in row.locator("td").nth(0).inner_text()
     page.close()

@@ -8,14 +8,14 @@ import torch
 from jobgen.common.config import GenerateConfig
 from jobgen.common.errors import InputError
 from jobgen.generation import batching as decoding
-from jobgen.generation.batching import pick_device, rows_that_fit
-from jobgen.generation.engines import Transformers
+from jobgen.generation.batching import batch_size_that_fits, pick_device
+from jobgen.generation.engines import TransformersEngine
 from jobgen.generation.kv_cache import KVCache
-from jobgen.generation.requests import Task, encode_prompt, fit_keywords, fit_to_positions
-from jobgen.generation.sampling import forbid_repeated_ngrams, penalise_repetition, pick
+from jobgen.generation.requests import Request, cap_max_length, encode_prompt, fit_keywords
+from jobgen.generation.sampling import forbid_repeated_ngrams, penalize_repetition, pick
 from jobgen.models.gpt_neo import use_fast_attention
 from jobgen.models.loading import load_model
-from jobgen.models.sequence import neutralise_prompts, render_prompt, special_tokens
+from jobgen.models.sequence import escape_prompts, render_prompt, special_tokens
 
 PROMPTS = [("Engineer", ["Python", "SQL"]), ("Cook", []), ("Engineer in a large team", ["Linux"])]
 
@@ -34,11 +34,11 @@ def write(model, tokenizer, prompts=PROMPTS, copies=1, **settings) -> dict:
     """What was written, by prompt and candidate, in their order."""
     config = settings_of(**settings)
     tasks = [
-        Task(number, n, encode_prompt(tokenizer, *prompt, config), prompt[1])
+        Request(number, n, encode_prompt(tokenizer, *prompt, config), prompt[1])
         for number, prompt in enumerate(prompts)
         for n in range(copies)
     ]
-    found = list(Transformers(model, tokenizer, config).write(tasks))
+    found = list(TransformersEngine(model, tokenizer, config).write(tasks))
     assert len(found) == len(tasks)
     return {(task.prompt, task.candidate): text for task, text in sorted(found)}
 
@@ -91,7 +91,7 @@ def test_the_likeliest_text_is_that_of_transformers(model, tiny_tokenizer):
 
 def test_the_likelihood_is_the_models_own(model, tiny_tokenizer):
     """Guidance, penalties and filters decide what is drawn, not how likely the model finds it."""
-    config = {"guidance": "certain", "temperature": 0.5, "top_k": 20}
+    config = {"guidance": "hard", "temperature": 0.5, "top_k": 20}
     (text,) = write(model, tiny_tokenizer, PROMPTS[:1], **config).values()
     prompt = encode_prompt(tiny_tokenizer, *PROMPTS[0], settings_of())
     drawn = text.ids + [tiny_tokenizer.eos_token_id] * text.finished
@@ -179,7 +179,7 @@ def test_rows_are_as_many_as_the_memory_holds(model, monkeypatch):
     def rows(free: float) -> int:
         memory = SimpleNamespace(available=free)
         monkeypatch.setattr(decoding.psutil, "virtual_memory", lambda: memory)
-        return rows_that_fit(model, 128)
+        return batch_size_that_fits(model, 128)
 
     assert rows(2e6) < rows(4e6) <= 64
     assert rows(1) == 1
@@ -220,7 +220,7 @@ def test_filters_are_those_of_transformers():
     torch.manual_seed(0)
     ids, scores = torch.randint(0, 6, (4, 30)), torch.randn(4, 20)
     ours = scores.clone()
-    penalise_repetition(ours, ids, 1.3)
+    penalize_repetition(ours, ids, 1.3)
     assert torch.equal(ours, RepetitionPenaltyLogitsProcessor(1.3)(ids, scores.clone()))
     for n in (1, 2, 3):
         ours = scores.clone()
@@ -250,15 +250,15 @@ def test_keywords_that_do_not_fit_are_named(tiny_tokenizer, capsys):
 def test_max_length_beyond_the_positions(capsys):
     config = GenerateConfig(model="m", max_length=2400)
     with pytest.raises(InputError, match="beyond the 1024 positions of m; accepted: at most 1024"):
-        fit_to_positions(config, 1024)
+        cap_max_length(config, 1024)
     lowering = config.model_copy(update={"beyond_positions": "lower"})
-    assert fit_to_positions(lowering, 1024).max_length == 1024
+    assert cap_max_length(lowering, 1024).max_length == 1024
     assert "lowered to 1024" in capsys.readouterr().out
-    assert fit_to_positions(config, None).max_length == 2400
+    assert cap_max_length(config, None).max_length == 2400
 
 
 def test_special_tokens_in_prompts_are_counted(tiny_tokenizer):
-    prompts, count = neutralise_prompts([("a<|SEP|>", ["<|EOS|>b", "c"])], tiny_tokenizer)
+    prompts, count = escape_prompts([("a<|SEP|>", ["<|EOS|>b", "c"])], tiny_tokenizer)
     assert (prompts, count) == ([("a< |SEP|>", ["< |EOS|>b", "c"])], 2)
 
 

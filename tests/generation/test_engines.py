@@ -12,7 +12,7 @@ from jobgen.common.config import GenerateConfig
 from jobgen.common.errors import InputError
 from jobgen.generation import engines
 from jobgen.generation.engines import check_engine, open_engine
-from jobgen.generation.requests import Task, encode_prompt
+from jobgen.generation.requests import Request, encode_prompt
 from jobgen.text.coverage import covered_by_stems
 from utils import NLP_model
 
@@ -65,7 +65,7 @@ def test_what_an_engine_lacks_is_refused(monkeypatch):
     with pytest.raises(InputError, match="leave model_preload away"):
         check_engine(config_of(engine="llama.cpp", model_preload="pytorch_model.bin"))
     check_engine(config_of(engine="vllm", guidance="off"))
-    check_engine(config_of(engine="llama.cpp", guidance="certain"))
+    check_engine(config_of(engine="llama.cpp", guidance="hard"))
 
 
 def test_an_unknown_engine_is_refused(command):  # noqa: F811
@@ -76,7 +76,7 @@ def write(nlp, **settings) -> dict:
     """What was written, by prompt and candidate, in their order."""
     config = config_of(**settings)
     tasks = [
-        Task(number, n, encode_prompt(nlp.tokenizer, *prompt, config), prompt[1])
+        Request(number, n, encode_prompt(nlp.tokenizer, *prompt, config), prompt[1])
         for number, prompt in enumerate(PROMPTS)
         for n in range(2)
     ]
@@ -97,13 +97,13 @@ def assert_alike(ours, theirs):
         assert text.nats == pytest.approx(same.nats, rel=1e-3)
 
 
-@pytest.mark.parametrize("guidance", ["off", "soft", "certain"])
+@pytest.mark.parametrize("guidance", ["off", "soft", "hard"])
 def test_llama_cpp_draws_what_transformers_draws(nlp, guidance):
     """The same tokens from the same seed: its logits are those of transformers but for rounding."""
     pytest.importorskip("llama_cpp")
     ours = write(nlp, engine="llama.cpp", guidance=guidance)
     assert_alike(ours, write(nlp, guidance=guidance))
-    if guidance == "certain":
+    if guidance == "hard":
         for (number, _), text in ours.items():
             assert all(covered_by_stems(nlp.tokenizer.decode(text.ids), PROMPTS[number][1]))
 

@@ -142,7 +142,7 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("guidance", ["off", "soft", "certain"])
+@pytest.mark.parametrize("guidance", ["off", "soft", "hard"])
 def test_odd_prompts_give_rows(command, tmp_path, guidance):
     run = run_script(*command(prompts=ODD, guidance=guidance))
     assert run.returncode == 0, run.stderr[-2000:]
@@ -156,7 +156,7 @@ def test_odd_prompts_give_rows(command, tmp_path, guidance):
     assert rows[6]["title"] == "طباخ"
     assert (rows[8]["title"], rows[8]["keywords"]) == ("Cook < |EOS|>", "< |SEP|>soup")
     assert rows[10]["keywords"].startswith("skill 0, skill 1, ")
-    if guidance == "certain":
+    if guidance == "hard":
         assert all(row["missing"] == "" for row in rows[10:])
 
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from jobgen.common.config import GenerateConfig
-from jobgen.generation.engines import Transformers
-from jobgen.generation.generator import Writer, rank
-from jobgen.generation.requests import Written
+from jobgen.generation.engines import TransformersEngine
+from jobgen.generation.generator import Generator, rank
+from jobgen.generation.requests import Completion
 from jobgen.models.loading import load_model
-from jobgen.text.memorized import CopyIndex
+from jobgen.text.memorized import MemorizationIndex
 
 PROMPTS = [(0, "Engineer", ["Python", "SQL"]), (1, "Cook", []), (2, "Nurse", ["night shifts"])]
 
@@ -19,10 +19,10 @@ def model(tiny_model, tiny_tokenizer):
     return load_model(tiny_model, tiny_tokenizer, dtype=torch.float32)
 
 
-def writer(model, tokenizer, index=None, /, **settings) -> Writer:
+def writer(model, tokenizer, index=None, /, **settings) -> Generator:
     about = {"model": "m", "max_length": 60, "num_return_sequences": 2, "batch_size": 2}
     config = GenerateConfig(**about | settings)
-    return Writer(Transformers(model, tokenizer, config), tokenizer, config, index)
+    return Generator(TransformersEngine(model, tokenizer, config), tokenizer, config, index)
 
 
 def write(*arguments, prompts=PROMPTS, **settings) -> list:
@@ -50,7 +50,7 @@ def test_a_prompt_gives_the_same_alone(model, tiny_tokenizer):
 
 def test_ids_are_of_all_that_decides_a_text(model, tiny_tokenizer):
     def ids(prompt=(0, "Cook", ["soup"]), **settings):
-        return writer(model, tiny_tokenizer, **settings).ids_of(*prompt)
+        return writer(model, tiny_tokenizer, **settings).posting_ids(*prompt)
 
     assert ids() == ids(batch_size=5, output_name="x", device="cpu")
     others = [
@@ -75,8 +75,8 @@ def test_the_best_candidates_are_kept(model, tiny_tokenizer):
 def test_coverage_comes_first_then_likelihood(model, tiny_tokenizer):
     (row, *_) = write(model, tiny_tokenizer)
     base = vars(row) | {"missing": [], "nats_per_token": 2.0, "finished": True, "repetition": 0.1}
-    base |= {"copied_share": 0.1}
-    worse = [{"copied_share": 0.2}, {"repetition": 0.2}, {"finished": False}]
+    base |= {"memorized_share": 0.1}
+    worse = [{"memorized_share": 0.2}, {"repetition": 0.2}, {"finished": False}]
     worse += [{"nats_per_token": 2.2}, {"missing": ["a"]}]
     ranks = [rank(type(row)(**base | change)) for change in ({}, *worse)]
     assert ranks == sorted(ranks)
@@ -89,26 +89,26 @@ def written(monkeypatch, tokenizer, texts):
     def write(engine, tasks, follow):
         for task, text in zip(tasks, texts, strict=True):
             ids = tokenizer.encode(text, add_special_tokens=False)
-            yield task, Written(ids, True, 2.0 * (len(ids) + 1))
+            yield task, Completion(ids, True, 2.0 * (len(ids) + 1))
 
-    monkeypatch.setattr(Transformers, "write", write)
+    monkeypatch.setattr(TransformersEngine, "write", write)
 
 
 def test_copies_are_left_out_and_counted(model, tiny_tokenizer, monkeypatch):
     learnt = " ".join(f"w{n}" for n in range(100))
-    index = CopyIndex.of([learnt], [7])
+    index = MemorizationIndex.of([learnt], [7])
     part = " ".join(learnt.split()[:40])
     written(monkeypatch, tiny_tokenizer, [learnt, f"We cook soup. {part}"])
     ours = writer(model, tiny_tokenizer, index, max_length=128)
     (group,) = ours.write([[(0, "Cook", [])]])
-    assert [(row.copied_words, row.nearest_row) for row in group] == [(40, 7)]
-    assert group[0].copied_share == pytest.approx(33 / 36, abs=0.02)
+    assert [(row.memorized_words, row.nearest_training_row) for row in group] == [(40, 7)]
+    assert group[0].memorized_share == pytest.approx(33 / 36, abs=0.02)
     assert ours.copies == 1
-    all_kept = writer(model, tiny_tokenizer, index, max_copied_words=None)
+    all_kept = writer(model, tiny_tokenizer, index, max_memorized_words=None)
     (group,) = all_kept.write([[(0, "Cook", [])]])
     assert (len(group), all_kept.copies) == (2, 0)
     (group,) = writer(model, tiny_tokenizer).write([[(0, "Cook", [])]])
-    assert [row.copied_words for row in group] == [None, None]
+    assert [row.memorized_words for row in group] == [None, None]
 
 
 def test_contact_data_is_cleaned(model, tiny_tokenizer, monkeypatch):

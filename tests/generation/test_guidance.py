@@ -35,7 +35,7 @@ def test_certain_writes_all_keywords_of_a_model_that_knows_none(model, tiny_toke
     settings = {"max_length": 128, "copies": 5, "temperature": 1.5}
     plain = write(model, tiny_tokenizer, PROMPTS, guidance="off", **settings)
     soft = write(model, tiny_tokenizer, PROMPTS, guidance="soft", **settings)
-    certain = write(model, tiny_tokenizer, PROMPTS, guidance="certain", **settings)
+    certain = write(model, tiny_tokenizer, PROMPTS, guidance="hard", **settings)
     plain, soft, certain = (coverage(tiny_tokenizer, PROMPTS, x) for x in (plain, soft, certain))
     assert sum(plain) / len(plain) < 0.5 < sum(soft) / len(soft)
     assert certain == [1.0] * 15
@@ -45,12 +45,12 @@ def test_certain_needs_no_more_room_than_the_keywords(model, tiny_tokenizer):  #
     prompt = [("Cook", SKILLS)]
     n = len(encode_prompt(tiny_tokenizer, *prompt[0], settings_of(max_length=128)))
     assert n <= 64  # as fit_keywords leaves it
-    texts = write(model, tiny_tokenizer, prompt, 8, guidance="certain", max_length=128)
+    texts = write(model, tiny_tokenizer, prompt, 8, guidance="hard", max_length=128)
     assert coverage(tiny_tokenizer, prompt, texts) == [1.0] * 8
 
 
 def test_a_text_is_guided_the_same_beside_others(model, tiny_tokenizer):  # noqa: F811
-    for mode in ("soft", "certain"):
+    for mode in ("soft", "hard"):
         settings = {"guidance": mode, "max_length": 128, "copies": 3}
         alone = write(model, tiny_tokenizer, PROMPTS, batch_size=1, **settings)
         together = write(model, tiny_tokenizer, PROMPTS, batch_size=5, **settings)
@@ -60,7 +60,7 @@ def test_a_text_is_guided_the_same_beside_others(model, tiny_tokenizer):  # noqa
 def test_without_keywords_nothing_changes(model, tiny_tokenizer):  # noqa: F811
     prompts = [("Nurse", []), ("Cook", [])]
     plain = write(model, tiny_tokenizer, prompts, guidance="off")
-    assert write(model, tiny_tokenizer, prompts, guidance="certain") == plain
+    assert write(model, tiny_tokenizer, prompts, guidance="hard") == plain
 
 
 class Guided:
@@ -155,5 +155,5 @@ def test_another_form_counts(tiny_tokenizer):
 @pytest.mark.parametrize("keyword", ["", "<|x|>", "日本語", "🙂", "مرحبا", "ab" * 15])
 def test_odd_keywords(model, tiny_tokenizer, keyword):  # noqa: F811
     prompts = [("Cook", [keyword, "soup"])]
-    texts = write(model, tiny_tokenizer, prompts, guidance="certain", max_length=128, copies=2)
+    texts = write(model, tiny_tokenizer, prompts, guidance="hard", max_length=128, copies=2)
     assert len(texts) == 2

@@ -18,8 +18,13 @@ def posting(name: str, text: str = 'Soup, "rice"\nand <br> 🙂\r\nbread', **val
     about = {
         **{"id": name, "title": "Cook, chef", "keywords": ["soup", "a b"], "text": text},
         **{"seed": 1, "model": "m", "finished": True, "covered": 1, "missing": ["a b"]},
-        **{"nats_per_token": 2.5, "repetition": 0.0, "copied_words": None, "copied_share": None},
-        **{"nearest_row": None, "masculine": 0, "feminine": 2},
+        **{
+            "nats_per_token": 2.5,
+            "repetition": 0.0,
+            "memorized_words": None,
+            "memorized_share": None,
+        },
+        **{"nearest_training_row": None, "masculine": 0, "feminine": 2},
     }
     return Posting(**about | values)
 
@@ -33,14 +38,14 @@ def test_rows_are_appended_once(tmp_path):
     path = tmp_path / "new" / "out.csv"
     assert open_postings(path) == set()
     assert append_postings(path, [posting("a"), posting("b")]) == 2
-    assert append_postings(path, [posting("b"), posting("c", copied_words=9)]) == 1
+    assert append_postings(path, [posting("b"), posting("c", memorized_words=9)]) == 1
     assert open_postings(path) == {"a", "b", "c"}
     rows = rows_of(path)
     assert list(rows[0]) == POSTING_COLUMNS
     assert [row["id"] for row in rows] == ["a", "b", "c"]
     assert rows[0]["text"] == posting("a").text
     assert rows[0]["keywords"] == "soup, a b"
-    assert [rows[0]["copied_words"], rows[2]["copied_words"]] == ["", "9"]
+    assert [rows[0]["memorized_words"], rows[2]["memorized_words"]] == ["", "9"]
     assert rows[0]["nats_per_token"] == "2.5000"
     assert len(pd.read_csv(path)) == 3
 

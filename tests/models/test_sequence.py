@@ -8,7 +8,7 @@ from conftest import postings
 from jobgen.models.sequence import (
     SPECIAL_TOKENS,
     encode,
-    neutralise,
+    escape_special_tokens,
     parse,
     render_completion,
     render_prompt,
@@ -72,8 +72,8 @@ def test_special_tokens_of_a_user_are_ordinary_text(tiny_tokenizer, gpt2_tokeniz
     for tokenizer in (tiny_tokenizer, gpt2_tokenizer):
         tokens = special_tokens(tokenizer)
         assert {"<|endoftext|>", *SPECIAL_TOKENS.values()} == set(tokens)
-        text, count = neutralise("a<|SEP|>b<|endoftext|><|EOS|>c", tokens)
+        text, count = escape_special_tokens("a<|SEP|>b<|endoftext|><|EOS|>c", tokens)
         assert count == 3
         special = set(tokenizer.convert_tokens_to_ids(tokens))
         assert not special & set(encode(tokenizer, [text])[0])
-        assert neutralise(text, tokens) == (text, 0)
+        assert escape_special_tokens(text, tokens) == (text, 0)

@@ -7,7 +7,7 @@ import pytest
 from conftest import REAL_POSTINGS, needs_real_postings
 
 from jobgen.common.errors import InputError
-from jobgen.text.memorized import INDEX_FILE, CopyIndex
+from jobgen.text.memorized import INDEX_FILE, MemorizationIndex
 
 WORDS = [f"word{n}" for n in range(5000)]
 
@@ -19,7 +19,7 @@ def text_of(rng, n) -> str:
 def test_planted_copies_are_always_found():
     rng = random.Random(0)
     texts = [text_of(rng, 300) for _ in range(50)]
-    index = CopyIndex.of(texts, range(100, 150))
+    index = MemorizationIndex.of(texts, range(100, 150))
     for _ in range(200):
         row, length = rng.randrange(50), rng.randrange(8, 120)
         start = rng.randrange(300 - length)
@@ -33,28 +33,30 @@ def test_planted_copies_are_always_found():
 
 def test_nothing_is_found_where_nothing_was_copied():
     rng = random.Random(1)
-    index = CopyIndex.of([text_of(rng, 300)], [0])
+    index = MemorizationIndex.of([text_of(rng, 300)], [0])
     assert (index.check(text_of(rng, 200)).longest, index.check("").longest) == (0, 0)
     assert index.check("").nearest is None
-    assert CopyIndex.of([], []).check("a b c d e f g h i").longest == 0
+    assert MemorizationIndex.of([], []).check("a b c d e f g h i").longest == 0
 
 
 def test_the_whole_text():
-    found = CopyIndex.of(["a b c d e f g h i j", "x y z"], [0, 1]).check("A b c d e f, g h i j!")
+    found = MemorizationIndex.of(["a b c d e f g h i j", "x y z"], [0, 1]).check(
+        "A b c d e f, g h i j!"
+    )
     assert (found.longest, found.share, found.nearest) == (10, 1.0, 0)
 
 
 def test_an_index_is_kept_in_the_model_folder(tmp_path):
-    assert CopyIndex.load(tmp_path) is None
-    index = CopyIndex.of(["a b c d e f g h i j", "k l m n o p q r s"], [3, 9])
+    assert MemorizationIndex.load(tmp_path) is None
+    index = MemorizationIndex.of(["a b c d e f g h i j", "k l m n o p q r s"], [3, 9])
     index.save(tmp_path)
-    loaded = CopyIndex.load(tmp_path)
+    loaded = MemorizationIndex.load(tmp_path)
     assert np.array_equal(loaded.hashes, index.hashes)
     assert loaded.check("k l m n o p q r").nearest == 9
     for damage in (b"", b"PK\x03\x04", (tmp_path / INDEX_FILE).read_bytes()[:200]):
         (tmp_path / INDEX_FILE).write_bytes(damage)
         with pytest.raises(InputError, match=f"{INDEX_FILE}.* is damaged"):
-            CopyIndex.load(tmp_path)
+            MemorizationIndex.load(tmp_path)
 
 
 @needs_real_postings
@@ -62,6 +64,6 @@ def test_real_postings_are_found_in_themselves_only():
     from jobgen.data.tables import read_table
 
     texts = [text for text in read_table(str(REAL_POSTINGS))["text"][:120] if len(text) > 500]
-    index = CopyIndex.of(texts[::2], range(len(texts[::2])))
+    index = MemorizationIndex.of(texts[::2], range(len(texts[::2])))
     assert all(index.check(text).share == 1 for text in texts[::2])
     assert np.median([index.check(text).share for text in texts[1::2]]) < 0.1

@@ -7,7 +7,7 @@ import pytest
 from conftest import REAL_POSTINGS, needs_real_postings
 
 from jobgen.data.cleaning import clean_text, clean_title
-from jobgen.text.redaction import MODES, RULES, neutralise_personal_data
+from jobgen.text.redaction import MODES, RULES, redact_personal_data
 
 MUST_GO = [
     # e-mail addresses
@@ -308,7 +308,7 @@ MUST_STAY = [
 
 
 def replaced(text: str) -> str:
-    return neutralise_personal_data(text, "replace")[0]
+    return redact_personal_data(text, "replace")[0]
 
 
 def test_there_are_a_hundred_different_cases_each_way():
@@ -323,14 +323,14 @@ def test_personal_data_goes(text, neutral):
 
 @pytest.mark.parametrize("text", MUST_STAY)
 def test_what_only_looks_like_it_stays(text):
-    assert neutralise_personal_data(text, "replace") == (text, dict.fromkeys(RULES, 0))
+    assert redact_personal_data(text, "replace") == (text, dict.fromkeys(RULES, 0))
 
 
 @pytest.mark.parametrize("text", [text for text, _ in MUST_GO])
 @pytest.mark.parametrize("mode", MODES)
 def test_twice_is_once(text, mode):
-    once, found = neutralise_personal_data(text, mode)
-    twice, found_again = neutralise_personal_data(once, mode)
+    once, found = redact_personal_data(text, mode)
+    twice, found_again = redact_personal_data(once, mode)
     assert twice == once
     assert not any(found_again.values())
     assert any(found.values()) == (mode != "keep")
@@ -339,7 +339,7 @@ def test_twice_is_once(text, mode):
 
 def test_the_report_names_every_rule():
     text = "Contact Jane Doe (jane@example.com, 212-555-0100) or see www.example.com."
-    clean, found = neutralise_personal_data(text, "replace")
+    clean, found = redact_personal_data(text, "replace")
     assert clean == "Contact [name] ([e-mail], [phone]) or see [link]."
     assert found == {
         "e-mail addresses": 1,
@@ -351,7 +351,7 @@ def test_the_report_names_every_rule():
 
 def test_keep_changes_nothing():
     text = "Contact Jane Doe: jane@example.com"
-    assert neutralise_personal_data(text, "keep") == (text, dict.fromkeys(RULES, 0))
+    assert redact_personal_data(text, "keep") == (text, dict.fromkeys(RULES, 0))
 
 
 @pytest.mark.parametrize(
@@ -367,19 +367,17 @@ def test_keep_changes_nothing():
     ],
 )
 def test_remove_takes_the_sentence_or_the_line(text, rest):
-    assert neutralise_personal_data(text, "remove")[0] == rest
+    assert redact_personal_data(text, "remove")[0] == rest
 
 
 def test_remove_keeps_a_list_without_full_stops():
     scraped = "Java and Go " * 60 + "Call 212-555-0100 " + "Rust and C" + " or Go" * 90
-    assert neutralise_personal_data(scraped, "remove")[0] == scraped.replace(
-        "212-555-0100", "[phone]"
-    )
+    assert redact_personal_data(scraped, "remove")[0] == scraped.replace("212-555-0100", "[phone]")
 
 
 def test_unknown_mode_is_refused():
     with pytest.raises(ValueError, match="mode = 'delete': expected one of replace, remove, keep"):
-        neutralise_personal_data("text", "delete")
+        redact_personal_data("text", "delete")
 
 
 def test_cleaning_applies_the_mode():
@@ -425,7 +423,7 @@ def test_cleaning_of_titles():
 )
 def test_time_grows_with_the_length_only(text):
     start = time.process_time()
-    neutralise_personal_data(text, "replace")
+    redact_personal_data(text, "replace")
     assert time.process_time() - start < 2
 
 
@@ -442,8 +440,8 @@ def test_on_real_postings():
     raw_emails = raw_phones = 0
     for i, text in enumerate(texts):
         kept, _ = clean_text(text, personal_data="keep")
-        clean, _ = neutralise_personal_data(kept, "replace")
-        removed, _ = neutralise_personal_data(kept, "remove")
+        clean, _ = redact_personal_data(kept, "replace")
+        removed, _ = redact_personal_data(kept, "remove")
         for result in (clean, removed):
             assert not email.findall(result)
             assert not phone.findall(result)

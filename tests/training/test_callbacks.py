@@ -4,7 +4,7 @@ import pandas as pd
 from conftest import ROOT, assert_same, launcher, metrics, weights
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from jobgen.training.callbacks import specimen_figures
+from jobgen.training.callbacks import sample_metrics
 
 
 def written(run) -> list[dict]:
@@ -24,7 +24,7 @@ def test_texts_are_written_and_change_nothing(train, tmp_path):
     assert len(lines) >= 3
     for line in lines:
         assert 0 <= line["generated_coverage"] <= 1
-        assert line["generated_copied_words"] >= 0
+        assert line["generated_memorized_words"] >= 0
     assert written(tmp_path / "plain") == []
     (events,) = (run / "tensorboard").rglob("events.*")
     scalars = EventAccumulator(str(events)).Reload()
@@ -49,16 +49,16 @@ def test_figures():
             "covered": [1, 1],
             "finished": [True, False],
             "repetition": [0.5, 0.0],
-            "copied_words": [8, 0],
-            "copied_share": [0.25, 0.0],
+            "memorized_words": [8, 0],
+            "memorized_share": [0.25, 0.0],
         }
     )
-    assert specimen_figures(rows) == {
+    assert sample_metrics(rows) == {
         "generated_coverage": 0.5,
         "generated_finished": 0.5,
         "generated_repetition": 0.25,
-        "generated_copied_words": 4,
-        "generated_copied_share": 0.125,
+        "generated_memorized_words": 4,
+        "generated_memorized_share": 0.125,
     }
     none = rows.assign(keywords=[[], []], covered=0)
-    assert "generated_coverage" not in specimen_figures(none)
+    assert "generated_coverage" not in sample_metrics(none)

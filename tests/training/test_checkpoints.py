@@ -25,13 +25,13 @@ from jobgen.common.config import TrainConfig
 from jobgen.common.errors import InputError
 from jobgen.training import run_folder
 from jobgen.training.checkpoints import (
+    commit_checkpoint,
     damage,
-    move_into_place,
-    newest_whole,
-    remove_later,
+    latest_valid_checkpoint,
+    remove_checkpoints_after,
     rotate,
+    staging_folder,
     step_of,
-    writing_place,
 )
 
 STEADY = {"max_steps": 24, "save_steps": 2, "eval_steps": 8, "save_total_limit": 2}
@@ -39,42 +39,42 @@ STEADY = {"max_steps": 24, "save_steps": 2, "eval_steps": 8, "save_total_limit":
 
 def checkpoint(run: Path, step: int) -> Path:
     folder = run / "checkpoints"
-    written = writing_place(folder) / f"checkpoint-{step}"
+    written = staging_folder(folder) / f"checkpoint-{step}"
     (written / "global_step").mkdir(parents=True)
     (written / "model.bin").write_bytes(os.urandom(1000))
     (written / "global_step" / "optimizer.bin").write_bytes(os.urandom(1000))
-    return move_into_place(written, folder)
+    return commit_checkpoint(written, folder)
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, capsys):
-    assert newest_whole(tmp_path) is None
+    assert latest_valid_checkpoint(tmp_path) is None
     first, second, third = (checkpoint(tmp_path, step) for step in (8, 9, 10))
     assert damage(third) is None
-    assert newest_whole(tmp_path) == third
+    assert latest_valid_checkpoint(tmp_path) == third
     content = (third / "model.bin").read_bytes()
     (third / "model.bin").write_bytes(content[:-1])
-    assert newest_whole(tmp_path) == second
+    assert latest_valid_checkpoint(tmp_path) == second
     assert f"{third} cannot be used: model.bin was altered or cut off" in capsys.readouterr().out
     (third / "model.bin").write_bytes(content)
-    assert newest_whole(tmp_path) == third
+    assert latest_valid_checkpoint(tmp_path) == third
     (third / "global_step" / "optimizer.bin").unlink()
     (second / "checksums.json").unlink()
-    assert newest_whole(tmp_path) == first
+    assert latest_valid_checkpoint(tmp_path) == first
     said = capsys.readouterr().out
     assert "checkpoint-10 cannot be used: global_step/optimizer.bin is missing" in said
     assert "checkpoint-9 cannot be used: has no checksums.json" in said
     (third / "checksums.json").write_text("[]")
     shutil.copytree(first, first.with_name("checkpoint-12-mine"))
-    assert newest_whole(tmp_path) == first
+    assert latest_valid_checkpoint(tmp_path) == first
     assert "checkpoint-10 cannot be used: its checksums.json names no" in capsys.readouterr().out
     (first / "checksums.json").write_bytes(b"\xff\xfe")
-    assert newest_whole(tmp_path) is None
+    assert latest_valid_checkpoint(tmp_path) is None
     rotate(third.parent, 2, best=first)
     assert not second.exists()
     rotate(third.parent, 1, best=third.with_name("checkpoint-3"))
     assert not first.exists()
     checkpoint(tmp_path, 8)
-    remove_later(third.parent, 8)
+    remove_checkpoints_after(third.parent, 8)
     assert sorted(path.name for path in third.parent.glob("checkpoint-*")) == [
         *("checkpoint-12-mine", "checkpoint-8")
     ]
@@ -181,7 +181,7 @@ def test_killed_at_random_moments_and_started_again(train, tmp_path):
         if number == stop:
             assert "interrupted. All is trained. The same command exports it" in said
             assert "Traceback" not in said
-        newest.add(newest_whole(training.run))
+        newest.add(latest_valid_checkpoint(training.run))
         in_a_save += bool(list((training.run / "checkpoints" / ".writing").glob("*")))
     training.finish()
     assert len(newest) >= 4
@@ -207,7 +207,7 @@ def test_a_lost_terminal(tiny_model, tables, tmp_path, told):
     """Its training is told by SIGHUP, or by what it prints being refused; it saves and ends."""
     run, many = tmp_path / "run", 100_000
     config = {"train": str(tables[0]), "model": str(tiny_model), "output_dir": str(run)}
-    config |= {"max_len": 128, "max_steps": many, "save_steps": many, "logging_steps": 1}
+    config |= {"max_length": 128, "max_steps": many, "save_steps": many, "logging_steps": 1}
     (tmp_path / "run.json").write_text(json.dumps(config))
     command = [sys.executable, "cli_training.py", "-cfg", str(tmp_path / "run.json")]
     ours, its = pty.openpty()
@@ -224,7 +224,7 @@ def test_a_lost_terminal(tiny_model, tables, tmp_path, told):
         os.killpg(process.pid, signal.SIGHUP)
     os.close(ours)
     assert process.wait(timeout=120) == 1
-    assert int(step_of(newest_whole(run))) >= 5
+    assert int(step_of(latest_valid_checkpoint(run))) >= 5
 
 
 @pytest.mark.parametrize(("before", "number"), [(signal.SIG_IGN, 2), (signal.SIG_DFL, 3)])
@@ -258,12 +258,12 @@ def test_a_full_disk(train, tmp_path):
     assert_refused(f"error: {run}: the run", 4000)  # what TensorBoard shows
     assert_refused("a checkpoint", of_model)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["checkpoint-2"]
-    assert newest_whole(run).name == "checkpoint-2"
+    assert latest_valid_checkpoint(run).name == "checkpoint-2"
     # All is trained, and only the plot, then only the exported model finds no room.
     (run / "loss.png").unlink()
     (run / "loss.png").symlink_to("/dev/full")
     assert_refused("the run", resource.RLIM_INFINITY)
-    assert newest_whole(run).name == "checkpoint-4"
+    assert latest_valid_checkpoint(run).name == "checkpoint-4"
     (run / "loss.png").unlink()
     assert_refused("the trained model", of_model)
     assert not (run / ".trained_model").exists()

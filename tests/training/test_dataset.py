@@ -10,7 +10,7 @@ from jobgen.common.errors import InputError
 from jobgen.models.sequence import (
     count_tokens,
     encode,
-    neutralise_frame,
+    escape_frame,
     render_completion,
     render_prompt,
 )
@@ -18,7 +18,7 @@ from jobgen.training.dataset import IGNORED, PostingDataset, SimilarLengthSample
 
 
 def dataset(tokenizer, n=12, **options):
-    return PostingDataset(postings(n), tokenizer, **({"max_len": 128} | options))
+    return PostingDataset(postings(n), tokenizer, **({"max_length": 128} | options))
 
 
 def test_only_the_text_and_its_end_are_learnt(tiny_tokenizer):
@@ -75,10 +75,15 @@ def test_rows_that_do_not_fit_are_dropped_and_counted_never_cut(tiny_tokenizer):
 
 def test_a_batch_is_padded_on_the_right(tiny_tokenizer):
     data = dataset(tiny_tokenizer)
-    assert [data.padded_length(n) for n in (1, 16, 17, data.max_len)] == [16, 16, 32, data.max_len]
-    data.max_len = 100
+    assert [data.padded_length(n) for n in (1, 16, 17, data.max_length)] == [
+        16,
+        16,
+        32,
+        data.max_length,
+    ]
+    data.max_length = 100
     assert data.padded_length(97) == 100
-    data.max_len = 4
+    data.max_length = 4
     long = {"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7], "row": 4}
     short = {"input_ids": [8, 9], "labels": [IGNORED, 9], "row": 2}
     batch = data.collate([long, short])
@@ -167,11 +172,11 @@ def test_special_tokens_in_a_table_are_neutralised_and_counted(tiny_tokenizer):
     frame = pd.DataFrame(
         {"title": ["a<|SEP|>"], "keywords": [["<|EOS|>", "b"]], "text": ["c<|PAD|>d<|BOS|>"]}
     )
-    safe, count = neutralise_frame(frame, tiny_tokenizer)
+    safe, count = escape_frame(frame, tiny_tokenizer)
     assert count == 4
     assert safe["keywords"][0] == ["< |EOS|>", "b"]
     data = PostingDataset(frame, tiny_tokenizer, 128)
-    assert data.neutralised == 4
+    assert data.escaped == 4
     ids = data[0]["input_ids"]
     assert [ids.count(i) for i in tiny_tokenizer.convert_tokens_to_ids(["<|SEP|>", "<|EOS|>"])] == [
         2,

@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from jobgen.common.config import TrainConfig
 from jobgen.common.errors import InputError
 from jobgen.models.loading import computes_bfloat16
-from jobgen.training.checkpoints import newest_whole
+from jobgen.training.checkpoints import latest_valid_checkpoint
 from jobgen.training.memory import Estimate, Largest, Target, find_target
 from utils import NLP_model
 
@@ -61,7 +61,7 @@ def target(**values) -> Target:
 
 
 def estimate_of(folder, where=None, words=60, **config) -> Estimate:
-    nlp = NLP_model(TrainConfig(model=str(folder), max_len=1000, **config))
+    nlp = NLP_model(TrainConfig(model=str(folder), max_length=1000, **config))
     return Estimate(nlp, nlp.training_set(table(words)), where or target())
 
 
@@ -186,7 +186,7 @@ def test_states_of_8_bits(tiny_tokenizer, tmp_path):
     within = settings | {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0}
     within = estimate_of(folder, target(half=is_half), **within).need()
     assert within.device["gradients"] == max(weight.nbytes for weight in nlp.model.parameters())
-    newest, files = newest_whole(tmp_path / "run"), ("model.safetensors", "optimizer.pt")
+    newest, files = latest_valid_checkpoint(tmp_path / "run"), ("model.safetensors", "optimizer.pt")
     written = sum((newest / name).stat().st_size for name in files)
     (checkpoints,) = (size for item, size in within.disk.items() if "checkpoints" in item)
     assert checkpoints == pytest.approx(written, rel=0.05)
@@ -394,7 +394,7 @@ def test_memory_of_a_training(tiny_tokenizer, tmp_path, model):
     pd.concat([table(words, rows=2) for words in range(40, 151, 10)]).to_pickle(rows)
     config = {
         **{"train": str(rows), "output_dir": str(tmp_path / "run"), "model": str(folder)},
-        **{"max_len": 1000, "micro_batch_size": 2, "epochs": 2, "report_to": []},
+        **{"max_length": 1000, "micro_batch_size": 2, "epochs": 2, "report_to": []},
     } | settings
     (tmp_path / "x.json").write_text(json.dumps(config))
     command = [sys.executable, "cli_training.py", "-cfg", str(tmp_path / "x.json")]

@@ -15,7 +15,7 @@ from jobgen.common.errors import InputError
 from jobgen.models.loading import computes_bfloat16
 from jobgen.training import arguments as training
 from jobgen.training.arguments import check_settings
-from jobgen.training.checkpoints import checkpoints_of, in_order, newest_whole
+from jobgen.training.checkpoints import checkpoints_of, in_order, latest_valid_checkpoint
 from utils import NLP_model
 
 
@@ -33,7 +33,7 @@ def fit(no_dropout, tmp_path):
         **settings,
     ):
         config = {
-            **{"model": str(no_dropout), "output_dir": str(tmp_path / name), "max_len": 128},
+            **{"model": str(no_dropout), "output_dir": str(tmp_path / name), "max_length": 128},
             **{"max_steps": steps, "lr": 1e-3, "warmup_steps": 0, "lr_schedule": "linear"},
             **{"half_precision": False, "report_to": [], "logging_steps": 1},
         } | settings
@@ -95,7 +95,7 @@ def test_schedules(fit, tmp_path, schedule, expected):
 
 def test_clipping_and_epsilon(no_dropout, fit):
     """Adam divides by a gradient's own size; with a large epsilon it takes steps of that size."""
-    start = weights(NLP_model({"model": str(no_dropout), "max_len": 128}))
+    start = weights(NLP_model({"model": str(no_dropout), "max_length": 128}))
 
     def step(name, **settings) -> float:
         after = weights(fit(name, steps=1, weight_decay=0, **settings))
@@ -156,7 +156,7 @@ def test_going_on_with_8_bits(tiny_model, fit, tmp_path, optimizer):
     steady |= {"optimizer": optimizer, "max_grad_norm": 0, "half_precision": True}
     whole = weights(fit("whole", steps=6, **steady))
     fit("half", steps=6, callbacks=[StopAt(4)], **steady)
-    assert newest_whole(tmp_path / "half").name == "checkpoint-4"
+    assert latest_valid_checkpoint(tmp_path / "half").name == "checkpoint-4"
     resumed = fit("half", steps=6, resume=True, **steady)
     assert_same(weights(resumed), whole)
     in_16_bits = computes_bfloat16(torch.device("cpu"))
@@ -190,7 +190,7 @@ def test_what_8_bits_do_not_go_with(monkeypatch, tiny_model, settings, precision
         check_settings(TrainConfig(**config), precision)
     with pytest.raises(InputError, match=message):  # also without the script
         monkeypatch.setattr(training, "precision_of", lambda config: precision)
-        NLP_model(config | {"model": str(tiny_model), "max_len": 128}).train(postings(4))
+        NLP_model(config | {"model": str(tiny_model), "max_length": 128}).train(postings(4))
 
 
 def test_what_8_bits_go_with(monkeypatch):
@@ -219,7 +219,7 @@ def test_a_second_training_of_the_same_weights(fit):
 
 
 def test_evaluation_of_the_first_rows(no_dropout):
-    nlp = NLP_model({"model": str(no_dropout), "max_len": 128, "eval_rows": 3})
+    nlp = NLP_model({"model": str(no_dropout), "max_length": 128, "eval_rows": 3})
     assert len(nlp.test_set(postings(7))) == 3
 
 
@@ -229,7 +229,7 @@ def test_going_on_without_deepspeed(tiny_model, fit, tmp_path):
     steady |= {"micro_batch_size": 1, "gradient_accumulation_steps": 2}
     whole = weights(fit("whole", steps=10, **steady))
     fit("half", steps=8, **steady)
-    newest = newest_whole(tmp_path / "half")
+    newest = latest_valid_checkpoint(tmp_path / "half")
     assert newest.name == "checkpoint-8"
     cut = newest / "model.safetensors"
     cut.write_bytes(cut.read_bytes()[:-1])
@@ -344,4 +344,4 @@ def test_weights_that_are_no_numbers_are_not_saved(fit, tmp_path):
         InputError, match=r"step 4: the weights are no numbers any more.*A lower lr"
     ):
         fit(steps=6, save_steps=2, before_training=poison)
-    assert newest_whole(tmp_path / "run").name == "checkpoint-2"
+    assert latest_valid_checkpoint(tmp_path / "run").name == "checkpoint-2"

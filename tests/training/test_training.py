@@ -123,9 +123,9 @@ def test_dry_run_writes_nothing(train, tmp_path):
 
 
 def test_max_len_beyond_the_positions(train, tmp_path):
-    run = train("long", max_len=129)
+    run = train("long", max_length=129)
     assert run.returncode == 2
-    assert "max_len: 129 given" in run.stderr
+    assert "max_length: 129 given" in run.stderr
     assert "has 128 positions" in run.stderr
     assert not (tmp_path / "long").exists()
 
@@ -314,7 +314,7 @@ def test_a_folder_that_is_no_run_is_left_alone(train, tmp_path, tiny_model):
 def test_evaluation_is_exact(tiny_model, tmp_path):
     from utils import NLP_model
 
-    nlp = NLP_model(TrainConfig(model=str(tiny_model), max_len=128, output_dir=str(tmp_path)))
+    nlp = NLP_model(TrainConfig(model=str(tiny_model), max_length=128, output_dir=str(tmp_path)))
     frame = postings(7)
     figures = nlp.evaluate(frame)
     nats = tokens = 0
@@ -337,7 +337,7 @@ def test_nlp_model_in_one_process(tiny_model, tmp_path, monkeypatch):
 
     for name in ("MASTER_ADDR", "MASTER_PORT", "RANK", "LOCAL_RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    config = {"model": str(tiny_model), "ds_config": ZERO_2, "max_len": 128, "max_steps": 6}
+    config = {"model": str(tiny_model), "ds_config": ZERO_2, "max_length": 128, "max_steps": 6}
     config["half_precision"] = False  # so that what is written before and after saving is the same
     nlp = NLP_model(config | {"output_dir": str(tmp_path / "run"), "lr": 1e-3, "epochs": 1})
     frame = postings(12)
@@ -449,7 +449,7 @@ def test_another_number_of_processes_is_refused(tables, tmp_path, monkeypatch):
 @needs_original
 def test_rows_of_the_originals_pickle_that_do_not_fit(train, tmp_path):
     source = str(ORIGINAL / "input_data/test_128_500.pkl")
-    run = train("original", train=source, test=source, max_steps=1, eval_rows=2, max_len=128)
+    run = train("original", train=source, test=source, max_steps=1, eval_rows=2, max_length=128)
     # Its postings have at least 128 words: none fits, and that is said.
     assert run.returncode == 2
     assert "none of the 454 rows fits into 128 tokens" in run.stderr
@@ -475,7 +475,7 @@ def test_the_originals_files_train(tiny_model, tmp_path):
         "model": str(folder),
         "ds_config": str(ORIGINAL / "DS_configs/ds3_config_cpu.json"),
         "unfreeze_last_n": 2,
-        "max_len": 3000,
+        "max_length": 3000,
         "max_steps": 2,
         "eval_rows": 2,
         "output_dir": str(tmp_path / "run"),

@@ -11,10 +11,10 @@ All repetitions that can start anywhere are bounded, so that the time grows with
 import re
 from collections.abc import Callable
 
-from jobgen.text.redaction.emails import neutralise_emails
-from jobgen.text.redaction.links import neutralise_links
-from jobgen.text.redaction.names import neutralise_names
-from jobgen.text.redaction.phones import neutralise_phones
+from jobgen.text.redaction.emails import redact_emails
+from jobgen.text.redaction.links import redact_links
+from jobgen.text.redaction.names import redact_names
+from jobgen.text.redaction.phones import redact_phones
 
 _NEUTRAL_FORM = re.compile(r"\[(?:e-mail|link|phone|name)\]")
 # Longer stretches without a full stop are scraped lists in one line, not sentences.
@@ -22,10 +22,10 @@ _LONGEST_SENTENCE = 600
 
 
 RULES: dict[str, Callable[[str], tuple[str, int]]] = {
-    "e-mail addresses": neutralise_emails,
-    "links": neutralise_links,
-    "phone numbers": neutralise_phones,
-    "names of contacts": neutralise_names,
+    "e-mail addresses": redact_emails,
+    "links": redact_links,
+    "phone numbers": redact_phones,
+    "names of contacts": redact_names,
 }
 MODES = ("replace", "remove", "keep")
 _SENTENCE_END = re.compile(
@@ -34,10 +34,10 @@ _SENTENCE_END = re.compile(
 )
 
 
-def neutralise_contacts(text: str) -> tuple[str, int]:
+def redact_contacts(text: str) -> tuple[str, int]:
     """Replace e-mail addresses, links and phone numbers; also returns how many there were."""
     total = 0
-    for rule in (neutralise_emails, neutralise_links, neutralise_phones):
+    for rule in (redact_emails, redact_links, redact_phones):
         text, found = rule(text)
         total += found
     return text, total
@@ -64,7 +64,7 @@ def _remove_sentences(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-def neutralise_personal_data(text: str, mode: str) -> tuple[str, dict[str, int]]:
+def redact_personal_data(text: str, mode: str) -> tuple[str, dict[str, int]]:
     """Apply all rules.
 
     Args:
@@ -79,7 +79,7 @@ def neutralise_personal_data(text: str, mode: str) -> tuple[str, dict[str, int]]
     Raises:
         ValueError: unknown mode.
 
-    >>> neutralise_personal_data("We ride. Write to jane@example.com.", "remove")[0]
+    >>> redact_personal_data("We ride. Write to jane@example.com.", "remove")[0]
     'We ride.'
     """
     if mode not in MODES:

@@ -51,12 +51,12 @@ def _change_emails(line: str, _: int) -> tuple[str, int]:
     return line, count
 
 
-def neutralise_emails(text: str) -> tuple[str, int]:
+def redact_emails(text: str) -> tuple[str, int]:
     """Put `[e-mail]` in place of e-mail addresses, spelled out ones included.
 
-    >>> neutralise_emails("Write to jane.doe@example.com or jobs [at] example [dot] com.")
+    >>> redact_emails("Write to jane.doe@example.com or jobs [at] example [dot] com.")
     ('Write to [e-mail] or [e-mail].', 2)
-    >>> neutralise_emails("ACME[at]SCALE, 4% match @ 100%, Engineer @ Example.com, react@17.0.2")
+    >>> redact_emails("ACME[at]SCALE, 4% match @ 100%, Engineer @ Example.com, react@17.0.2")
     ('ACME[at]SCALE, 4% match @ 100%, Engineer @ Example.com, react@17.0.2', 0)
     """
     return change_lines(text, _EMAIL_MARK, _change_emails)

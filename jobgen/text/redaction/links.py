@@ -44,18 +44,18 @@ def _change_links(line: str, _: int) -> tuple[str, int]:
     return line, urls + cued + bare + alone
 
 
-def neutralise_links(text: str) -> tuple[str, int]:
+def redact_links(text: str) -> tuple[str, int]:
     """Put `[link]` in place of addresses on the web.
 
     A bare domain in running prose mostly names a company or a product (`Example.com is hiring`),
     so it is a link only with a path, with a sub-domain, as a site of vacancies, after words such as
     `visit` and `apply at`, or in small letters on a line of its own.
 
-    >>> neutralise_links("See https://example.com/jobs?id=1, www.example.org or visit example.com!")
+    >>> redact_links("See https://example.com/jobs?id=1, www.example.org or visit example.com!")
     ('See [link], [link] or visit [link]!', 3)
-    >>> neutralise_links("careers.example.com, example.com/apply, linkedin.com/in/jane-doe")
+    >>> redact_links("careers.example.com, example.com/apply, linkedin.com/in/jane-doe")
     ('[link], [link], [link]', 3)
-    >>> neutralise_links("Example.com uses Node.js, ASP.NET/C#, VB.NET and Example.ai")
+    >>> redact_links("Example.com uses Node.js, ASP.NET/C#, VB.NET and Example.ai")
     ('Example.com uses Node.js, ASP.NET/C#, VB.NET and Example.ai', 0)
     """
     return change_lines(text, _LINK_MARK, _change_links)

@@ -246,15 +246,15 @@ def _length_of_name(phrase: str) -> int:
     return end
 
 
-def neutralise_names(text: str) -> tuple[str, int]:
+def redact_names(text: str) -> tuple[str, int]:
     r"""Put `[name]` in place of people to contact and people who sign.
 
     A first name alone counts only where an address or `at` follows it, in a greeting and in a
     signature. Names elsewhere, as of founders and universities, stay.
 
-    >>> neutralise_names("Dear Jane,\nplease contact John Doe at [phone].\nKind regards,\nAnn Roe")
+    >>> redact_names("Dear Jane,\nplease contact John Doe at [phone].\nKind regards,\nAnn Roe")
     ('Dear [name],\nplease contact [name] at [phone].\nKind regards,\n[name]', 3)
-    >>> neutralise_names("Contact Human Resources. Dear Hiring Manager, call Center Operations")
+    >>> redact_names("Contact Human Resources. Dear Hiring Manager, call Center Operations")
     ('Contact Human Resources. Dear Hiring Manager, call Center Operations', 0)
     """
     small = text.lower()

@@ -50,15 +50,15 @@ _NO_PHONE = re.compile(
 )
 
 
-def neutralise_phones(text: str) -> tuple[str, int]:
+def redact_phones(text: str) -> tuple[str, int]:
     """Put `[phone]` in place of telephone and fax numbers with their extensions.
 
     Ten digits in a row are a number only after a word such as `Call`, or alone on a line that no
     heading such as `Requisition ID` precedes.
 
-    >>> neutralise_phones("(212) 555-0100 ext. 12, +49 30 5550100, 1.800.555.0199, Call 2125550100")
+    >>> redact_phones("(212) 555-0100 ext. 12, +49 30 5550100, 1.800.555.0199, Call 2125550100")
     ('[phone], [phone], [phone], Call [phone]', 4)
-    >>> neutralise_phones("401(k), $555.0100, 2015-2021, Python 3.11.2, ID 212-555-0100")
+    >>> redact_phones("401(k), $555.0100, 2015-2021, Python 3.11.2, ID 212-555-0100")
     ('401(k), $555.0100, 2015-2021, Python 3.11.2, ID 212-555-0100', 0)
     """
 
