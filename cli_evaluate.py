@@ -23,12 +23,12 @@ def main() -> None:
     from jobgen.evaluation import summary as report
 
     sets, runs = evaluation.read_sets(config), evaluation.read_runs(config)
-    sources = evaluation.open_sources(config, sets)
-    figures, measures = evaluation.evaluate(config, sets, sources)
-    texts = evaluation.texts_side_by_side(sets, sources.index, config.shown)
-    plots = evaluation.draw(measures, runs, folder)
+    resources = evaluation.open_resources(config, sets)
+    figures, measures = evaluation.evaluate(config, sets, resources)
+    texts = evaluation.texts_side_by_side(sets, resources.index, config.shown)
+    plots = evaluation.draw_plots(measures, runs, folder)
     write_json(folder / "report.json", figures)
-    page.write_page(figures, texts, plots, folder / "report.html")
+    page.write_html_report(figures, texts, plots, folder / "report.html")
     report.print_evaluation(figures)
     say(f"report: {folder / 'report.html'}")
 

@@ -17,7 +17,7 @@ from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable
 from jobgen.common.logging import say
 from jobgen.data.tables import read_prompts
-from jobgen.generation.output import open_postings
+from jobgen.generation.output import read_posting_ids
 
 
 def main() -> None:
@@ -37,12 +37,12 @@ def main() -> None:
     there: set[str] = set()
     if arguments.title is None:
         check_writable(config.output_dir)
-        there = open_postings(csv_path)
+        there = read_posting_ids(csv_path)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
     from jobgen.generation.engines import check_engine, open_engine
     from jobgen.generation.generator import Generator
-    from jobgen.generation.output import append_missing
+    from jobgen.generation.output import generate_missing
     from jobgen.generation.requests import cap_max_length, number_prompts
     from jobgen.text.memorized import MemorizationIndex
     from utils import NLP_model
@@ -55,14 +55,14 @@ def main() -> None:
     index = MemorizationIndex.load(nlp.folder)
     if index is None:
         say(f"note: {config.model} has no index of its training texts; copies cannot be found")
-    writer = Generator(open_engine(nlp, config), nlp.tokenizer, config, index)
+    generator = Generator(open_engine(nlp, config), nlp.tokenizer, config, index)
     if arguments.title is not None:
-        _show(writer, numbered)
+        _show(generator, numbered)
     else:
-        append_missing(writer, numbered, csv_path, there)
+        generate_missing(generator, numbered, csv_path, there)
 
 
-def _show(writer: Any, prompts: list[tuple]) -> None:
+def _show(generator: Any, prompts: list[tuple]) -> None:
     """Write one posting to the terminal, as it comes where it is the only candidate."""
     import torch
     from transformers import TextStreamer
@@ -70,10 +70,10 @@ def _show(writer: Any, prompts: list[tuple]) -> None:
     from jobgen.generation.summary import print_figures, print_title
 
     print_title(prompts[0][1])
-    streamer = TextStreamer(writer.tokenizer, skip_special_tokens=True)
-    streams = writer.candidates == 1
-    follow = {"follow": lambda token: streamer.put(torch.tensor([token]))} if streams else {}
-    (postings,) = writer.write([prompts], **follow)
+    streamer = TextStreamer(generator.tokenizer, skip_special_tokens=True)
+    streams = generator.candidates == 1
+    streamer = {"follow": lambda token: streamer.put(torch.tensor([token]))} if streams else {}
+    (postings,) = generator.generate([prompts], **streamer)
     if streams:
         streamer.end()
     if not postings:

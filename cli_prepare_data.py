@@ -56,34 +56,34 @@ def main() -> None:
     }
     cache = user_cache(config.cache_dir).resolve() if config.embedding_cache else None
     is_new = not folder.exists()
-    work, lock = open_chunk_store(folder / f".prepare_{name}", decides)
-    job = preparation.PipelineContext(config, model.resolve(), embedder.resolve(), cache, work)
+    store, lock = open_chunk_store(folder / f".prepare_{name}", decides)
+    context = preparation.PipelineContext(config, model.resolve(), embedder.resolve(), cache, store)
 
     def each(stage: str, function: Callable, label: str) -> None:
-        done = set(work.chunks(stage))
-        left = [chunk for chunk in work.chunks("source") if chunk not in done]
-        for_each_chunk(partial(function, job), left, label, arguments.engine, config.workers)
+        done = set(store.chunks(stage))
+        left = [chunk for chunk in store.chunks("source") if chunk not in done]
+        for_each_chunk(partial(function, context), left, label, arguments.engine, config.workers)
 
     try:
-        preparation.split_source(config, work)
-        preparation.check_embedder(job)
+        preparation.split_source(config, store)
+        preparation.check_embedder(context)
         each("clean", preparation.clean_chunk, "cleaning")
-        preparation.refuse_empty(config, work)
-        preparation.group(config, work)
+        preparation.refuse_empty(config, store)
+        preparation.group_rows(config, store)
         each("sample", preparation.embed_sample_chunk, "embedding a sample")
-        preparation.study(job)
+        preparation.count_phrases(context)
         each("keywords", preparation.add_keywords_chunk, "keywords")
         release_workers()  # the end holds the whole table in memory
-        prepared = preparation.finish(config, work, source_sha256)
-        preparation.write_prepared(prepared, work, folder, name)
+        prepared = preparation.assemble_tables(config, store, source_sha256)
+        preparation.write_prepared(prepared, store, folder, name)
     except TableError:
-        close_chunk_store(work, lock)
+        close_chunk_store(store, lock)
         if is_new:
             folder.rmdir()
         raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command goes on where this one stopped.") from None
-    close_chunk_store(work, lock)
+    close_chunk_store(store, lock)
     report.print_preparation(prepared)
     for part in ("train", "test"):
         rows = prepared.manifest["rows_out"][part]

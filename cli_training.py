@@ -60,11 +60,11 @@ def main() -> None:
     report.print_rows(training_set)
     if arguments.dry_run:
         return
-    goes_on = run_folder.goes_on(config, arguments.resume, arguments.overwrite)
-    with checkpoints.report_disk_full(run_dir), run_folder.hold(run_dir):
+    should_resume = run_folder.should_resume(config, arguments.resume, arguments.overwrite)
+    with checkpoints.report_disk_full(run_dir), run_folder.lock_run(run_dir):
         nlp.load_weights()  # before an old run is cleared, in case they cannot be loaded
-        run_folder.start(config, nlp.model, training_set, test_set, fresh=not goes_on)
-        figures = nlp.train(training_set, test_set, resume=goes_on)
+        run_folder.start_run(config, nlp.model, training_set, test_set, fresh=not should_resume)
+        figures = nlp.train(training_set, test_set, resume=should_resume)
         if is_main_process():
             plots.losses({"": run_folder.read_metrics(run_dir)}, {}, run_dir / "loss.png")
         export.export_model(nlp, run_dir, figures)

@@ -282,8 +282,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             learnt = self.trainer.train_dataset
             self._index = self._index or MemorizationIndex.of(learnt.texts, learnt.rows)
             index = self._index
-        writer = Generator(engine, self.tokenizer, config, index)
-        groups = writer.write(writer.groups(prompts))
+        generator = Generator(engine, self.tokenizer, config, index)
+        groups = generator.generate(generator.groups(prompts))
         rows = [vars(posting) for group in groups for posting in group]
         return pd.DataFrame(rows, columns=POSTING_COLUMNS)
 

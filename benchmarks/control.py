@@ -115,9 +115,11 @@ def measure(nlp, prompts: list[tuple], index, settings: dict, max_length: int) -
     from jobgen.text.coverage import covered_by_stems
 
     config = GenerateConfig(model="m", max_length=max_length, seed=SEED, **settings)
-    writer = Generator(open_engine(nlp, config), nlp.tokenizer, config, index)
+    generator = Generator(open_engine(nlp, config), nlp.tokenizer, config, index)
     began = time.monotonic()
-    postings = [posting for group in writer.write(writer.groups(prompts)) for posting in group]
+    postings = [
+        posting for group in generator.generate(generator.groups(prompts)) for posting in group
+    ]
     seconds = time.monotonic() - began
     tokens = [len(nlp.tokenizer.encode(posting.text)) + posting.finished for posting in postings]
     nats = sum(n * posting.nats_per_token for n, posting in zip(tokens, postings, strict=True))
@@ -136,7 +138,7 @@ def measure(nlp, prompts: list[tuple], index, settings: dict, max_length: int) -
         "tokens": sum(tokens),
         "seconds": round(seconds, 1),
         "most_copied_words": max((posting.memorized_words or 0) for posting in postings),
-        "dropped_as_copies": writer.copies,
+        "dropped_as_copies": generator.copies,
     }
     return row, postings
 

@@ -221,7 +221,7 @@ class Generator:
             for (number, _, keywords), prompt in zip(prompts, ids, strict=True)
             for n in range(each)
         ]
-        written = sorted(self.engine.write(tasks))
+        written = sorted(self.engine.generate(tasks))
         end = [self.tokenizer.eos_token_id]
         return [text.ids + end * text.finished for _, text in written]
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT, launcher, postings, run_script
 
 from jobgen.data.tables import read_prepared
-from jobgen.training.checkpoints import damage
+from jobgen.training.checkpoints import find_corruption
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def test_a_stopped_training_saves_first_and_goes_on(tiny_model, tables, tmp_path
         # DeepSpeed's launcher shows a traceback of its own; our process does not.
         assert "cli_training.py" not in errors.split("interrupted. Kept")[0].split("Traceback")[-1]
         saved = re.search(r"interrupted\. Kept: (\S+/checkpoint-(\d+))\.", errors)
-        assert damage(Path(saved[1])) is None
+        assert find_corruption(Path(saved[1])) is None
         assert int(saved[2]) >= step
         kept = int(saved[2])
     # The second training began where the first one ended.

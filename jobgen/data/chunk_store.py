@@ -110,11 +110,11 @@ def open_chunk_store(folder: Path, decides: dict[str, Any]) -> tuple[ChunkStore,
     return ChunkStore((folder / name).resolve()), lock
 
 
-def close_chunk_store(work: ChunkStore, lock: FileLock) -> None:
+def close_chunk_store(store: ChunkStore, lock: FileLock) -> None:
     """Remove the work."""
     # Renamed first: of a folder half removed, the next run would believe what is left.
-    given_up = work.folder.with_name(f"{work.folder.name}.done")
-    os.replace(work.folder, given_up)
+    given_up = store.folder.with_name(f"{store.folder.name}.done")
+    os.replace(store.folder, given_up)
     shutil.rmtree(given_up)
-    shutil.rmtree(work.folder.parent)
+    shutil.rmtree(store.folder.parent)
     lock.release()

@@ -1,11 +1,11 @@
-"""Keywords of a posting: phrases that stand in it word for word, such as a person would type.
+"""Keywords of a posting: phrases that occur in it word for word, such as a person would type.
 
-1. `study_texts` counts the phrases of a sample of the postings (jobgen.phrases);
-2. `candidates` takes the phrases of one posting that are worth embedding;
-3. `score` weighs how near each is to what is particular in the posting, how rare it is, how whole,
-   and how much it is a keyword rather than filler;
-4. `select` picks by maximal marginal relevance (MMR, Carbonell and Goldstein 1998) those that score
-   high and are far from each other.
+1. `build_corpus` counts the phrases of a sample of the postings (jobgen.data.phrases).
+2. `candidate_phrases` takes the phrases of one posting that are worth embedding.
+3. `score_phrases` weighs how close each is to what is particular to the posting, how rare and how
+   complete it is, and how likely it is a keyword rather than filler.
+4. `select_keywords` picks high-scoring phrases that are far from one another, by maximal marginal
+   relevance (MMR, Carbonell and Goldstein 1998).
 """
 
 import json
@@ -73,7 +73,7 @@ def example_phrases() -> tuple[list[str], np.ndarray]:
     return phrases, np.arange(len(phrases)) < len(keywords)
 
 
-def candidates(text: str, corpus: Corpus, ngram_range: tuple[int, int]) -> dict[str, Phrase]:
+def candidate_phrases(text: str, corpus: Corpus, ngram_range: tuple[int, int]) -> dict[str, Phrase]:
     """The phrases of a posting that are worth embedding, in the order of the text."""
     fewest, most = ngram_range
     found = find_phrases(text, most, corpus.names)
@@ -104,7 +104,7 @@ def cheap_weights(phrases: dict[str, Phrase], corpus: Corpus) -> np.ndarray:
     return rarity * whole * form * np.where(documents > 1, 1, _ONLY_HERE)
 
 
-def score(
+def score_phrases(
     phrases: dict[str, Phrase], vectors: np.ndarray, text: np.ndarray, background: Background
 ) -> np.ndarray:
     """How good a keyword each phrase is.
@@ -127,7 +127,7 @@ def score(
     return scores / scores.max()
 
 
-def select(
+def select_keywords(
     phrases: dict[str, Phrase],
     vectors: np.ndarray,
     scores: np.ndarray,
@@ -180,7 +180,7 @@ def extract_keywords(
         ngram_range: fewest and most words in a keyword.
         diversity: 0 to 1, MMR's weight of being different.
     """
-    found = [candidates(text, background.corpus, ngram_range) for text in texts]
+    found = [candidate_phrases(text, background.corpus, ngram_range) for text in texts]
     row_of = {key: row for row, key in enumerate(dict.fromkeys(k for keys in found for k in keys))}
     phrase_vectors = embed(list(row_of))
     text_vectors = embed(texts)
@@ -189,8 +189,8 @@ def extract_keywords(
         words, scores = [], []
         if phrases:
             vectors = phrase_vectors[[row_of[key] for key in phrases]]
-            scores = score(phrases, vectors, text_vector, background)
-            words, scores = select(phrases, vectors, scores, top_n, diversity)
+            scores = score_phrases(phrases, vectors, text_vector, background)
+            words, scores = select_keywords(phrases, vectors, scores, top_n, diversity)
         keywords.append(words)
         all_scores.append(scores)
     return keywords, all_scores

@@ -1,9 +1,9 @@
-"""Which postings are copies of one another, so that no copy of a training posting is tested on.
+"""Near-duplicate postings, so that no copy of a training posting is tested on.
 
-1. `signature` and `word_hashes` turn each text into numbers; texts do not depend on one another, so
-   that any number of workers gives the same arrays.
-2. `near_duplicate_groups` finds copies and paraphrases, `overlap_groups` whatever shares more than
-   half of its 8-word sequences. Both give a grouping (jobgen.sides).
+1. `minhash_signature` and `word_hashes` turn each text into numbers. Texts do not depend on one
+   another, so any number of workers gives the same arrays.
+2. `near_duplicate_groups` finds copies and paraphrases; `overlap_groups` finds whatever shares more
+   than half of its 8-grams. Both return a grouping (jobgen.data.splitting).
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import numpy as np
 from datasketch import MinHash
 from scipy.sparse import csr_array, vstack
 
-from jobgen.data.splitting import merge
+from jobgen.data.splitting import merge_groups
 from jobgen.text.ngrams import mix_hashes, word_hashes
 
 SHINGLE = 2  # words; of runs of three, a paraphrase with every fifth word replaced keeps too few
@@ -26,7 +26,7 @@ _PAIRS = 2**12  # compared at once; their signatures fit into a processor's cach
 _PRODUCTS = 2**22  # of one block of the overlap; about 100 MB
 
 
-def signature(text: str) -> np.ndarray:
+def minhash_signature(text: str) -> np.ndarray:
     """MinHash of a text's two-word shingles (Broder 1997; `datasketch`).
 
     The share of equal entries of two signatures estimates the Jaccard similarity of their texts.
@@ -130,7 +130,7 @@ def near_duplicate_groups(signatures: np.ndarray, threshold: float) -> np.ndarra
                     alike = equal.view(np.uint8).sum(axis=1, dtype=np.uint16) >= threshold * p
                     a, b = a[alike], b[alike]
                 if len(a):
-                    labels = merge(labels, a, b)
+                    labels = merge_groups(labels, a, b)
     return labels
 
 
@@ -224,7 +224,7 @@ def overlap_groups(
                 b = others[common.indices[hits]]
                 apart = labels[a] != labels[b]
                 if apart.any():
-                    labels = merge(labels, a[apart], b[apart])
+                    labels = merge_groups(labels, a[apart], b[apart])
                 undone[block] = False
             undone &= ~(group & (products == 0))
         steps *= 2

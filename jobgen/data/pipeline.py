@@ -1,11 +1,11 @@
 """The stages of the preparation, in the order of the data.
 
-    source -> `split_source` -> rows -> `clean_chunk` -> clean rows -> `group` -> sides, kept rows
-           -> `embed_sample_chunk`, `study` -> background -> `add_keywords_chunk` -> keyworded rows
-           -> `finish` -> train, test
+    source -> `split_source` -> rows -> `clean_chunk` -> clean rows -> `group_rows` -> split groups
+           -> `embed_sample_chunk`, `count_phrases` -> corpus -> `add_keywords_chunk` -> keywords
+           -> `assemble_tables` -> train, test
 
-Functions named `..._chunk` read one file of the work folder and write the next one, and do not look
-at other chunks, so that any number of workers gives the same. The others see the whole table.
+Functions named `..._chunk` read one file of the chunk store and write the next one. They do not
+look at other chunks, so any number of workers gives the same result. The others see all rows.
 """
 
 import functools
@@ -32,7 +32,7 @@ from jobgen.data.keywords import (
     extract_keywords,
     train_keyword_classifier,
 )
-from jobgen.data.near_duplicates import near_duplicate_groups, overlap_groups, signature
+from jobgen.data.near_duplicates import minhash_signature, near_duplicate_groups, overlap_groups
 from jobgen.data.phrases import Corpus, build_corpus
 from jobgen.data.splitting import group_counts, join_groups, split_groups, value_groups
 from jobgen.data.tables import find_invalid_rows, read_chunks, refuse_invalid_rows, rename_columns
@@ -61,26 +61,26 @@ class PipelineContext:
     model: Path
     embedder: Path
     cache: Path | None
-    work: ChunkStore
+    store: ChunkStore
 
 
-def split_source(config: PrepareConfig, work: ChunkStore) -> None:
+def split_source(config: PrepareConfig, store: ChunkStore) -> None:
     """Read the source once, check each row, and put the chunks into the work folder.
 
     Raises:
         TableError: the table cannot be read, or has rows that cannot be used.
     """
-    done = work.file("source.json")
+    done = store.file("source.json")
     if done.is_file():
         return
     try:
-        counts = _split_source(config, work)
+        counts = _split_source(config, store)
     except InputError as error:
         raise TableError(error.where, error.problems) from None
     write_json(done, counts)
 
 
-def _split_source(config: PrepareConfig, work: ChunkStore) -> dict[str, int]:
+def _split_source(config: PrepareConfig, store: ChunkStore) -> dict[str, int]:
     faults: dict[str, list[int]] = {}
     read = 0
     for chunk, table in enumerate(read_chunks(config.source, config.encoding, config.chunk_rows)):
@@ -97,7 +97,7 @@ def _split_source(config: PrepareConfig, work: ChunkStore) -> dict[str, int]:
         rows = rows.drop(index=list({row for found in wrong.values() for row in found}))
         if "group" in rows:
             rows["group"] = [_group_name(value, config) for value in rows["group"]]
-        work.write("source", chunk, rows.reset_index(drop=True))
+        store.write("source", chunk, rows.reset_index(drop=True))
     if config.bad_rows == "stop":
         refuse_invalid_rows(config.source, faults)
     unusable = len({row for found in faults.values() for row in found})
@@ -112,19 +112,19 @@ def _group_name(value: Any, config: PrepareConfig) -> str | None:
     return None if pd.isna(value) else str(value).encode("utf-8", "replace").decode()
 
 
-def check_embedder(job: PipelineContext) -> None:
+def check_embedder(context: PipelineContext) -> None:
     """Load the embedding model once, so that a wrong one is reported before all the cleaning.
 
     Raises:
         InputError: it cannot be used.
     """
-    _embedder(job)
+    _embedder(context)
 
 
-def clean_chunk(job: PipelineContext, chunk: int) -> None:
+def clean_chunk(context: PipelineContext, chunk: int) -> None:
     """Apply the cleaning rules, break up special tokens, drop what cannot be used."""
-    config, tokenizer = job.config, _tokenizer(job.model)
-    rows = job.work.read("source", chunk)
+    config, tokenizer = context.config, _tokenizer(context.model)
+    rows = context.store.read("source", chunk)
     rows["title"] = [clean_title(title, config.personal_data) for title in rows["title"]]
     cleaned: Counter[str] = Counter()
     places: Counter[str] = Counter()
@@ -142,10 +142,10 @@ def clean_chunk(job: PipelineContext, chunk: int) -> None:
     fits = n_tokens <= config.max_length
     rows = rows[fits].reset_index(drop=True)
     hashes = [word_hashes(text) for text in rows["text"]]
-    job.work.write_arrays(
+    context.store.write_arrays(
         "copies",
         chunk,
-        signatures=np.array([signature(text) for text in rows["text"]], np.uint32),
+        signatures=np.array([minhash_signature(text) for text in rows["text"]], np.uint32),
         hashes=np.concatenate([np.zeros(0, np.uint64), *hashes]),
         lengths=np.array([len(row) for row in hashes], np.int64),
         n_tokens=n_tokens[fits],
@@ -158,16 +158,16 @@ def clean_chunk(job: PipelineContext, chunk: int) -> None:
         "postings_cleaned": cleaned,
         "places_cleaned": places,
     }
-    job.work.write_counts("clean", chunk, report)
-    job.work.write("clean", chunk, rows)
+    context.store.write_counts("clean", chunk, report)
+    context.store.write("clean", chunk, rows)
 
 
-def group(config: PrepareConfig, work: ChunkStore) -> None:
+def group_rows(config: PrepareConfig, store: ChunkStore) -> None:
     """Find copies, and what must not stand on both sides of the split."""
-    done = work.file("groups.npz")
+    done = store.file("groups.npz")
     if done.is_file():
         return
-    parts = [work.read_arrays("copies", chunk) for chunk in work.chunks("clean")]
+    parts = [store.read_arrays("copies", chunk) for chunk in store.chunks("clean")]
     signatures = [part.pop("signatures") for part in parts]
     signatures = np.concatenate([rows for rows in signatures if len(rows)])
     lengths = np.concatenate([part["lengths"] for part in parts])
@@ -182,7 +182,7 @@ def group(config: PrepareConfig, work: ChunkStore) -> None:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     sides = overlap_groups(hashes, offsets, join_groups(copies, related), OVERLAP)
     if config.group_by is not None:
-        values = [work.read("clean", chunk)["group"] for chunk in work.chunks("clean")]
+        values = [store.read("clean", chunk)["group"] for chunk in store.chunks("clean")]
         sides = join_groups(sides, value_groups(pd.concat(values, ignore_index=True)))
     is_kept = np.ones(len(copies), bool)
     if config.duplicates == "keep_one":
@@ -210,9 +210,9 @@ def first_of_each(groups: np.ndarray, is_short: np.ndarray) -> np.ndarray:
     return is_kept
 
 
-def sample_rows(config: PrepareConfig, work: ChunkStore) -> np.ndarray:
+def sample_rows(config: PrepareConfig, store: ChunkStore) -> np.ndarray:
     """Which rows, evenly spread over the kept ones, phrases are counted in; (n,), true or false."""
-    is_kept = read_arrays(work.file("groups.npz"))["is_kept"]
+    is_kept = read_arrays(store.file("groups.npz"))["is_kept"]
     kept = np.flatnonzero(is_kept)
     n = min(config.corpus_rows, len(kept))
     is_sample = np.zeros(len(is_kept), bool)
@@ -220,48 +220,48 @@ def sample_rows(config: PrepareConfig, work: ChunkStore) -> np.ndarray:
     return is_sample
 
 
-def embed_sample_chunk(job: PipelineContext, chunk: int) -> None:
+def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
     """Embed the sampled postings of a chunk."""
-    is_sample = sample_rows(job.config, job.work)[_rows_of(job.work, chunk)]
-    texts = job.work.read("clean", chunk)["text"][is_sample].reset_index(drop=True)
-    vectors = _embedder(job)(list(texts))
-    job.work.write_arrays("sample", chunk, vectors=vectors)
-    job.work.write("sample", chunk, texts.to_frame())
+    is_sample = sample_rows(context.config, context.store)[_rows_of(context.store, chunk)]
+    texts = context.store.read("clean", chunk)["text"][is_sample].reset_index(drop=True)
+    vectors = _embedder(context)(list(texts))
+    context.store.write_arrays("sample", chunk, vectors=vectors)
+    context.store.write("sample", chunk, texts.to_frame())
 
 
-def study(job: PipelineContext) -> None:
+def count_phrases(context: PipelineContext) -> None:
     """Count phrases in the sample, for the workers to read."""
-    work, done = job.work, job.work.file("corpus.json")
+    store, done = context.store, context.store.file("corpus.json")
     if done.is_file():
         return
-    _embedder(job)(example_phrases()[0])  # once for all workers
-    chunks = work.chunks("sample")
-    vectors = [work.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
-    write_arrays(work.file("sample.npz"), vectors=np.concatenate(vectors))
-    texts = [text for chunk in chunks for text in work.read("sample", chunk)["text"]]
-    corpus = build_corpus(texts, job.config.ngram_max)
+    _embedder(context)(example_phrases()[0])  # once for all workers
+    chunks = store.chunks("sample")
+    vectors = [store.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
+    write_arrays(store.file("sample.npz"), vectors=np.concatenate(vectors))
+    texts = [text for chunk in chunks for text in store.read("sample", chunk)["text"]]
+    corpus = build_corpus(texts, context.config.ngram_max)
     write_json(done, vars(corpus) | {"names": sorted(corpus.names)})
 
 
-def read_corpus(work: ChunkStore) -> tuple[Corpus, np.ndarray]:
-    """What `study` has written: the counts, and (n, d) embeddings of the sample."""
-    corpus = json.loads(work.file("corpus.json").read_text(encoding="utf-8"))
+def read_corpus(store: ChunkStore) -> tuple[Corpus, np.ndarray]:
+    """What `count_phrases` has written: the counts, and (n, d) embeddings of the sample."""
+    corpus = json.loads(store.file("corpus.json").read_text(encoding="utf-8"))
     corpus["names"] = frozenset(corpus["names"])
-    return Corpus(**corpus), read_arrays(work.file("sample.npz"))["vectors"]
+    return Corpus(**corpus), read_arrays(store.file("sample.npz"))["vectors"]
 
 
-def add_keywords_chunk(job: PipelineContext, chunk: int) -> None:
+def add_keywords_chunk(context: PipelineContext, chunk: int) -> None:
     """Extract the keywords of the kept postings of a chunk, and count their tokens."""
-    config = job.config
-    groups = read_arrays(job.work.file("groups.npz"))
-    place = _rows_of(job.work, chunk)
+    config = context.config
+    groups = read_arrays(context.store.file("groups.npz"))
+    place = _rows_of(context.store, chunk)
     is_kept = groups["is_kept"][place]
-    rows = job.work.read("clean", chunk)[is_kept].reset_index(drop=True)
-    embedder = _embedder(job)
+    rows = context.store.read("clean", chunk)[is_kept].reset_index(drop=True)
+    embedder = _embedder(context)
     keywords, scores = extract_keywords(
         list(rows["text"]),
         embedder,
-        Background(*_read_corpus(job.work), _learn_kind(embedder)),
+        Background(*_read_corpus(context.store), _learn_kind(embedder)),
         top_n=config.keywords,
         ngram_range=(config.ngram_min, config.ngram_max),
         diversity=config.diversity,
@@ -274,9 +274,9 @@ def add_keywords_chunk(job: PipelineContext, chunk: int) -> None:
             "text": rows["text"],
         }
     )
-    keyworded["n_tokens"] = count_tokens(keyworded, _tokenizer(job.model))
+    keyworded["n_tokens"] = count_tokens(keyworded, _tokenizer(context.model))
     keyworded["side"] = groups["sides"][place][is_kept]
-    job.work.write("keywords", chunk, keyworded)
+    context.store.write("keywords", chunk, keyworded)
 
 
 @dataclass
@@ -288,24 +288,24 @@ class Prepared:
     manifest: dict[str, Any]
 
 
-def finish(config: PrepareConfig, work: ChunkStore, source_sha256: str) -> Prepared:
+def assemble_tables(config: PrepareConfig, store: ChunkStore, source_sha256: str) -> Prepared:
     """Filter by length, split, and sum up for the manifest.
 
     Raises:
         TableError: no row is left, or all are one group.
     """
-    rows, dropped = _kept_rows(config, work)
-    copies, sides = (read_arrays(work.file("groups.npz"))[name] for name in ("copies", "sides"))
+    rows, dropped = _kept_rows(config, store)
+    copies, sides = (read_arrays(store.file("groups.npz"))[name] for name in ("copies", "sides"))
     is_test = split_groups(rows.pop("side").to_numpy(), config.test_share, config.seed)
     order = np.random.default_rng(config.seed).permutation(len(rows))
     train, test = (
         rows.iloc[order[is_test[order] == side]].reset_index(drop=True) for side in (False, True)
     )
-    reports = work.read_counts("clean")
+    reports = store.read_counts("clean")
     manifest = {
         "source": config.source,
         "source_sha256": source_sha256,
-        "rows_in": json.loads(work.file("source.json").read_text(encoding="utf-8"))["read"],
+        "rows_in": json.loads(store.file("source.json").read_text(encoding="utf-8"))["read"],
         "rows_dropped": dropped,
         "rows_out": {"train": len(train), "test": len(test)},
         "groups": {"copies": group_counts(copies), "one side": group_counts(sides)},
@@ -320,7 +320,7 @@ def finish(config: PrepareConfig, work: ChunkStore, source_sha256: str) -> Prepa
     return Prepared(train, test, manifest)
 
 
-def write_prepared(prepared: Prepared, work: ChunkStore, folder: Path, name: str) -> None:
+def write_prepared(prepared: Prepared, store: ChunkStore, folder: Path, name: str) -> None:
     """Write the tables and the manifest, in place of older ones of the same name.
 
     All is written before anything is replaced, and no manifest stands beside tables of two runs.
@@ -328,35 +328,35 @@ def write_prepared(prepared: Prepared, work: ChunkStore, folder: Path, name: str
     manifest = folder / f"manifest_{name}.json"
     frames = {"train": prepared.train, "test": prepared.test}
     for part, frame in frames.items():
-        write_whole(work.file(f"{part}.pkl"), frame.to_pickle)
+        write_whole(store.file(f"{part}.pkl"), frame.to_pickle)
     manifest.unlink(missing_ok=True)
     for part in frames:
-        os.replace(work.file(f"{part}.pkl"), folder / f"{part}_{name}.pkl")
+        os.replace(store.file(f"{part}.pkl"), folder / f"{part}_{name}.pkl")
     write_json(manifest, prepared.manifest)
 
 
-def refuse_empty(config: PrepareConfig, work: ChunkStore) -> None:
+def refuse_empty(config: PrepareConfig, store: ChunkStore) -> None:
     """Stop where cleaning and the longest length have left nothing.
 
     Raises:
         TableError: with the reasons counted.
     """
-    if not any(report["kept"] for report in work.read_counts("clean")):
-        _refuse_empty(config, work, _dropped_early(work))
+    if not any(report["kept"] for report in store.read_counts("clean")):
+        _refuse_empty(config, store, _dropped_early(store))
 
 
-def _kept_rows(config: PrepareConfig, work: ChunkStore) -> tuple[pd.DataFrame, dict[str, int]]:
+def _kept_rows(config: PrepareConfig, store: ChunkStore) -> tuple[pd.DataFrame, dict[str, int]]:
     """All rows of the right length, and the numbers of the others by reason."""
-    dropped = _dropped_early(work)
-    is_kept = read_arrays(work.file("groups.npz"))["is_kept"]
+    dropped = _dropped_early(store)
+    is_kept = read_arrays(store.file("groups.npz"))["is_kept"]
     dropped["copy of another posting"] = int((~is_kept).sum())
-    chunks = [work.read("keywords", chunk) for chunk in work.chunks("keywords")]
+    chunks = [store.read("keywords", chunk) for chunk in store.chunks("keywords")]
     rows = pd.concat([chunk for chunk in chunks if len(chunk)], ignore_index=True)
     dropped["too short"] = int((rows["n_tokens"] < config.min_length).sum())
     dropped["too long"] += int((rows["n_tokens"] > config.max_length).sum())
     rows = rows[rows["n_tokens"].between(config.min_length, config.max_length)]
     if rows.empty:
-        _refuse_empty(config, work, dropped)
+        _refuse_empty(config, store, dropped)
     # Built anew, lists from Parquet's arrays and equal words from one object each: a pickle shows
     # what was one chunk and what was one object.
     one: dict[str, str] = {}
@@ -366,10 +366,10 @@ def _kept_rows(config: PrepareConfig, work: ChunkStore) -> tuple[pd.DataFrame, d
     return pd.DataFrame(columns), dropped
 
 
-def _dropped_early(work: ChunkStore) -> dict[str, int]:
+def _dropped_early(store: ChunkStore) -> dict[str, int]:
     """Rows dropped by reason, as far as that is known after the cleaning."""
-    source = json.loads(work.file("source.json").read_text(encoding="utf-8"))
-    reports = work.read_counts("clean")
+    source = json.loads(store.file("source.json").read_text(encoding="utf-8"))
+    reports = store.read_counts("clean")
     return {
         "no title or text, or NUL characters": source["unusable"],
         "empty after cleaning": sum(report["empty"] for report in reports),
@@ -379,8 +379,8 @@ def _dropped_early(work: ChunkStore) -> dict[str, int]:
     }
 
 
-def _refuse_empty(config: PrepareConfig, work: ChunkStore, dropped: dict[str, int]) -> None:
-    read = json.loads(work.file("source.json").read_text(encoding="utf-8"))["read"]
+def _refuse_empty(config: PrepareConfig, store: ChunkStore, dropped: dict[str, int]) -> None:
+    read = json.loads(store.file("source.json").read_text(encoding="utf-8"))["read"]
     reasons = ", ".join(f"{n} {reason}" for reason, n in dropped.items() if n)
     raise TableError(
         config.source,
@@ -396,18 +396,18 @@ def _total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-def _rows_of(work: ChunkStore, chunk: int) -> slice:
+def _rows_of(store: ChunkStore, chunk: int) -> slice:
     """Where the clean rows of a chunk stand among those of the whole table."""
-    lengths = read_arrays(work.file("groups.npz"))["chunk_rows"]
-    place = work.chunks("clean").index(chunk)
+    lengths = read_arrays(store.file("groups.npz"))["chunk_rows"]
+    place = store.chunks("clean").index(chunk)
     start = int(lengths[:place].sum())
     return slice(start, start + int(lengths[place]))
 
 
-def _embedder(job: PipelineContext) -> Embedder:
-    config, cache = job.config, job.cache or job.work.folder
+def _embedder(context: PipelineContext) -> Embedder:
+    config, cache = context.config, context.cache or context.store.folder
     return _load_embedder(
-        job.embedder, config.embedder_precision, config.embedder_max_length, cache
+        context.embedder, config.embedder_precision, config.embedder_max_length, cache
     )
 
 

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from jobgen.common.errors import TableError
 
 
-def merge(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def merge_groups(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The grouping after rows a[i] and b[i], for each i, have come together."""
     edges = (np.ones(len(a), np.int8), (labels[a], labels[b]))
     graph = coo_array(edges, shape=(len(labels), len(labels)))
@@ -45,7 +45,7 @@ def join_groups(*groupings: np.ndarray) -> np.ndarray:
     """
     joined = np.arange(len(groupings[0]))
     for labels in groupings:
-        joined = merge(joined, np.arange(len(labels)), labels)
+        joined = merge_groups(joined, np.arange(len(labels)), labels)
     return joined
 
 

@@ -22,8 +22,8 @@ from jobgen.evaluation.metrics import (
     REFERENCES,
     Resources,
     SetMetrics,
+    compute_metrics,
     first_keywords,
-    measure,
 )
 from jobgen.text.coverage import keyword_spans, missing_keywords
 from jobgen.text.memorized import MemorizationIndex
@@ -47,7 +47,7 @@ def read_sets(config: EvaluateConfig) -> dict[str, pd.DataFrame]:
     return sets | {REAL: first_keywords(read_postings(config.real))}
 
 
-def open_sources(config: EvaluateConfig, sets: dict[str, pd.DataFrame]) -> Resources:
+def open_resources(config: EvaluateConfig, sets: dict[str, pd.DataFrame]) -> Resources:
     """Load what the sets are measured with.
 
     Raises:
@@ -87,14 +87,14 @@ def _index(config: EvaluateConfig, folder: Path | None) -> MemorizationIndex | N
 
 
 def evaluate(
-    config: EvaluateConfig, sets: dict[str, pd.DataFrame], sources: Resources
+    config: EvaluateConfig, sets: dict[str, pd.DataFrame], resources: Resources
 ) -> tuple[dict[str, Any], dict[str, SetMetrics]]:
     """Measure all sets.
 
     Returns:
         What report.json holds, and the measures of each set, for the plots.
     """
-    measures = {name: measure(frame, sources) for name, frame in sets.items()}
+    measures = {name: compute_metrics(frame, resources) for name, frame in sets.items()}
     counts = {
         name: resamples(len(frame), config.resamples, config.seed + number)
         for number, (name, frame) in enumerate(sets.items())
@@ -113,11 +113,11 @@ def evaluate(
             if parts[1].sum() > 0
         }
         report["sets"][name] = {"postings": len(sets[name]), "figures": figures}
-    if sources.embed:
+    if resources.embed:
         _add_distances(report, measures, config)
     mark_best(report)
-    report["notes"] = _notes(sources, measures)
-    report["summary"] = summarise(report)
+    report["notes"] = _notes(resources, measures)
+    report["summary"] = summarize(report)
     return report, measures
 
 
@@ -207,14 +207,14 @@ def mark_best(report: dict[str, Any]) -> None:
         report["best"][figure.key] = [name for name, value in values.items() if value == most]
 
 
-def _notes(sources: Resources, measures: dict[str, SetMetrics]) -> list[str]:
+def _notes(resources: Resources, measures: dict[str, SetMetrics]) -> list[str]:
     """What could not be measured, and why."""
     notes = []
-    if sources.index is None:
+    if resources.index is None:
         notes.append("no training postings (train): nothing is said of copies")
-    if sources.nats is None:
+    if resources.nats is None:
         notes.append("no model: nothing is said of likelihood")
-    if sources.embed is None:
+    if resources.embed is None:
         notes.append("no embedder: no coverage by meaning, no distance to real postings")
     for name, found in measures.items():
         notes += [f"{name}: {note}" for note in found.left_out]
@@ -298,7 +298,7 @@ def read_runs(config: EvaluateConfig) -> dict[str, list[dict[str, Any]]]:
     return {name: read_metrics(Path(run)) for name, run in config.run_folders.items()}
 
 
-def draw(
+def draw_plots(
     measures: dict[str, SetMetrics], runs: dict[str, list[dict[str, Any]]], folder: Path
 ) -> dict[str, Path]:
     """Draw the plots for which there are figures into a folder; title -> PNG."""
@@ -346,7 +346,7 @@ def is_like_real(entry: dict[str, Any]) -> bool:
     return bool(apart) and apart["low"] <= 0 <= apart["high"]
 
 
-def summarise(report: dict[str, Any]) -> list[str]:
+def summarize(report: dict[str, Any]) -> list[str]:
     """What the figures say, in a sentence a set."""
     lines = []
     for name, part in report["sets"].items():

@@ -13,7 +13,7 @@ from jobgen.evaluation.metrics import METRICS, REAL, Metric
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_page(
+def write_html_report(
     report: dict[str, Any], texts: list[dict[str, Any]], plots: dict[str, Path], path: Path
 ) -> None:
     """Write report.html.

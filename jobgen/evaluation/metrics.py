@@ -1,8 +1,8 @@
-"""What is measured of a set of postings.
+"""Metrics of a set of postings.
 
-Each figure is a ratio of two sums over its postings, a mean most often, so that one bootstrap
-serves all of them. `measure` gives what each posting adds to the sums. The Frechet distance is no
-such ratio; it comes from the embeddings.
+Each metric is a ratio of two sums over its postings, most often a mean, so that one bootstrap
+serves them all. `compute_metrics` gives what each posting adds to the sums. The Frechet distance is
+no such ratio; it is computed from the embeddings.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from jobgen.common.config import EVALUATION_KEYWORDS, PrepareConfig
-from jobgen.data.near_duplicates import near_duplicate_groups, signature
+from jobgen.data.near_duplicates import minhash_signature, near_duplicate_groups
 from jobgen.evaluation.diversity import distinct_parts, self_bleu
 from jobgen.evaluation.frechet import section_headings
 from jobgen.text.coverage import covered_by_meaning, covered_by_stems, covered_exactly
@@ -144,25 +144,25 @@ class SetMetrics:
     embeddings: np.ndarray | None = None
 
 
-def measure(frame: pd.DataFrame, sources: Resources) -> SetMetrics:
+def compute_metrics(frame: pd.DataFrame, resources: Resources) -> SetMetrics:
     """Measure a set of postings.
 
     Args:
         frame: of `frames.read_postings`.
-        sources: what to measure with.
+        resources: what to measure with.
     """
     measures, texts = SetMetrics(), list(frame["text"])
     n = len(texts)
     one = np.ones(n)
-    draw = np.random.default_rng(sources.seed)
-    chosen = np.sort(draw.choice(n, min(n, sources.sampled), replace=False))
+    draw = np.random.default_rng(resources.seed)
+    chosen = np.sort(draw.choice(n, min(n, resources.sampled), replace=False))
     measures.n_words = np.array([len(text.split()) for text in texts], float)
     if empty := sum(not text.strip() for text in texts):
         measures.left_out.append(f"{empty} texts are empty and count as they are")
-    _control(measures, frame, chosen, sources)
-    _likeness(measures, frame, chosen, sources)
-    _diversity(measures, texts, chosen, sources)
-    _memory(measures, texts, sources)
+    _control(measures, frame, chosen, resources)
+    _likeness(measures, frame, chosen, resources)
+    _diversity(measures, texts, chosen, resources)
+    _memory(measures, texts, resources)
     coded = np.array([gender_coded(text) for text in texts], float).reshape(n, 2)
     for column, key in enumerate(("masculine", "feminine")):
         measures.parts[key] = coded[:, column], measures.n_words / 100
@@ -171,7 +171,7 @@ def measure(frame: pd.DataFrame, sources: Resources) -> SetMetrics:
 
 
 def _control(
-    measures: SetMetrics, frame: pd.DataFrame, chosen: np.ndarray, sources: Resources
+    measures: SetMetrics, frame: pd.DataFrame, chosen: np.ndarray, resources: Resources
 ) -> None:
     asked = [list(words) for words in frame["keywords"]] if "keywords" in frame else []
     if not any(asked):
@@ -201,11 +201,11 @@ def _control(
         of_others = swapped / np.maximum(number[others], 1)
         parts["coverage_of_others"] = of_others * some, some
         parts["coverage_gain"] = (found / np.maximum(number, 1) - of_others) * some, some
-    if sources.embed:
+    if resources.embed:
         above, below = np.zeros(n), np.zeros(n)
         for i in chosen:
             text = texts[i][:_READ]
-            above[i] = sum(covered_by_meaning(text, asked[i], sources.embed))
+            above[i] = sum(covered_by_meaning(text, asked[i], resources.embed))
             below[i] = number[i]
         parts["coverage_by_meaning"] = above, below
 
@@ -229,7 +229,7 @@ def _others(asked: list[list[str]]) -> np.ndarray | None:
 
 
 def _likeness(
-    measures: SetMetrics, frame: pd.DataFrame, chosen: np.ndarray, sources: Resources
+    measures: SetMetrics, frame: pd.DataFrame, chosen: np.ndarray, resources: Resources
 ) -> None:
     texts, parts = list(frame["text"]), measures.parts
     one = np.ones(len(texts))
@@ -237,15 +237,15 @@ def _likeness(
     parts["headings"] = np.array([len(section_headings(text)) for text in texts], float), one
     if "finished" in frame:
         parts["finished"] = frame["finished"].to_numpy(float), one
-    if sources.embed:
-        measures.embeddings = sources.embed(texts)
-    if sources.nats is None:
+    if resources.embed:
+        measures.embeddings = resources.embed(texts)
+    if resources.nats is None:
         return
     if not {"title", "keywords"} <= set(frame):
         measures.left_out.append("no titles or no keywords: no likelihood, which is given both")
         return
     rows = np.array([i for i in chosen if texts[i].strip()], int)
-    found = sources.nats(frame.iloc[rows])
+    found = resources.nats(frame.iloc[rows])
     rows = rows[found.index]
     if missed := len(chosen) - len(rows):
         measures.left_out.append(
@@ -260,31 +260,31 @@ def _likeness(
 
 
 def _diversity(
-    measures: SetMetrics, texts: list[str], chosen: np.ndarray, sources: Resources
+    measures: SetMetrics, texts: list[str], chosen: np.ndarray, resources: Resources
 ) -> None:
     parts, one = measures.parts, np.ones(len(texts))
     for n in (1, 2, 3):
-        parts[f"distinct_{n}"] = distinct_parts(texts, n, sources.words)
+        parts[f"distinct_{n}"] = distinct_parts(texts, n, resources.words)
     parts["repetition"] = np.array([repetition(text) for text in texts]), one
     if len(texts) < 2:
         measures.left_out.append("one posting: nothing to compare it with")
         return
     scores, some = np.zeros(len(texts)), np.zeros(len(texts))
     short = [text[:_READ] for text in texts]
-    scores[chosen] = self_bleu(short, chosen.tolist(), sources.references, sources.seed)
+    scores[chosen] = self_bleu(short, chosen.tolist(), resources.references, resources.seed)
     some[chosen] = 1
     parts["self_bleu"] = scores, some
-    groups = near_duplicate_groups(np.array([signature(text) for text in texts]), COPIES)
+    groups = near_duplicate_groups(np.array([minhash_signature(text) for text in texts]), COPIES)
     parts["near_duplicates"] = (np.bincount(groups)[groups] > 1).astype(float), one
 
 
-def _memory(measures: SetMetrics, texts: list[str], sources: Resources) -> None:
+def _memory(measures: SetMetrics, texts: list[str], resources: Resources) -> None:
     one = np.ones(len(texts))
     found = [redact_contacts(text)[1] for text in texts]
     measures.parts["personal_data"] = np.array(found, float), one
-    if sources.index is None:
+    if resources.index is None:
         return
-    copied = [sources.index.check(text) for text in texts]
+    copied = [resources.index.check(text) for text in texts]
     measures.longest = np.array([part.longest for part in copied], float)
     measures.parts["memorized_share"] = np.array([part.share for part in copied]), one
     measures.parts["memorized_words"] = measures.longest, one

@@ -48,10 +48,10 @@ def place_model(model: Any, device: str, half_precision: bool) -> None:
 def generate_completions(
     model: Any,
     tokenizer: Any,
-    tasks: Sequence[Request],
+    requests: Sequence[Request],
     config: GenerateConfig,
     rows: int,
-    follow: Callable[[int], Any] = lambda token: None,
+    streamer: Callable[[int], Any] = lambda token: None,
 ) -> Iterator[tuple[Request, Completion]]:
     """Write a text for each task, the shortest prompts last.
 
@@ -61,25 +61,25 @@ def generate_completions(
     Args:
         model: fine-tuned causal LM, where it is to run.
         tokenizer: its tokenizer, with the special tokens.
-        tasks: what to write.
+        requests: what to write.
         config: lengths, sampling settings, seed, guidance.
         rows: how many are written at the same time, at most.
-        follow: is given each token of the first row.
+        streamer: is given each token of the first row.
 
     Yields:
         Each task with its text, in the order in which they end.
     """
     model.eval()
-    waiting, batch = _by_length(tasks), None
+    waiting, batch = _by_length(requests), None
     while waiting:
         try:
             batch = _Batch(model, tokenizer, waiting, min(rows, len(waiting)), config)
             while True:
                 # What has ended is handed on first: whatever happens next, it is not lost.
-                yield from batch.draw(follow)
+                yield from batch.sample(streamer)
                 if batch.is_done():
                     break
-                batch.read()
+                batch.forward()
         except (RuntimeError, MemoryError) as error:
             if rows == 1 or not _is_out_of_memory(error):
                 raise
@@ -88,9 +88,9 @@ def generate_completions(
             say(f"note: out of memory; going on with batches of {rows}")
 
 
-def _by_length(tasks: Iterable[Request]) -> deque[Request]:
+def _by_length(requests: Iterable[Request]) -> deque[Request]:
     # Longest first, so that a prompt never needs more columns of the cache than there are.
-    return deque(sorted(tasks, key=lambda task: -len(task.ids)))
+    return deque(sorted(requests, key=lambda request: -len(request.ids)))
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -135,25 +135,25 @@ class _Batch:
     ):
         self.model, self.tokenizer, self.waiting = model, tokenizer, waiting
         vocabulary = model.get_output_embeddings().weight.shape[0]
-        keywords = [task.keywords for task in waiting]
+        keywords = [request.keywords for request in waiting]
         self.sampler = Sampler(tokenizer, vocabulary, rows, config, model.device, keywords)
         self.cache = KVCache(model.config.num_hidden_layers, rows, config.max_length)
         self.logits = torch.zeros(rows, vocabulary, device=model.device)
-        self._enter()
+        self._add_requests()
 
     def is_done(self) -> bool:
         """Whether nothing is left to write."""
         return not self.sampler.unfinished() and not self.waiting
 
     @torch.no_grad()
-    def _enter(self) -> None:
+    def _add_requests(self) -> None:
         """Begin waiting texts in the free places, as far as there are any."""
-        places = self.sampler.free()
-        tasks = list(islice(self.waiting, len(places)))
-        if not tasks:
+        places = self.sampler.free_slots()
+        requests = list(islice(self.waiting, len(places)))
+        if not requests:
             return
-        places, device = places[: len(tasks)], self.model.device
-        prompts = list(dict.fromkeys(tuple(task.ids) for task in tasks))
+        places, device = places[: len(requests)], self.model.device
+        prompts = list(dict.fromkeys(tuple(request.ids) for request in requests))
         padded = self.tokenizer.pad({"input_ids": list(map(list, prompts))}, return_tensors="pt")
         ids, mask = padded["input_ids"].to(device), padded["attention_mask"].to(device)
         self.cache.end = self.cache.end or ids.shape[1]
@@ -166,34 +166,34 @@ class _Batch:
             use_cache=True,
             logits_to_keep=1,
         )
-        sources = [prompts.index(tuple(task.ids)) for task in tasks]
-        self.cache.put(places, prefilled, sources)
+        sources = [prompts.index(tuple(request.ids)) for request in requests]
+        self.cache.insert(places, prefilled, sources)
         self.logits[places] = output.logits[sources, -1].float()
         for place in places:
-            self.sampler.enter(place, self.waiting.popleft())
+            self.sampler.add_request(place, self.waiting.popleft())
 
-    def draw(self, follow: Callable[[int], Any]) -> list[tuple[Request, Completion]]:
+    def sample(self, streamer: Callable[[int], Any]) -> list[tuple[Request, Completion]]:
         """Draw the next token of each row; returns what has ended with it."""
-        ended = self.sampler.draw(self.logits)
-        follow(int(self.sampler.tokens[0]))
+        ended = self.sampler.sample(self.logits)
+        streamer(int(self.sampler.tokens[0]))
         return ended
 
     @torch.no_grad()
-    def read(self) -> None:
+    def forward(self) -> None:
         """Read the tokens that were drawn, then begin what waits in the places that are free."""
-        going = [place for place, task in enumerate(self.sampler.tasks) if task]
-        if not self.waiting and len(going) <= _SMALLER * len(self.sampler.tasks):
+        going = [place for place, request in enumerate(self.sampler.requests) if request]
+        if not self.waiting and len(going) <= _SMALLER * len(self.sampler.requests):
             rows = torch.tensor(going, device=self.model.device)
-            self.sampler.keep(rows)
-            self.cache.keep(rows)
+            self.sampler.compact(rows)
+            self.cache.compact(rows)
             self.logits = self.logits[rows]
         if going:
             self._read()
         else:
             self.cache.first = self.cache.end = 0
-        self._enter()
+        self._add_requests()
 
-    def _read(self) -> None:
+    def _forward(self) -> None:
         length = self.sampler.lengths()  # (B,)
         most = int((length * self.sampler.alive).max())
         self.cache.first = self.cache.end + 1 - most

@@ -31,16 +31,16 @@ _OPTIONAL = {
 class Engine(Protocol):
     """Writes texts."""
 
-    rows: int
+    batch_size: int
 
-    def write(
-        self, tasks: Sequence[Request], follow: Callable[[int], Any] = ...
+    def generate(
+        self, requests: Sequence[Request], streamer: Callable[[int], Any] = ...
     ) -> Iterator[tuple[Request, Completion]]:
         """Write a text for each task.
 
         Args:
-            tasks: what to write.
-            follow: is given each token of the first text.
+            requests: what to write.
+            streamer: is given each token of the first text.
         """
 
 
@@ -104,14 +104,16 @@ class TransformersEngine:
 
     def __init__(self, model: Any, tokenizer: Any, config: GenerateConfig):
         self.model, self.tokenizer, self.config = model, tokenizer, config
-        self.rows = config.batch_size or decoding.batch_size_that_fits(model, config.max_length)
+        self.batch_size = config.batch_size or decoding.batch_size_that_fits(
+            model, config.max_length
+        )
 
-    def write(
-        self, tasks: Sequence[Request], follow: Callable[[int], Any] = lambda token: None
+    def generate(
+        self, requests: Sequence[Request], streamer: Callable[[int], Any] = lambda token: None
     ) -> Iterator[tuple[Request, Completion]]:
         """Write a text for each task."""
         return decoding.generate_completions(
-            self.model, self.tokenizer, tasks, self.config, self.rows, follow
+            self.model, self.tokenizer, requests, self.config, self.batch_size, streamer
         )
 
 
@@ -125,7 +127,7 @@ class LlamaCppEngine:
         device: a GPU takes all layers.
     """
 
-    rows = 1
+    batch_size = 1
 
     def __init__(self, folder: Any, tokenizer: Any, config: GenerateConfig, device: str):
         import llama_cpp
@@ -144,25 +146,25 @@ class LlamaCppEngine:
             **(in_full if config.gguf_type == "f32" else {}),
         )
 
-    def write(
-        self, tasks: Sequence[Request], follow: Callable[[int], Any] = lambda token: None
+    def generate(
+        self, requests: Sequence[Request], streamer: Callable[[int], Any] = lambda token: None
     ) -> Iterator[tuple[Request, Completion]]:
         """Write a text for each task."""
         vocabulary = self.llama.n_vocab()
-        keywords = [task.keywords for task in tasks]
+        keywords = [request.keywords for request in requests]
         sampler = Sampler(self.tokenizer, vocabulary, 1, self.config, torch.device("cpu"), keywords)
         prompt: list[int] = []
-        for task in tasks:
-            if task.ids != prompt:
-                prompt, self.llama.n_tokens = task.ids, 0
+        for request in requests:
+            if request.ids != prompt:
+                prompt, self.llama.n_tokens = request.ids, 0
                 of_prompt = self._read(prompt)
             # What was read behind the prompt is forgotten with the next token.
             self.llama.n_tokens, logits = len(prompt), of_prompt
-            sampler.enter(0, task)
-            while not (ended := sampler.draw(logits)):
-                follow(int(sampler.tokens[0]))
+            sampler.add_request(0, request)
+            while not (ended := sampler.sample(logits)):
+                streamer(int(sampler.tokens[0]))
                 logits = self._read([int(sampler.tokens[0])])
-            follow(int(sampler.tokens[0]))
+            streamer(int(sampler.tokens[0]))
             yield from ended
 
     def _read(self, ids: list[int]) -> torch.Tensor:
@@ -184,7 +186,7 @@ class VllmEngine:
         config: of the generation.
     """
 
-    rows = 256  # as many as it writes at the same time by default
+    batch_size = 256  # as many as it writes at the same time by default
 
     def __init__(self, folder: Any, tokenizer: Any, config: GenerateConfig):
         import vllm
@@ -200,28 +202,28 @@ class VllmEngine:
         tokens = len(tokenizer)
         self.allowed = sorted(set(range(tokens)) - set(never_written(tokenizer, tokens)))
 
-    def write(
-        self, tasks: Sequence[Request], follow: Callable[[int], Any] = lambda token: None
+    def generate(
+        self, requests: Sequence[Request], streamer: Callable[[int], Any] = lambda token: None
     ) -> Iterator[tuple[Request, Completion]]:
         """Write a text for each task."""
-        prompts = [{"prompt_token_ids": task.ids} for task in tasks]
-        settings = [self._settings(task) for task in tasks]
+        prompts = [{"prompt_token_ids": request.ids} for request in requests]
+        settings = [self._settings(request) for request in requests]
         outputs = self.model.generate(prompts, settings, use_tqdm=False)
-        for number, (task, output) in enumerate(zip(tasks, outputs, strict=True)):
+        for number, (request, output) in enumerate(zip(requests, outputs, strict=True)):
             (text,) = output.outputs
             ids = list(text.token_ids)
             if number == 0:
                 for token in ids:
-                    follow(token)
+                    streamer(token)
             nats = -sum(
                 of_place[token].logprob for token, of_place in zip(ids, text.logprobs, strict=True)
             )
             finished = bool(ids) and ids[-1] == self.tokenizer.eos_token_id
-            yield task, Completion(ids[:-1] if finished else ids, finished, nats)
+            yield request, Completion(ids[:-1] if finished else ids, finished, nats)
 
-    def _settings(self, task: Request) -> Any:
-        config, room = self.config, self.config.max_length - len(task.ids)
-        own = np.random.default_rng([config.seed, task.prompt, task.candidate])
+    def _settings(self, request: Request) -> Any:
+        config, room = self.config, self.config.max_length - len(request.ids)
+        own = np.random.default_rng([config.seed, request.prompt, request.candidate])
         return self.vllm.SamplingParams(
             temperature=config.temperature if config.do_sample else 0,
             top_k=config.top_k or 0,
@@ -230,7 +232,7 @@ class VllmEngine:
             repetition_penalty=config.repetition_penalty,
             seed=int(own.integers(2**31)),
             max_tokens=room,
-            min_tokens=min(room, max(0, config.min_length - len(task.ids))),
+            min_tokens=min(room, max(0, config.min_length - len(request.ids))),
             stop_token_ids=[self.tokenizer.eos_token_id],
             allowed_token_ids=self.allowed,
             logprobs=0,  # of the tokens that were drawn, before all filters

@@ -67,33 +67,33 @@ class Generator:
     ) -> list[list[NumberedPrompt]]:
         """Divide prompts into groups that are written at the same time, one a process."""
         share = math.ceil(len(prompts) / processes)
-        size = max(1, min(_GROUP * self.engine.rows // self.candidates, share))
+        size = max(1, min(_GROUP * self.engine.batch_size // self.candidates, share))
         return [list(prompts[start : start + size]) for start in range(0, len(prompts), size)]
 
-    def write(
+    def generate(
         self,
         groups: Sequence[Sequence[NumberedPrompt]],
-        follow: Callable[[int], Any] = lambda token: None,
+        streamer: Callable[[int], Any] = lambda token: None,
         progress: Callable[[int], Any] = lambda texts: None,
     ) -> Iterator[list[Posting]]:
         """Write `num_return_sequences` postings for each prompt.
 
         Args:
             groups: of prompts, which are written together.
-            follow: is given each token of the first text.
+            streamer: is given each token of the first text.
             progress: is told how many texts have ended, each time.
 
         Yields:
             The postings of a group, in the order of its prompts; fewer where texts were copies.
         """
         for group in groups:
-            tasks, texts = [], {}
+            requests, texts = [], {}
             for prompt, title, keywords in group:
                 ids = encode_prompt(self.tokenizer, title, keywords, self.config)
-                tasks += [Request(prompt, n, ids, keywords) for n in range(self.candidates)]
+                requests += [Request(prompt, n, ids, keywords) for n in range(self.candidates)]
                 texts[prompt] = []
-            for task, text in self.engine.write(tasks, follow):
-                texts[task.prompt].append((task.candidate, text))
+            for request, text in self.engine.generate(requests, streamer):
+                texts[request.prompt].append((request.candidate, text))
                 progress(1)
             yield [
                 posting
@@ -108,7 +108,7 @@ class Generator:
         found = [self._posting(title, keywords, written) for _, written in texts]
         kept = [posting for posting in found if not self._is_copy(posting)]
         self.copies += len(found) - len(kept)
-        best = sorted(kept, key=rank)
+        best = sorted(kept, key=ranking_key)
         return [
             Posting(**{**vars(posting), "id": name})
             for posting, name in zip(best, ids, strict=False)
@@ -144,7 +144,7 @@ class Generator:
         )
 
 
-def rank(posting: Posting) -> tuple[float, ...]:
+def ranking_key(posting: Posting) -> tuple[float, ...]:
     """What the best candidate has least of; the likelihood to a tenth, so that the rest counts."""
     return (
         len(posting.missing),

@@ -164,7 +164,7 @@ class KeywordGuidance:
         )
         return tuple(both[len(start) :]) if both[: len(start)] == start else ()
 
-    def enter(self, row: int, keywords: Sequence[str]) -> None:
+    def add_request(self, row: int, keywords: Sequence[str]) -> None:
         """A new text begins in this row."""
         plan, state = self.plans[tuple(keywords)], self.state
         self.words[row] = keywords
@@ -182,13 +182,13 @@ class KeywordGuidance:
                 state.cost[row, index] = int(lengths.max())
         state.open[row] = True
 
-    def keep(self, rows: torch.Tensor) -> None:
+    def compact(self, rows: torch.Tensor) -> None:
         """Drop all rows but these."""
         self.words = [self.words[row] for row in rows.tolist()]
         for field in fields(self.state):
             setattr(self.state, field.name, getattr(self.state, field.name)[rows])
 
-    def shift(self, scores: torch.Tensor, written: torch.Tensor, room: torch.Tensor) -> None:
+    def adjust(self, scores: torch.Tensor, written: torch.Tensor, room: torch.Tensor) -> None:
         """Change the scores of the next token, in place.
 
         Args:

@@ -77,7 +77,7 @@ class KVCache(Cache):
                 part[:, :, : self.end - self.first] = part[:, :, self.first : self.end].clone()
         self.first, self.end = 0, self.end - self.first
 
-    def put(self, places: list[int], prefilled: Cache, sources: list[int]) -> None:
+    def insert(self, places: list[int], prefilled: Cache, sources: list[int]) -> None:
         """Copy the ends of other rows into places of this batch.
 
         Args:
@@ -92,7 +92,7 @@ class KVCache(Cache):
             layer.keys[places, :, self.end - width : self.end] = other.keys[sources]
             layer.values[places, :, self.end - width : self.end] = other.values[sources]
 
-    def keep(self, rows: torch.Tensor) -> None:
+    def compact(self, rows: torch.Tensor) -> None:
         """Drop all rows but these."""
         self.rows = len(rows)
         for layer in self.layers:

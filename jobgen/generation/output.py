@@ -29,7 +29,7 @@ from jobgen.generation.posting import POSTING_COLUMNS, Posting
 from jobgen.generation.requests import NumberedPrompt
 
 
-def open_postings(path: Path) -> set[str]:
+def read_posting_ids(path: Path) -> set[str]:
     """The ids that a CSV of postings holds, after a row cut off by a crash was removed.
 
     Raises:
@@ -126,13 +126,13 @@ def _cells(posting: Posting) -> list[object]:
     return [cell(value) for value in astuple(posting)]
 
 
-def append_missing(
-    writer: Generator, prompts: Sequence[NumberedPrompt], path: Path, there: set[str]
+def generate_missing(
+    generator: Generator, prompts: Sequence[NumberedPrompt], path: Path, there: set[str]
 ) -> None:
     """Append to a CSV what it does not have yet; all processes of a launcher take part.
 
     Args:
-        writer: of this process.
+        generator: of this process.
         prompts: all of them.
         path: of the CSV.
         there: the ids that it holds.
@@ -141,16 +141,16 @@ def append_missing(
         KeyboardInterrupt: with what was written by then.
     """
     join_process_group()
-    missing = [prompt for prompt in prompts if not there.issuperset(writer.posting_ids(*prompt))]
+    missing = [prompt for prompt in prompts if not there.issuperset(generator.posting_ids(*prompt))]
     if done := len(prompts) - len(missing):
         say(f"{done} of {len(prompts)} prompts are in {path} already")
-    groups = broadcast_from_main(writer.groups(missing, process_count()))
+    groups = broadcast_from_main(generator.groups(missing, process_count()))
     mine = groups[process_rank() :: process_count()]
-    total, written = sum(map(len, mine)) * writer.candidates, 0
+    total, written = sum(map(len, mine)) * generator.candidates, 0
     silent = not total or not is_main_process()
     try:
         with tqdm(total=total, desc="writing", unit=" texts", disable=silent) as progress:
-            texts = writer.write(mine, progress=progress.update)
+            texts = generator.generate(mine, progress=progress.update)
             rounds = math.ceil(len(groups) / process_count())
             for postings in gather_rounds(texts, rounds):
                 if is_main_process():
@@ -159,7 +159,7 @@ def append_missing(
         raise KeyboardInterrupt(
             f"{written} postings were written. The same command goes on from there."
         ) from None
-    if copies := sum(gather_on_main(writer.copies)):
+    if copies := sum(gather_on_main(generator.copies)):
         say(f"{copies} texts were left out: copies of training postings")
     say(f"{written} postings appended to {path}")
     leave_process_group()

@@ -31,7 +31,7 @@ class Sampler:
         keywords: of all texts that will come.
 
     Attributes:
-        tasks: of each row; None: a free place.
+        requests: of each row; None: a free place.
         tokens: (B,), what was drawn last.
     """
 
@@ -45,7 +45,7 @@ class Sampler:
         keywords: Sequence[Sequence[str]],
     ):
         self.tokenizer, self.config, self.device = tokenizer, config, device
-        self.tasks: list[Request | None] = [None] * rows
+        self.requests: list[Request | None] = [None] * rows
         self.never = torch.tensor(never_written(tokenizer, vocabulary), device=device)
         self.n_prompt = torch.zeros(rows, dtype=torch.long, device=device)
         self.n_text = torch.zeros(rows, dtype=torch.long, device=device)
@@ -61,32 +61,32 @@ class Sampler:
                 tokenizer, vocabulary, config.guidance, keywords, rows, device
             )
 
-    def free(self) -> list[int]:
+    def free_slots(self) -> list[int]:
         """The rows without a text."""
-        return [row for row, task in enumerate(self.tasks) if task is None]
+        return [row for row, request in enumerate(self.requests) if request is None]
 
     def unfinished(self) -> list[Request]:
         """The tasks that have begun and not ended."""
-        return [task for task in self.tasks if task]
+        return [request for request in self.requests if request]
 
     def lengths(self) -> torch.Tensor:
         """Tokens of each prompt and text, (B,)."""
         return self.n_prompt + self.n_text
 
-    def enter(self, row: int, task: Request) -> None:
+    def add_request(self, row: int, request: Request) -> None:
         """A text begins in a free row."""
-        self.tasks[row] = task
-        self.n_prompt[row], self.n_text[row] = len(task.ids), 0
+        self.requests[row] = request
+        self.n_prompt[row], self.n_text[row] = len(request.ids), 0
         self.nats[row], self.alive[row] = 0, 1
         self.text_ids[row] = self.tokenizer.pad_token_id
-        own = np.random.default_rng([self.config.seed, task.prompt, task.candidate])
+        own = np.random.default_rng([self.config.seed, request.prompt, request.candidate])
         uniform = own.random(self.config.max_length, np.float32)
         self.uniform[row] = torch.from_numpy(uniform).to(self.device)
         if self.guidance:
-            self.guidance.enter(row, task.keywords)
+            self.guidance.add_request(row, request.keywords)
 
     @torch.no_grad()
-    def draw(self, logits: torch.Tensor) -> list[tuple[Request, Completion]]:
+    def sample(self, logits: torch.Tensor) -> list[tuple[Request, Completion]]:
         """Draw the next token of each row, into `tokens`.
 
         Args:
@@ -106,7 +106,7 @@ class Sampler:
         scores[:, self.never] = -torch.inf
         length = self.lengths()
         if self.guidance:
-            self.guidance.shift(scores, self.n_text, config.max_length - length)
+            self.guidance.adjust(scores, self.n_text, config.max_length - length)
         if config.min_length:
             scores[length < config.min_length, self.tokenizer.eos_token_id] = -torch.inf
         uniform = self.uniform[rows, self.n_text.clamp(max=config.max_length - 1)]
@@ -120,24 +120,24 @@ class Sampler:
         ended = self.tokens == self.tokenizer.eos_token_id
         ended |= self.lengths() >= config.max_length
         places = ended.nonzero()[:, 0].tolist() if ended.any() else []
-        return [self._result(place) for place in places if self.tasks[place]]
+        return [self._result(place) for place in places if self.requests[place]]
 
     def _ids_of(self, row: int) -> list[int]:
         return self.text_ids[row, self.text_ids.shape[1] - int(self.n_text[row]) :].tolist()
 
     def _result(self, row: int) -> tuple[Request, Completion]:
-        task, ids = self.tasks[row], self._ids_of(row)
-        self.tasks[row], self.alive[row] = None, 0
+        request, ids = self.requests[row], self._ids_of(row)
+        self.requests[row], self.alive[row] = None, 0
         finished = ids[-1] == self.tokenizer.eos_token_id
-        return task, Completion(ids[:-1] if finished else ids, finished, float(self.nats[row]))
+        return request, Completion(ids[:-1] if finished else ids, finished, float(self.nats[row]))
 
-    def keep(self, rows: torch.Tensor) -> None:
+    def compact(self, rows: torch.Tensor) -> None:
         """Drop all rows but these."""
-        self.tasks = [self.tasks[row] for row in rows.tolist()]
+        self.requests = [self.requests[row] for row in rows.tolist()]
         for name in ("n_prompt", "n_text", "alive", "nats", "uniform", "text_ids", "tokens"):
             setattr(self, name, getattr(self, name)[rows])
         if self.guidance:
-            self.guidance.keep(rows)
+            self.guidance.compact(rows)
 
 
 def penalize_repetition(scores: torch.Tensor, text_ids: torch.Tensor, penalty: float) -> None:

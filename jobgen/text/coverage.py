@@ -67,8 +67,8 @@ def covered_by_meaning(
     In other words: a phrase of the text, which has as many words as the keyword or up to two more,
     is near to it. Nearness is the mean of two cosine similarities with the keyword: the phrase's,
     and that of the clause around it, for a `spark` may be one of `spark plugs`. The threshold was
-    chosen on labelled pairs (`tests/text/keyword_pairs.json`, half "fit"). Contraries and sisters are
-    near to each other, too: `primary school` and `secondary school`, `backend development` and
+    chosen on labelled pairs (`tests/text/keyword_pairs.json`, half "fit"). Opposites and siblings
+    are close to each other, too: `primary school` and `secondary school`, `backend development` and
     `frontend development`. Of what it finds in hard pairs beyond the stems, a third is wrong.
 
     Args:

@@ -19,7 +19,7 @@ from jobgen.common.errors import InputError
 from jobgen.common.files import read_json
 from jobgen.common.logging import say
 from jobgen.models.loading import ATTENTION_DROPOUT, computes_bfloat16
-from jobgen.training.checkpoints import checkpoints_of
+from jobgen.training.checkpoints import checkpoints_folder
 
 # How long a process may hold the lock of an operation that DeepSpeed compiles: to see that it is
 # up to date, and to compile it.
@@ -150,7 +150,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         _announce_compilation(compiled_ops(deepspeed, torch.cuda.is_available()))
     run = Path(config.output_dir)
     values = dict(
-        output_dir=str(checkpoints_of(run)),
+        output_dir=str(checkpoints_folder(run)),
         deepspeed=deepspeed,
         use_cpu=not torch.cuda.is_available(),
         num_train_epochs=config.epochs,

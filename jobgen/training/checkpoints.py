@@ -22,20 +22,20 @@ from jobgen.common.errors import InputError
 from jobgen.common.files import hash_file, sync, sync_path
 from jobgen.common.logging import say
 
-SUMS = "checksums.json"
-WRITING = ".writing"  # the folder of a checkpoint that does not count yet
+CHECKSUMS = "checksums.json"
+STAGING = ".writing"  # the folder of a checkpoint that does not count yet
 # The disk is full, the file may not grow, the quota is used up.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
-def checkpoints_of(run: Path) -> Path:
+def checkpoints_folder(run: Path) -> Path:
     """The folder of a run's checkpoints."""
     return run / "checkpoints"
 
 
 def staging_folder(folder: Path) -> Path:
     """Where a checkpoint is written before it counts; what an interrupted one has left is gone."""
-    place = folder / WRITING
+    place = folder / STAGING
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     return place
@@ -45,7 +45,7 @@ def commit_checkpoint(written: Path, folder: Path) -> Path:
     """Bring a written checkpoint to the disk, add its sums, and move it into the folder."""
     files = sorted(path for path in written.rglob("*") if path.is_file())
     sums = {str(path.relative_to(written)): hash_file(path) for path in files}
-    (written / SUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
+    (written / CHECKSUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
     sync(written)
     place, aside = folder / written.name, folder / ".replaced"
     shutil.rmtree(aside, ignore_errors=True)
@@ -57,7 +57,7 @@ def commit_checkpoint(written: Path, folder: Path) -> Path:
     return place
 
 
-def in_order(folder: Path) -> list[Path]:
+def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a folder, whole or not, the oldest first; copies by other names aside."""
     found = [path for path in folder.glob("checkpoint-*") if step_of(path).isdigit()]
     return sorted(found, key=lambda path: int(step_of(path)))
@@ -70,7 +70,7 @@ def step_of(checkpoint: Path) -> str:
 
 def remove_checkpoints_after(folder: Path, step: int) -> None:
     """Remove the checkpoints after a step: those of an earlier training, and damaged ones."""
-    for path in in_order(folder):
+    for path in list_checkpoints(folder):
         if int(step_of(path)) > step:
             shutil.rmtree(path)
 
@@ -83,7 +83,7 @@ def rotate(folder: Path, limit: int | None, best: Path) -> None:
         limit: how many to keep; None: all.
         best: need not be there.
     """
-    newest_first = in_order(folder)[::-1]
+    newest_first = list_checkpoints(folder)[::-1]
     kept = newest_first[:1] + [path for path in newest_first[1:] if path == best]
     others = [path for path in newest_first if path not in kept]
     if limit:
@@ -91,16 +91,16 @@ def rotate(folder: Path, limit: int | None, best: Path) -> None:
             shutil.rmtree(path)
 
 
-def damage(checkpoint: Path) -> str | None:
+def find_corruption(checkpoint: Path) -> str | None:
     """What is wrong with a checkpoint; None: it is whole."""
     try:
-        sums = json.loads((checkpoint / SUMS).read_text(encoding="utf-8"))
+        sums = json.loads((checkpoint / CHECKSUMS).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return f"has no {SUMS}, so it was not written whole"
+        return f"has no {CHECKSUMS}, so it was not written whole"
     except (OSError, ValueError, UnicodeDecodeError) as error:
-        return f"its {SUMS} cannot be read ({error})"
+        return f"its {CHECKSUMS} cannot be read ({error})"
     if not isinstance(sums, dict) or not sums:
-        return f"its {SUMS} names no files"
+        return f"its {CHECKSUMS} names no files"
     for name, expected in sums.items():
         path = checkpoint / name
         if not path.is_file():
@@ -116,9 +116,9 @@ def damage(checkpoint: Path) -> str | None:
 
 def latest_valid_checkpoint(run: Path) -> Path | None:
     """The newest checkpoint of a run that is whole; names those that are not."""
-    folder = checkpoints_of(run)
-    for path in reversed(in_order(folder)):
-        wrong = damage(path)
+    folder = checkpoints_folder(run)
+    for path in reversed(list_checkpoints(folder)):
+        wrong = find_corruption(path)
         if wrong is None:
             return path
         say(f"warning: {path} cannot be used: {wrong}")

@@ -21,9 +21,9 @@ from jobgen.models.sequence import (
 )
 
 IGNORED = -100  # label of positions that are not learnt
-# Batches have lengths, and numbers of logits, that are multiples of these as far as max_length and
-# the batch allow. On a CPU, memory grows with each new size in bfloat16, and blocks of many sizes leave
-# holes in the heap.
+# Batch lengths, and numbers of logits, are multiples of these as far as max_length and the batch
+# allow. On a CPU, memory grows with each new size in bfloat16, and blocks of many sizes leave holes
+# in the heap.
 LENGTH_MULTIPLE, LOGITS_MULTIPLE = 16, 64
 
 

@@ -88,7 +88,7 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
         probe = Probe(ids.numpy(), logits.numpy(), tolerance=0.05 if half else 1e-3)
         # Ctrl-C is for this process alone; the fresh one inherits that it ignores it.
         ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        check = fresh.submit(faults_of, written, probe, nlp.tokenizer.get_added_vocab())
+        check = fresh.submit(find_export_errors, written, probe, nlp.tokenizer.get_added_vocab())
         signal.signal(signal.SIGINT, ours)
         try:
             faults = check.result()
@@ -122,7 +122,7 @@ class Probe:
     tolerance: float
 
 
-def faults_of(folder: Path, probe: Probe, added: dict[str, int]) -> list[str]:
+def find_export_errors(folder: Path, probe: Probe, added: dict[str, int]) -> list[str]:
     """What is wrong with an exported model.
 
     Args:

@@ -149,7 +149,7 @@ class Need:
         """Bytes of one of them."""
         return sum(getattr(self, part).values())
 
-    def lacking(self, target: Target) -> list[str]:
+    def shortfalls(self, target: Target) -> list[str]:
         """Which of them the target has too little of."""
         return [part for part in _PARTS if self.total(part) > getattr(target, part)]
 
@@ -305,7 +305,7 @@ class Estimate:
 
     def fits(self, **shape: int) -> bool:
         """Whether device, host and disk have room for it; `shape` as for `need`."""
-        return not self.need(**shape).lacking(self.target)
+        return not self.need(**shape).shortfalls(self.target)
 
     def largest(self) -> Largest:
         """The batches that would fit where this does not."""
@@ -336,16 +336,18 @@ class Estimate:
             except InputError:  # two settings that do not go together
                 continue
             need = other.need()
-            if any(need.total(part) < present.total(part) for part in present.lacking(self.target)):
+            if any(
+                need.total(part) < present.total(part) for part in present.shortfalls(self.target)
+            ):
                 shown = [f"--set {name}={_shown(value)}" for name, value in change.items()]
                 found.append((" ".join(shown), need))
         return sorted(
-            found, key=lambda item: (len(item[1].lacking(self.target)), item[1].total("device"))
+            found, key=lambda item: (len(item[1].shortfalls(self.target)), item[1].total("device"))
         )
 
     def _spills(self, **shape: int) -> bool:
         """Whether it is too much for one of both memories."""
-        return not {"device", "host"}.isdisjoint(self.need(**shape).lacking(self.target))
+        return not {"device", "host"}.isdisjoint(self.need(**shape).shortfalls(self.target))
 
     def _states(self) -> tuple[dict[str, float], dict[str, float]]:
         """Weights, gradients, optimizer and DeepSpeed's buffers, on the device and on the host."""

@@ -32,7 +32,7 @@ _INDIFFERENT = {
 }
 
 
-def goes_on(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
+def should_resume(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
     """Whether the folder holds a run that this training continues.
 
     Raises:
@@ -78,7 +78,7 @@ def goes_on(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
     return True
 
 
-def hold(run: Path) -> AbstractContextManager:
+def lock_run(run: Path) -> AbstractContextManager:
     """Keep other trainings out of the folder, until the end of the context or of the process.
 
     Raises:
@@ -94,7 +94,7 @@ def hold(run: Path) -> AbstractContextManager:
         raise InputError(str(run), "another training is at work there") from None
 
 
-def start(
+def start_run(
     config: TrainConfig,
     model: Any,
     training: PostingDataset,

@@ -66,17 +66,17 @@ def print_estimate(estimate: "Estimate") -> None:
         table.add_row(name, total, shown, style="bold", end_section=True)
     Console().print(table)
     batch = f"{config.micro_batch_size} postings of up to {estimate.length} tokens"
-    lacking = need.lacking(target)
-    if not lacking:
+    shortfalls = need.shortfalls(target)
+    if not shortfalls:
         print(f"fits: {batch}")
         return
     short = [
         f"{names[part]}: {_gigabytes(need.total(part))} GB, there are"
         f" {_gigabytes(getattr(target, part))}"
-        for part in lacking
+        for part in shortfalls
     ]
     print(f"does not fit: {batch}: {'; '.join(short)}")
-    if lacking != ["disk"]:  # which holds no batch
+    if shortfalls != ["disk"]:  # which holds no batch
         largest, rows = estimate.largest(), config.micro_batch_size
         print(
             f"largest micro_batch_size with postings of {estimate.length} tokens:"
@@ -86,7 +86,7 @@ def print_estimate(estimate: "Estimate") -> None:
         )
     for setting, other in estimate.remedies():
         sizes = [f"{name} {_gigabytes(other.total(part))} GB" for part, name in names.items()]
-        still = " and ".join(names[part] for part in other.lacking(target))
+        still = " and ".join(names[part] for part in other.shortfalls(target))
         verdict = f"too much for {still}" if still else "fits"
         print(f"with {setting}: {verdict} ({', '.join(sizes)})")
 

@@ -31,11 +31,11 @@ from jobgen.training.callbacks import (
     evaluated_steps,
 )
 from jobgen.training.checkpoints import (
-    WRITING,
-    checkpoints_of,
+    STAGING,
+    checkpoints_folder,
     commit_checkpoint,
-    damage,
-    in_order,
+    find_corruption,
+    list_checkpoints,
     remove_checkpoints_after,
     report_write_errors,
     rotate,
@@ -121,14 +121,14 @@ class PostingTrainer(Trainer):
         """
         resumed = int(step_of(checkpoint)) if checkpoint else 0
         if self.is_world_process_zero():
-            remove_checkpoints_after(checkpoints_of(self.run_dir), resumed)
+            remove_checkpoints_after(checkpoints_folder(self.run_dir), resumed)
         try:
             with self.stop_on_signal.listening():
                 super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
                 if self.is_asked_to_stop():
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
-            kept = in_order(checkpoints_of(self.run_dir))
+            kept = list_checkpoints(checkpoints_folder(self.run_dir))
             raise KeyboardInterrupt(
                 f"Kept: {kept[-1]}. The same command goes on from there, without --overwrite."
                 if kept
@@ -158,7 +158,7 @@ class PostingTrainer(Trainer):
         if self.config.optimizer != "adamw":
             say("the first step compiles the optimizer, which takes a minute ...")
         if self.config.optimizer == "adamw_8bit_in_backward":
-            self._update_hooks = step_in_backward(optimizer)
+            self._update_hooks = update_in_backward(optimizer)
         return optimizer
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
@@ -304,7 +304,7 @@ class PostingTrainer(Trainer):
         return is_best
 
     def _load_best_model(self) -> None:
-        wrong = damage(Path(self.state.best_model_checkpoint))
+        wrong = find_corruption(Path(self.state.best_model_checkpoint))
         if wrong is None:
             super()._load_best_model()
         else:
@@ -318,7 +318,7 @@ class PostingTrainer(Trainer):
             InputError: there are weights that are not numbers; or it cannot be written.
         """
         args, state = self.args, self.state
-        finite = all(bool(own_part(weight).isfinite().all()) for weight in model.parameters())
+        finite = all(bool(local_shard(weight).isfinite().all()) for weight in model.parameters())
         if any_process(not finite, args.device):
             raise InputError(
                 f"step {state.global_step}",
@@ -326,7 +326,7 @@ class PostingTrainer(Trainer):
                 f" saved. {_AGAINST_OVERFLOW}",
             )
         folder = Path(args.output_dir)
-        place = folder / WRITING
+        place = folder / STAGING
         is_main = self.is_world_process_zero()
         with report_write_errors(place, "a checkpoint"):
             if is_main:
@@ -350,7 +350,7 @@ class PostingTrainer(Trainer):
         self.accelerator.wait_for_everyone()
 
 
-def step_in_backward(optimizer: torch.optim.Optimizer) -> list[Any]:
+def update_in_backward(optimizer: torch.optim.Optimizer) -> list[Any]:
     """Update each weight as soon as its gradient is there, and drop that (Lv et al. 2023, LOMO).
 
     The step after the backward pass then finds nothing to do.
@@ -367,7 +367,7 @@ def step_in_backward(optimizer: torch.optim.Optimizer) -> list[Any]:
     return [weight.register_post_accumulate_grad_hook(update) for weight in weights]
 
 
-def own_part(weight: torch.Tensor) -> torch.Tensor:
+def local_shard(weight: torch.Tensor) -> torch.Tensor:
     """What this process holds of a weight: all of it, or under ZeRO-3 its share."""
     if not hasattr(weight, "ds_tensor"):
         return weight

@@ -12,9 +12,9 @@ from jobgen.data.cleaning import clean_text
 from jobgen.data.embeddings import Embedder
 from jobgen.data.keywords import (
     EXAMPLES,
-    candidates,
+    candidate_phrases,
     extract_keywords,
-    select,
+    select_keywords,
     study_texts,
     train_keyword_classifier,
 )
@@ -88,17 +88,17 @@ def test_names_are_learnt_and_break_clauses():
 
 def test_ngram_range():
     corpus = Corpus(n_texts=1)
-    assert set(candidates(TEXT, corpus, (2, 3))) == {
+    assert set(candidate_phrases(TEXT, corpus, (2, 3))) == {
         "build rest apis",
         "rest apis",
         "machine learning models",
     }
-    assert all(" " not in key for key in candidates(TEXT, corpus, (1, 1)))
+    assert all(" " not in key for key in candidate_phrases(TEXT, corpus, (1, 1)))
 
 
 def test_a_part_of_a_phrase_is_a_candidate_where_others_have_it_whole():
     texts = ["We need machine learning."] * 3 + ["A machine learning engineer."]
-    found = candidates(texts[-1], build_corpus(texts, 3), (1, 3))
+    found = candidate_phrases(texts[-1], build_corpus(texts, 3), (1, 3))
     assert list(found) == ["machine learning", "machine learning engineer"]
 
 
@@ -106,11 +106,11 @@ def test_mmr_takes_what_is_different_and_nothing_inside_another():
     phrases = {key: Phrase(key) for key in ("java", "java ee", "javascript", "nursing")}
     vectors = np.array([[1, 0], [1, 0], [0.96, 0.28], [0, 1]], np.float32)
     scores = np.array([1.0, 0.9, 0.95, 0.5])
-    assert select(phrases, vectors, scores, 3, diversity=0) == (
+    assert select_keywords(phrases, vectors, scores, 3, diversity=0) == (
         ["java", "javascript", "nursing"],
         [1.0, 0.95, 0.5],
     )
-    assert select(phrases, vectors, scores, 2, diversity=0.5)[0] == ["java", "nursing"]
+    assert select_keywords(phrases, vectors, scores, 2, diversity=0.5)[0] == ["java", "nursing"]
 
 
 def test_keywords_of_each_text():

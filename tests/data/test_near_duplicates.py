@@ -14,9 +14,9 @@ from jobgen.data.near_duplicates import (
     PERMUTATIONS,
     SHINGLE,
     bands_and_rows,
+    minhash_signature,
     near_duplicate_groups,
     overlap_groups,
-    signature,
 )
 from jobgen.data.splitting import group_counts, join_groups, split_groups, value_groups
 from jobgen.text.ngrams import word_hashes
@@ -38,7 +38,7 @@ def concatenated(rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def near_groups(texts: list[str], threshold: float = THRESHOLD) -> np.ndarray:
-    return near_duplicate_groups(np.array([signature(text) for text in texts]), threshold)
+    return near_duplicate_groups(np.array([minhash_signature(text) for text in texts]), threshold)
 
 
 def sides(texts: list[str], share: float = SHARE) -> np.ndarray:
@@ -103,7 +103,7 @@ def test_hashes_of_words_ignore_case_and_punctuation():
 
 def test_hashes_are_the_same_in_every_process():
     assert word_hashes("We hire welders", 3).tolist() == [6946088010215025018]
-    assert signature("We hire welders")[:3].tolist() == [155569370, 2469289550, 1219066456]
+    assert minhash_signature("We hire welders")[:3].tolist() == [155569370, 2469289550, 1219066456]
 
 
 def test_signatures_estimate_the_similarity():
@@ -111,7 +111,7 @@ def test_signatures_estimate_the_similarity():
     copies = [paraphrased(text, ["other"], seed) for seed, text in enumerate(texts)]
     for text, copy in zip(texts, copies, strict=True):
         a, b = set(word_hashes(text, SHINGLE)), set(word_hashes(copy, SHINGLE))
-        estimate = np.mean(signature(text) == signature(copy))
+        estimate = np.mean(minhash_signature(text) == minhash_signature(copy))
         assert abs(estimate - len(a & b) / len(a | b)) < 0.13  # four standard deviations
 
 
@@ -126,7 +126,7 @@ def test_near_duplicates_are_those_that_datasketch_finds():
     texts = sample_texts()[:100]
     words = " ".join(texts).split()
     texts += [paraphrased(text, words, seed) for seed, text in enumerate(texts)]
-    rows = np.array([signature(text) for text in texts])
+    rows = np.array([minhash_signature(text) for text in texts])
     minhashes = [MinHash(hashvalues=row, scheme="affine32") for row in rows]
     for threshold in (0.25, 0.4, 0.6):
         lsh = MinHashLSH(num_perm=PERMUTATIONS, params=bands_and_rows(threshold))
@@ -302,7 +302,7 @@ def test_thousands_of_rows_with_common_paragraphs_take_seconds():
         own = " ".join(draw.choice(vocabulary, 50 if i % 10 == 0 else 250))
         texts.append(f"{own} {companies[i % 30]} {statements[i % 3]}")
     expected = np.where(np.arange(3000) % 10 == 0, np.arange(3000) % 30, np.arange(3000))
-    rows = np.array([signature(text) for text in texts + texts[:500]])
+    rows = np.array([minhash_signature(text) for text in texts + texts[:500]])
     started = time.process_time()
     near = near_duplicate_groups(rows, 0.9)
     assert near.tolist() == [*range(3000), *range(500)]

@@ -119,9 +119,9 @@ def test_another_configuration_starts_anew(configure, tmp_path):
 def test_two_at_once_are_refused(configure, tmp_path):
     from filelock import FileLock
 
-    work = tmp_path / "data" / ".prepare_130_700"
-    work.mkdir(parents=True)
-    with FileLock(work / "lock"):
+    store = tmp_path / "data" / ".prepare_130_700"
+    store.mkdir(parents=True)
+    with FileLock(store / "lock"):
         run = run_script(*configure(16))
     assert run.returncode == 2
     assert "another preparation is at work there" in run.stderr
@@ -178,9 +178,9 @@ def split_rows_of(frame, tmp_path) -> pd.DataFrame:
     """The rows of all chunks into which `split_source` puts a table."""
     source = tmp_path / "t.parquet"
     frame.to_parquet(source)
-    work = ChunkStore(tmp_path)
-    split_source(PrepareConfig(source=str(source), chunk_rows=2, group_by="firm"), work)
-    return pd.concat([work.read("source", chunk) for chunk in work.chunks("source")])
+    store = ChunkStore(tmp_path)
+    split_source(PrepareConfig(source=str(source), chunk_rows=2, group_by="firm"), store)
+    return pd.concat([store.read("source", chunk) for chunk in store.chunks("source")])
 
 
 def test_values_to_group_by_are_the_same_in_every_chunk(tmp_path):
@@ -193,20 +193,20 @@ def test_json_lines_whose_objects_lack_keys(tmp_path):
     source = tmp_path / "t.jsonl"
     rows = [{"title": "a", "text": "b"}] * 3 + [{"title": "a", "text": "b", "firm": "x"}]
     source.write_text("\n".join(map(json.dumps, rows)))
-    work = ChunkStore(tmp_path)
-    split_source(PrepareConfig(source=str(source), chunk_rows=2, group_by="firm"), work)
-    groups = [work.read("source", chunk)["group"] for chunk in work.chunks("source")]
+    store = ChunkStore(tmp_path)
+    split_source(PrepareConfig(source=str(source), chunk_rows=2, group_by="firm"), store)
+    groups = [store.read("source", chunk)["group"] for chunk in store.chunks("source")]
     assert [group.fillna("").tolist() for group in groups] == [["", ""], ["", "x"]]
 
 
 def test_bad_rows_are_dropped_and_counted(tmp_path):
     source = tmp_path / "t.csv"
     source.write_text("title,text\na,b\n,c\nd,\ne,f\n ,g\n")
-    work = ChunkStore(tmp_path)
-    split_source(PrepareConfig(source=str(source), chunk_rows=2, bad_rows="drop"), work)
-    chunks = [work.read("source", chunk)["title"].tolist() for chunk in work.chunks("source")]
+    store = ChunkStore(tmp_path)
+    split_source(PrepareConfig(source=str(source), chunk_rows=2, bad_rows="drop"), store)
+    chunks = [store.read("source", chunk)["title"].tolist() for chunk in store.chunks("source")]
     assert chunks == [["a"], ["e"], []]
-    assert json.loads(work.file("source.json").read_text()) == {"read": 5, "unusable": 3}
+    assert json.loads(store.file("source.json").read_text()) == {"read": 5, "unusable": 3}
     with pytest.raises(TableError) as error:
         split_source(
             PrepareConfig(source=str(source), chunk_rows=2), ChunkStore(tmp_path / "other")

@@ -144,11 +144,11 @@ def real_postings(n: int, seed: int = 0) -> pd.DataFrame:
 
 def judged(sets: dict[str, pd.DataFrame], **changes) -> dict:
     words = min(count_words(frame["text"]) for frame in sets.values())
-    sources = Resources(None, None, None, 15, words, 10, 0)
+    resources = Resources(None, None, None, 15, words, 10, 0)
     for name, value in changes.items():
-        setattr(sources, name, value)
+        setattr(resources, name, value)
     config = EvaluateConfig(sets={"a": "a"}, real="b", resamples=400)
-    return evaluate(config, sets, sources)[0]
+    return evaluate(config, sets, resources)[0]
 
 
 @pytest.fixture(scope="module")

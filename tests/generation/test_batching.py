@@ -33,14 +33,14 @@ def settings_of(**settings) -> GenerateConfig:
 def write(model, tokenizer, prompts=PROMPTS, copies=1, **settings) -> dict:
     """What was written, by prompt and candidate, in their order."""
     config = settings_of(**settings)
-    tasks = [
+    requests = [
         Request(number, n, encode_prompt(tokenizer, *prompt, config), prompt[1])
         for number, prompt in enumerate(prompts)
         for n in range(copies)
     ]
-    found = list(TransformersEngine(model, tokenizer, config).write(tasks))
-    assert len(found) == len(tasks)
-    return {(task.prompt, task.candidate): text for task, text in sorted(found)}
+    found = list(TransformersEngine(model, tokenizer, config).generate(requests))
+    assert len(found) == len(requests)
+    return {(request.prompt, request.candidate): text for request, text in sorted(found)}
 
 
 def test_each_text_is_the_one_it_would_be_alone(model, tiny_tokenizer, monkeypatch):
@@ -142,7 +142,7 @@ def test_lack_of_memory_loses_no_text(model, tiny_tokenizer, monkeypatch, capsys
     read, calls = decoding._Batch.read, []
 
     def short_of_memory(batch):
-        calls.append(len(batch.sampler.tasks))
+        calls.append(len(batch.sampler.requests))
         if calls[-1] > 3 and len(calls) > 10:
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
         read(batch)

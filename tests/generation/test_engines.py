@@ -75,14 +75,14 @@ def test_an_unknown_engine_is_refused(command):  # noqa: F811
 def write(nlp, **settings) -> dict:
     """What was written, by prompt and candidate, in their order."""
     config = config_of(**settings)
-    tasks = [
+    requests = [
         Request(number, n, encode_prompt(nlp.tokenizer, *prompt, config), prompt[1])
         for number, prompt in enumerate(PROMPTS)
         for n in range(2)
     ]
-    found = list(open_engine(nlp, config).write(tasks))
+    found = list(open_engine(nlp, config).generate(requests))
     assert len(found) == 6
-    return {(task.prompt, task.candidate): text for task, text in sorted(found)}
+    return {(request.prompt, request.candidate): text for request, text in sorted(found)}
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 
 from jobgen.common.config import GenerateConfig
 from jobgen.generation.engines import TransformersEngine
-from jobgen.generation.generator import Generator, rank
+from jobgen.generation.generator import Generator, ranking_key
 from jobgen.generation.requests import Completion
 from jobgen.models.loading import load_model
 from jobgen.text.memorized import MemorizationIndex
@@ -19,15 +19,15 @@ def model(tiny_model, tiny_tokenizer):
     return load_model(tiny_model, tiny_tokenizer, dtype=torch.float32)
 
 
-def writer(model, tokenizer, index=None, /, **settings) -> Generator:
+def generator(model, tokenizer, index=None, /, **settings) -> Generator:
     about = {"model": "m", "max_length": 60, "num_return_sequences": 2, "batch_size": 2}
     config = GenerateConfig(**about | settings)
     return Generator(TransformersEngine(model, tokenizer, config), tokenizer, config, index)
 
 
 def write(*arguments, prompts=PROMPTS, **settings) -> list:
-    ours = writer(*arguments, **settings)
-    return [row for group in ours.write(ours.groups(prompts)) for row in group]
+    ours = generator(*arguments, **settings)
+    return [row for group in ours.generate(ours.groups(prompts)) for row in group]
 
 
 def test_postings_come_in_the_order_of_the_prompts(model, tiny_tokenizer):
@@ -50,7 +50,7 @@ def test_a_prompt_gives_the_same_alone(model, tiny_tokenizer):
 
 def test_ids_are_of_all_that_decides_a_text(model, tiny_tokenizer):
     def ids(prompt=(0, "Cook", ["soup"]), **settings):
-        return writer(model, tiny_tokenizer, **settings).posting_ids(*prompt)
+        return generator(model, tiny_tokenizer, **settings).posting_ids(*prompt)
 
     assert ids() == ids(batch_size=5, output_name="x", device="cpu")
     others = [
@@ -68,7 +68,7 @@ def test_the_best_candidates_are_kept(model, tiny_tokenizer):
     for number in range(3):
         of_prompt = every[8 * number : 8 * number + 8]
         assert [row.text for row in best[2 * number : 2 * number + 2]] == [
-            row.text for row in sorted(of_prompt, key=rank)[:2]
+            row.text for row in sorted(of_prompt, key=ranking_key)[:2]
         ]
 
 
@@ -78,7 +78,7 @@ def test_coverage_comes_first_then_likelihood(model, tiny_tokenizer):
     base |= {"memorized_share": 0.1}
     worse = [{"memorized_share": 0.2}, {"repetition": 0.2}, {"finished": False}]
     worse += [{"nats_per_token": 2.2}, {"missing": ["a"]}]
-    ranks = [rank(type(row)(**base | change)) for change in ({}, *worse)]
+    ranks = [ranking_key(type(row)(**base | change)) for change in ({}, *worse)]
     assert ranks == sorted(ranks)
     assert len(set(ranks)) == 6
 
@@ -86,12 +86,12 @@ def test_coverage_comes_first_then_likelihood(model, tiny_tokenizer):
 def written(monkeypatch, tokenizer, texts):
     """Let the model write these texts."""
 
-    def write(engine, tasks, follow):
-        for task, text in zip(tasks, texts, strict=True):
+    def write(engine, requests, streamer):
+        for request, text in zip(requests, texts, strict=True):
             ids = tokenizer.encode(text, add_special_tokens=False)
-            yield task, Completion(ids, True, 2.0 * (len(ids) + 1))
+            yield request, Completion(ids, True, 2.0 * (len(ids) + 1))
 
-    monkeypatch.setattr(TransformersEngine, "write", write)
+    monkeypatch.setattr(TransformersEngine, "generate", write)
 
 
 def test_copies_are_left_out_and_counted(model, tiny_tokenizer, monkeypatch):
@@ -99,21 +99,21 @@ def test_copies_are_left_out_and_counted(model, tiny_tokenizer, monkeypatch):
     index = MemorizationIndex.of([learnt], [7])
     part = " ".join(learnt.split()[:40])
     written(monkeypatch, tiny_tokenizer, [learnt, f"We cook soup. {part}"])
-    ours = writer(model, tiny_tokenizer, index, max_length=128)
-    (group,) = ours.write([[(0, "Cook", [])]])
+    ours = generator(model, tiny_tokenizer, index, max_length=128)
+    (group,) = ours.generate([[(0, "Cook", [])]])
     assert [(row.memorized_words, row.nearest_training_row) for row in group] == [(40, 7)]
     assert group[0].memorized_share == pytest.approx(33 / 36, abs=0.02)
     assert ours.copies == 1
-    all_kept = writer(model, tiny_tokenizer, index, max_memorized_words=None)
-    (group,) = all_kept.write([[(0, "Cook", [])]])
+    all_kept = generator(model, tiny_tokenizer, index, max_memorized_words=None)
+    (group,) = all_kept.generate([[(0, "Cook", [])]])
     assert (len(group), all_kept.copies) == (2, 0)
-    (group,) = writer(model, tiny_tokenizer).write([[(0, "Cook", [])]])
+    (group,) = generator(model, tiny_tokenizer).generate([[(0, "Cook", [])]])
     assert [row.memorized_words for row in group] == [None, None]
 
 
 def test_contact_data_is_cleaned(model, tiny_tokenizer, monkeypatch):
     text = "Write to jane.roe@example.com, call +1 212 555 0100 or see https://example.com/jobs."
     written(monkeypatch, tiny_tokenizer, [text] * 2)
-    (group,) = writer(model, tiny_tokenizer).write([[(0, "Cook", ["call"])]])
+    (group,) = generator(model, tiny_tokenizer).generate([[(0, "Cook", ["call"])]])
     assert group[0].text == "Write to [e-mail], call [phone] or see [link]."
     assert (group[0].covered, group[0].nats_per_token) == (1, 2.0)

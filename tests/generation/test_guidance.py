@@ -72,7 +72,7 @@ class Guided:
         self.guidance = KeywordGuidance(
             tokenizer, self.size, mode, [keywords], 1, torch.device("cpu")
         )
-        self.guidance.enter(0, keywords)
+        self.guidance.add_request(0, keywords)
 
     def write(self, text):
         for token in self.encode(text):
@@ -85,14 +85,14 @@ class Guided:
     def bonus(self, text) -> float:
         """What the first token of a text gains."""
         scores = torch.zeros(1, self.size)
-        self.guidance.shift(
+        self.guidance.adjust(
             scores, torch.tensor([len(self.ids)]), torch.tensor([self.room - len(self.ids)])
         )
         return float(scores[0, self.encode(text)[0]])
 
     def end(self) -> float:
         scores = torch.zeros(1, self.size)
-        self.guidance.shift(
+        self.guidance.adjust(
             scores, torch.tensor([len(self.ids)]), torch.tensor([self.room - len(self.ids)])
         )
         return float(scores[0, self.tokenizer.eos_token_id])
@@ -123,7 +123,7 @@ def test_what_was_begun_is_finished(tiny_tokenizer):
     row.ids.append(ids[0])
     row.guidance.observe(torch.tensor([ids[0]]), lambda _: row.ids)
     scores = torch.zeros(1, row.size)
-    row.guidance.shift(scores, torch.tensor([2]), torch.tensor([100]))
+    row.guidance.adjust(scores, torch.tensor([2]), torch.tensor([100]))
     assert int(scores.argmax()) == ids[1]
     assert float(scores[0, ids[1]]) > 10
 

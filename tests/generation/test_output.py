@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from jobgen.common.errors import InputError
-from jobgen.generation.output import append_postings, open_postings
+from jobgen.generation.output import append_postings, read_posting_ids
 from jobgen.generation.posting import POSTING_COLUMNS, Posting
 
 
@@ -36,10 +36,10 @@ def rows_of(path) -> list[dict]:
 
 def test_rows_are_appended_once(tmp_path):
     path = tmp_path / "new" / "out.csv"
-    assert open_postings(path) == set()
+    assert read_posting_ids(path) == set()
     assert append_postings(path, [posting("a"), posting("b")]) == 2
     assert append_postings(path, [posting("b"), posting("c", memorized_words=9)]) == 1
-    assert open_postings(path) == {"a", "b", "c"}
+    assert read_posting_ids(path) == {"a", "b", "c"}
     rows = rows_of(path)
     assert list(rows[0]) == POSTING_COLUMNS
     assert [row["id"] for row in rows] == ["a", "b", "c"]
@@ -57,7 +57,7 @@ def test_a_row_cut_off_anywhere_is_written_again(tmp_path):
     rng = random.Random(0)
     for length in [*range(0, 120), *rng.sample(range(len(whole)), 80)]:
         path.write_bytes(whole[:length])
-        assert open_postings(path) <= {"a", "b"}
+        assert read_posting_ids(path) <= {"a", "b"}
         append_postings(path, [posting("a"), posting("b")])
         assert path.read_bytes() == whole
 
@@ -76,7 +76,7 @@ def test_other_files_are_left_alone(tmp_path):
     }
     for content, message in files.items():
         path.write_bytes(content)
-        for access in (open_postings, lambda path: append_postings(path, [posting("b")])):
+        for access in (read_posting_ids, lambda path: append_postings(path, [posting("b")])):
             with pytest.raises(InputError, match=message):
                 access(path)
         assert path.read_bytes() == content

@@ -26,7 +26,7 @@ from jobgen.common.errors import InputError
 from jobgen.training import run_folder
 from jobgen.training.checkpoints import (
     commit_checkpoint,
-    damage,
+    find_corruption,
     latest_valid_checkpoint,
     remove_checkpoints_after,
     rotate,
@@ -49,7 +49,7 @@ def checkpoint(run: Path, step: int) -> Path:
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, capsys):
     assert latest_valid_checkpoint(tmp_path) is None
     first, second, third = (checkpoint(tmp_path, step) for step in (8, 9, 10))
-    assert damage(third) is None
+    assert find_corruption(third) is None
     assert latest_valid_checkpoint(tmp_path) == third
     content = (third / "model.bin").read_bytes()
     (third / "model.bin").write_bytes(content[:-1])
@@ -296,7 +296,7 @@ def test_another_configuration_is_refused_unless_asked_for(
 
     def refusal(resume: bool, **changes) -> str:
         with pytest.raises(InputError) as refused:
-            run_folder.goes_on(config.model_copy(update=changes), resume, overwrite=False)
+            run_folder.should_resume(config.model_copy(update=changes), resume, overwrite=False)
         return str(refused.value)
 
     said = refusal(resume=False, lr=2e-3, logging_steps=2)
@@ -311,7 +311,7 @@ def test_another_configuration_is_refused_unless_asked_for(
     record = json.loads(records[0].read_text())
     del record["decides"]["optimizer"]  # as if it were older than this field
     records[0].write_text(json.dumps(record))
-    assert run_folder.goes_on(config, resume=False, overwrite=False)
+    assert run_folder.should_resume(config, resume=False, overwrite=False)
     assert "optimizer: 'adamw' there, 'adamw_8bit' now" in refusal(
         resume=True, optimizer="adamw_8bit"
     )
@@ -328,7 +328,7 @@ def test_a_model_of_another_size_is_refused(tmp_path):
     (tmp_path / "trained_model").mkdir()
     (tmp_path / "trained_model/training.json").touch()
     with pytest.raises(InputError, match="had 1,000 parameters there, and has 6 now"):
-        run_folder.start(config, torch.nn.Linear(2, 2), None, None, fresh=False)
+        run_folder.start_run(config, torch.nn.Linear(2, 2), None, None, fresh=False)
     assert (tmp_path / "trained_model/training.json").exists()
     assert (tmp_path / "run.json").read_text() == '{"parameters": 1000}'
 
@@ -356,7 +356,7 @@ def test_the_best_weights_are_kept_and_a_worse_course_is_stopped(train, tmp_path
     best = min(held_out, key=held_out.get)
     assert max(held_out) == best + 3
     kept = tmp_path / "run" / "checkpoints" / f"checkpoint-{best}"
-    assert damage(kept) is None
+    assert find_corruption(kept) is None
     exported, best_weights = weights(tmp_path / "run"), load_file(kept / "model.safetensors")
     # A checkpoint embeds a padded vocabulary.
     rows = {name: best_weights[name][: len(tensor)] for name, tensor in exported.items()}
@@ -367,7 +367,7 @@ def test_the_best_weights_are_kept_and_a_worse_course_is_stopped(train, tmp_path
 
 def test_an_export_that_is_not_the_trained_model_is_found_out(tiny_model, tiny_tokenizer, tmp_path):
     from jobgen.models.loading import load_model
-    from jobgen.training.export import Probe, faults_of
+    from jobgen.training.export import Probe, find_export_errors
 
     model = load_model(tiny_model, tiny_tokenizer, dtype=torch.float32).eval()
     ids = torch.arange(20)[None]
@@ -378,10 +378,10 @@ def test_an_export_that_is_not_the_trained_model_is_found_out(tiny_model, tiny_t
     def faults() -> list[str]:
         model.save_pretrained(tmp_path)
         tiny_tokenizer.save_pretrained(tmp_path)
-        return faults_of(tmp_path, probe, added)
+        return find_export_errors(tmp_path, probe, added)
 
     assert faults() == []
-    assert "its added tokens are" in faults_of(tmp_path, probe, added | {"<|SEP|>": 3})[0]
+    assert "its added tokens are" in find_export_errors(tmp_path, probe, added | {"<|SEP|>": 3})[0]
     with torch.no_grad():
         weight = model.transformer.h[0].mlp.c_fc.weight
         weight += torch.randn_like(weight)

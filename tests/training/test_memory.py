@@ -274,12 +274,12 @@ def test_what_the_host_lacks_is_no_remedy(tiny_tokenizer, tmp_path, monkeypatch)
     values = {"device": 0.999 * plain.total("device"), "host": 0.999 * moved.total("host")}
     small = target(on_gpu=True, half=True, **values)
     remedies = dict(estimate_of(tmp_path, small).remedies())
-    assert remedies[f"--set ds_config={offload}"].lacking(small) == ["host"]
-    assert not remedies["--set gradient_checkpointing=true"].lacking(small)
+    assert remedies[f"--set ds_config={offload}"].shortfalls(small) == ["host"]
+    assert not remedies["--set gradient_checkpointing=true"].shortfalls(small)
     short = estimate_of(tmp_path, small, ds_config=offload)
     assert not short.fits()
     assert short.largest() == Largest(None, None, None)
-    assert not dict(short.remedies())["--set lora_rank=16"].lacking(small)
+    assert not dict(short.remedies())["--set lora_rank=16"].shortfalls(small)
 
 
 def test_a_disk_that_is_too_small(tiny_tokenizer, tmp_path):
@@ -287,9 +287,9 @@ def test_a_disk_that_is_too_small(tiny_tokenizer, tmp_path):
     settings = {"max_steps": 9, "save_total_limit": 3}
     need = estimate_of(folder, **settings).need()
     estimate = estimate_of(folder, target(disk=0.999 * need.total("disk")), **settings)
-    assert need.lacking(estimate.target) == ["disk"]
+    assert need.shortfalls(estimate.target) == ["disk"]
     assert not estimate.fits()
-    assert not dict(estimate.remedies())["--set save_total_limit=1"].lacking(estimate.target)
+    assert not dict(estimate.remedies())["--set save_total_limit=1"].shortfalls(estimate.target)
 
 
 def test_no_batch_fits_a_device_that_is_too_small(tiny_tokenizer, tmp_path):

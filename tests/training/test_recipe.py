@@ -15,7 +15,11 @@ from jobgen.common.errors import InputError
 from jobgen.models.loading import computes_bfloat16
 from jobgen.training import arguments as training
 from jobgen.training.arguments import check_settings
-from jobgen.training.checkpoints import checkpoints_of, in_order, latest_valid_checkpoint
+from jobgen.training.checkpoints import (
+    checkpoints_folder,
+    latest_valid_checkpoint,
+    list_checkpoints,
+)
 from utils import NLP_model
 
 
@@ -304,7 +308,7 @@ def test_the_newest_checkpoint_stays_beside_the_best(fit, tmp_path):
     """A rate that rises until it is far too high: the last evaluation is not the best."""
     every = {"lr": 1, "warmup_steps": 3, "eval_steps": 1, "save_steps": 1, "save_total_limit": 1}
     fit(test=postings(4), **every)
-    found = in_order(checkpoints_of(tmp_path / "run"))
+    found = list_checkpoints(checkpoints_folder(tmp_path / "run"))
     assert [path.name for path in found] == ["checkpoint-2", "checkpoint-3"]
 
 

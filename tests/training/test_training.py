@@ -432,18 +432,18 @@ def test_another_number_of_processes_is_refused(tables, tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     record = {"decides": run_folder._decides(config)}
     (tmp_path / "run/run.json").write_text(json.dumps(record))
-    assert run_folder.goes_on(config, resume=False, overwrite=False)
+    assert run_folder.should_resume(config, resume=False, overwrite=False)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="processes: 1 there, 2 now"):
-        run_folder.goes_on(config, resume=False, overwrite=False)
+        run_folder.should_resume(config, resume=False, overwrite=False)
     with pytest.raises(InputError, match="with ZeRO stage 2 in 1 process.*stage 2 in 2 process"):
-        run_folder.goes_on(config, resume=True, overwrite=False)
-    assert not run_folder.goes_on(config, resume=False, overwrite=True)
+        run_folder.should_resume(config, resume=True, overwrite=False)
+    assert not run_folder.should_resume(config, resume=False, overwrite=True)
     alone = config.model_copy(update={"ds_config": None})
     with pytest.raises(InputError, match="cannot go on without DeepSpeed"):
-        run_folder.goes_on(alone, resume=True, overwrite=False)
+        run_folder.should_resume(alone, resume=True, overwrite=False)
     monkeypatch.setenv("WORLD_SIZE", "1")
-    assert run_folder.goes_on(config, resume=True, overwrite=False)
+    assert run_folder.should_resume(config, resume=True, overwrite=False)
 
 
 @needs_original
