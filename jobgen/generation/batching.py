@@ -188,7 +188,7 @@ class _Batch:
             self.cache.compact(rows)
             self.logits = self.logits[rows]
         if going:
-            self._read()
+            self._forward()
         else:
             self.cache.first = self.cache.end = 0
         self._add_requests()

@@ -139,22 +139,22 @@ def test_special_tokens_are_never_written(model, tiny_tokenizer):
 
 def test_lack_of_memory_loses_no_text(model, tiny_tokenizer, monkeypatch, capsys):
     expected = write(model, tiny_tokenizer, copies=4, batch_size=2)
-    read, calls = decoding._Batch.read, []
+    forward, calls = decoding._Batch.forward, []
 
     def short_of_memory(batch):
         calls.append(len(batch.sampler.requests))
         if calls[-1] > 3 and len(calls) > 10:
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
-        read(batch)
+        forward(batch)
 
-    monkeypatch.setattr(decoding._Batch, "read", short_of_memory)
+    monkeypatch.setattr(decoding._Batch, "forward", short_of_memory)
     assert write(model, tiny_tokenizer, copies=4, batch_size=12).keys() == expected.keys()
     again = write(model, tiny_tokenizer, copies=4, batch_size=12)
     assert [text.ids for text in again.values()] == [text.ids for text in expected.values()]
     said = capsys.readouterr().out
     assert "out of memory; going on with batches of 6" in said
     assert "batches of 3" in said
-    monkeypatch.setattr(decoding._Batch, "read", lambda _: torch.zeros(1)[5])
+    monkeypatch.setattr(decoding._Batch, "forward", lambda _: torch.zeros(1)[5])
     with pytest.raises(IndexError):
         write(model, tiny_tokenizer)
 
