@@ -89,7 +89,7 @@ def test_other_files_are_left_alone(tmp_path):
 def test_two_writers_lose_nothing(tmp_path):
     path = tmp_path / "out.csv"
     script = (
-        "import sys; sys.path.insert(0, 'tests/generation'); from test_output import posting;"
+        "import sys; sys.path[:0] = ['tests', 'tests/generation']; from test_output import posting;"
         "from jobgen.generation.output import append_postings; from pathlib import Path\n"
         "for n in range(60): append_postings(Path(sys.argv[1]),"
         " [posting(f'{sys.argv[2]}{n}', 'x' * 5000), posting(f'both{n}')])"
