@@ -74,7 +74,7 @@ class PrepareConfig(Config):
     )
 
     source: Annotated[str, InputFile()] = Field(
-        description="table of postings: .csv, .tsv, .jsonl, .parquet or .pkl (a DataFrame, or plain"
+        description="table of postings: .csv, .tsv, .jsonl, .parquet or .pkl (a DataFrame or plain"
         " containers)"
     )
     title_column: str = Field("title", description="column with the job titles")
@@ -82,41 +82,44 @@ class PrepareConfig(Config):
     encoding: str = Field("utf-8", description="encoding of a CSV, TSV or JSON lines source")
     bad_rows: Literal["stop", "drop"] = Field(
         "stop",
-        description="what happens to rows without a title or text, or with NUL characters: stop and"
-        " name them, or drop and count them (a NUL in a CSV or TSV always stops)",
+        description="what to do with rows that lack a title or text, or hold NUL characters: stop"
+        " and name them, or drop and count them (a NUL in a CSV or TSV always stops)",
     )
     personal_data: Literal["replace", "remove", "keep"] = Field(
         "replace",
-        description="e-mail addresses, phone numbers, links and names of contacts: replaced by"
-        " [e-mail], [phone], [link], [name]; removed with their sentence; or kept",
+        description="what to do with e-mail addresses, phone numbers, links and names of contacts:"
+        " replace them by [e-mail], [phone], [link], [name]; remove them with their sentence; or"
+        " keep them",
     )
     duplicates: Literal["keep_one", "keep_together"] = Field(
         "keep_one",
-        description="copies of a posting: the first one is kept, or all of them on one side of the"
-        " split",
+        description="what to do with near-duplicates: keep the first posting only, or keep all of"
+        " them in one part of the split",
     )
     near_duplicate_similarity: float = Field(
         0.7,
         gt=0,
         le=1,
-        description="postings are copies from this Jaccard similarity of their two-word sequences"
-        " (MinHash)",
+        description="least Jaccard similarity of their word bigrams (MinHash) at which postings"
+        " are near-duplicates",
     )
     related_similarity: float = Field(
         0.25,
         gt=0,
         le=1,
-        description="postings from this similarity go to one side of the split",
+        description="least similarity at which postings must stay in one part of the split",
     )
     group_by: str | None = Field(
-        None, description="column, a company say, whose rows of one value go to one side"
+        None,
+        description="column (for example the company) whose rows with the same value stay in one"
+        " part of the split",
     )
     output_dir: Annotated[str, WithoutEffect()] = Field(
         "input_data", description="folder for the two tables and the manifest"
     )
     model: str = Field(
         OFFLINE_MODEL,
-        description="the model to be trained later (hub id, folder or pip:package): its tokenizer"
+        description="model to be trained later (hub id, folder or pip:package); its tokenizer"
         " counts the tokens",
     )
     min_length: int = Field(
@@ -125,14 +128,17 @@ class PrepareConfig(Config):
     max_length: int = Field(
         700, ge=1, description="longest row kept, in tokens of the whole rendered sequence"
     )
-    num_keywords: int = Field(16, ge=1, le=100, description="keywords extracted per posting")
-    ngram_min: int = Field(1, ge=1, le=5, description="fewest words in one keyword")
-    ngram_max: int = Field(3, ge=1, le=5, description="most words in one keyword")
+    num_keywords: int = Field(
+        16, ge=1, le=100, description="number of keywords extracted from each posting"
+    )
+    ngram_min: int = Field(1, ge=1, le=5, description="fewest words in a keyword")
+    ngram_max: int = Field(3, ge=1, le=5, description="most words in a keyword")
     diversity: float = Field(
         0.4,
         ge=0,
         le=1,
-        description="how different the keywords of a posting are from each other (MMR)",
+        description="how different the keywords of a posting must be from one another (weight of"
+        " MMR)",
     )
     embedder: str = Field(
         OFFLINE_EMBEDDER,
@@ -142,28 +148,30 @@ class PrepareConfig(Config):
     embedder_max_length: int = Field(
         256,
         ge=8,
-        description="tokens of a posting that the embedder reads; fewer are faster, and the"
-        " keywords fit the posting less",
+        description="tokens of a posting that the embedder reads; fewer are faster but give less"
+        " fitting keywords",
     )
     embedder_precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the hardware computes it, else float32"
     )
     embedding_cache: Annotated[bool, WithoutEffect()] = Field(
         True,
-        description="keep embeddings in cache_dir: a second run, with another diversity or number"
-        " of keywords say, computes none anew",
+        description="keep embeddings in cache_dir, so that a second run, for example with another"
+        " diversity or num_keywords, recomputes none",
     )
     corpus_rows: int = Field(
-        4000, ge=1, description="postings in which phrases are counted; a larger table is sampled"
+        4000,
+        ge=1,
+        description="number of postings in which phrases are counted; a larger table is sampled",
     )
     chunk_rows: int = Field(
         128,
         ge=1,
-        description="postings that a worker handles at a time: most of its memory, and what an"
-        " interruption costs",
+        description="postings that a worker handles at a time; more need more memory, and an"
+        " interruption loses more work",
     )
     workers: Annotated[int | None, WithoutEffect()] = Field(
-        None, ge=1, description="processes that work at the same time; null: one a core"
+        None, ge=1, description="number of worker processes; null: one per core"
     )
     test_share: Annotated[float, OnlySplit()] = Field(
         0.2, gt=0, lt=1, description="share of the rows held out for the test"
@@ -174,7 +182,7 @@ class PrepareConfig(Config):
     cache_dir: Annotated[str | None, WithoutEffect()] = Field(
         None,
         description="folder for downloaded and converted models and for embeddings; null: the"
-        " user's cache",
+        " user's cache folder",
     )
 
     def columns(self) -> dict[str, str]:
@@ -189,16 +197,16 @@ class TrainConfig(Config):
     ordered = (("keywords_min", "keywords_max"),)
 
     train: Annotated[str | None, InputFile()] = Field(
-        None, description="prepared table to learn from (a notebook passes a DataFrame instead)"
+        None, description="prepared table to train on (a notebook passes a DataFrame instead)"
     )
     test: Annotated[str | None, InputFile()] = Field(
-        None, description="prepared table held out, for the evaluation"
+        None, description="prepared table that is held out for evaluation"
     )
     output_dir: Annotated[str, WithoutEffect()] = Field(
-        "runs/default", description="run folder: everything of this run"
+        "runs/default", description="run folder, which holds everything of this run"
     )
     model: str = Field(
-        OFFLINE_MODEL, description="base model: hub id, folder or pip:package; any causal LM"
+        OFFLINE_MODEL, description="base model: hub id, folder or pip:package of any causal LM"
     )
     model_preload: Annotated[str | None, InputPath()] = Field(
         None,
@@ -213,47 +221,55 @@ class TrainConfig(Config):
     )
     unfreeze_last_n: int | None = Field(
         None,
-        description="train the last n blocks, the final norm and the embeddings only; null or"
-        " negative: everything",
+        description="train only the last n blocks, the final norm and the embeddings; null: all"
+        " weights",
     )
     lora_rank: int | None = Field(
         None,
         ge=1,
-        description="train low-rank adapters of all linear layers (LoRA) and the added tokens only,"
-        " merged into the weights at the end; null: the weights themselves",
+        description="train only low-rank adapters of all linear layers (LoRA) and the embeddings"
+        " of the added tokens; the adapters are merged into the weights at the end; null: train"
+        " the weights themselves",
     )
     max_length: int = Field(
-        700, ge=8, description="longest sequence in tokens; rows beyond it are dropped and counted"
+        700, ge=8, description="longest sequence in tokens; longer rows are dropped and counted"
     )
     keywords_min: int = Field(
         3, ge=0, description="fewest keywords drawn for a posting in an epoch"
     )
     keywords_max: int = Field(12, ge=1, description="most keywords drawn for a posting in an epoch")
     loss_on: Literal["text", "all"] = Field(
-        "text", description="tokens that count: the posting's text, or title and keywords as well"
+        "text",
+        description="tokens on which the loss is computed: the posting's text, or title and"
+        " keywords as well",
     )
     epochs: float = Field(2, gt=0, description="passes over the training table")
     max_steps: int | None = Field(
         None,
         ge=1,
-        description="stop after so many optimizer steps; null: after the epochs",
+        description="number of optimizer steps; null: as many as the epochs take",
     )
-    lr: float = Field(2e-4, gt=0, description="learning rate at its peak")
+    lr: float = Field(2e-4, gt=0, description="peak learning rate")
     lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
-        "cosine", description="course of the learning rate after the warm-up"
+        "cosine", description="schedule of the learning rate after the warm-up"
     )
-    warmup_steps: int = Field(10, ge=0, description="optimizer steps until the peak")
-    weight_decay: float = Field(0.01, ge=0, description="of all weights but biases and norms")
-    eps: float = Field(1e-8, gt=0, description="AdamW's epsilon")
+    warmup_steps: int = Field(10, ge=0, description="optimizer steps until the peak learning rate")
+    weight_decay: float = Field(
+        0.01, ge=0, description="weight decay of all weights except biases and norms"
+    )
+    eps: float = Field(1e-8, gt=0, description="epsilon of AdamW")
     optimizer: Literal["adamw", "adamw_8bit", "adamw_8bit_in_backward"] = Field(
         "adamw",
-        description="adamw_8bit: AdamW's moments in 8 bits, without DeepSpeed; where the hardware"
-        " computes bf16 the weights are in it alone, rounded stochastically: 6 bytes a weight with"
-        " its gradient, not 16. adamw_8bit_in_backward: each weight is updated as soon as its"
-        " gradient is there: 4 bytes; no clipping, no accumulation",
+        description="adamw_8bit: AdamW with 8-bit moments, without DeepSpeed; where the hardware"
+        " computes bf16, the only copy of the weights is in bf16, updated with stochastic"
+        " rounding: 6 bytes per weight with its gradient instead of 16. adamw_8bit_in_backward:"
+        " each weight is updated as soon as its gradient is computed: 4 bytes per weight, without"
+        " gradient clipping or accumulation",
     )
-    max_grad_norm: float = Field(1.0, ge=0, description="gradient norm clipped to this; 0: never")
-    micro_batch_size: int = Field(2, ge=1, description="postings per forward pass and process")
+    max_grad_norm: float = Field(
+        1.0, ge=0, description="norm to which gradients are clipped; 0: no clipping"
+    )
+    micro_batch_size: int = Field(2, ge=1, description="postings per forward pass in each process")
     gradient_accumulation_steps: int = Field(
         1, ge=1, description="forward passes per optimizer step"
     )
@@ -262,33 +278,33 @@ class TrainConfig(Config):
     )
     half_precision: bool = Field(
         True,
-        description="bf16 where the hardware computes it (GPUs from 2020, CPUs with AVX512-BF16 or"
-        " AMX), else fp16 on a GPU and fp32 on a CPU; false: always fp32",
+        description="train in bf16 where the hardware computes it (GPUs from 2020, CPUs with"
+        " AVX512-BF16 or AMX), else in fp16 on a GPU and fp32 on a CPU; false: always fp32",
     )
     torch_compile: bool = Field(
-        False, description="compile the model first (torch.compile), which takes minutes"
+        False, description="compile the model before training (torch.compile), which takes minutes"
     )
     eval_steps: int | None = Field(
         None, ge=1, description="optimizer steps between evaluations; null: after each epoch"
     )
     eval_rows: int | None = Field(
-        None, ge=1, description="rows of the test table used in evaluations; null: all"
+        None, ge=1, description="number of test rows used in evaluations; null: all"
     )
     generate_every: Annotated[int | None, WithoutEffect()] = Field(
         None,
         ge=1,
-        description="evaluations from one to the next at which texts are written for the first four"
-        " held-out prompts, and their coverage and copies logged beside the loss; null: never",
+        description="generate samples for the first four held-out prompts every N evaluations, and"
+        " log their coverage and memorized spans beside the loss; null: never",
     )
     keep_best: bool = Field(
         True,
-        description="end with the weights of the evaluation with the fewest nats per byte, of which"
-        " a checkpoint is kept; false: with the last ones",
+        description="keep a checkpoint of the evaluation with the fewest bits per byte and end"
+        " with its weights; false: end with the last weights",
     )
     early_stopping: int | None = Field(
         None,
         ge=1,
-        description="stop after so many evaluations in a row that were not the best",
+        description="stop after this many evaluations in a row without improvement; null: never",
     )
     logging_steps: Annotated[int, WithoutEffect()] = Field(
         10, ge=1, description="optimizer steps between logged losses"
@@ -297,13 +313,16 @@ class TrainConfig(Config):
         None, ge=1, description="optimizer steps between checkpoints; null: after each epoch"
     )
     save_total_limit: Annotated[int | None, WithoutEffect()] = Field(
-        2, ge=1, description="checkpoints kept, the best among them; null: all"
+        2, ge=1, description="number of checkpoints kept, the best one included; null: all"
     )
     report_to: Annotated[list[Tracker], WithoutEffect()] = Field(
-        ["tensorboard"], description="trackers that follow the training"
+        ["tensorboard"], description="experiment trackers to report to"
     )
     seed: int = Field(
-        20220213, ge=0, le=2**32 - 1, description="decides weights added, order and keywords drawn"
+        20220213,
+        ge=0,
+        le=2**32 - 1,
+        description="decides the added embeddings, the order of the rows and the keywords drawn",
     )
 
     def steps_per_epoch(self, rows: int, processes: int) -> int:
@@ -329,42 +348,46 @@ class EvaluateConfig(Config):
 
     sets: Annotated[dict[str, str], InputFile()] = Field(
         min_length=1,
-        description="postings to judge: a name -> a table with the column text, better also title"
-        " and keywords (.csv, .tsv, .jsonl, .parquet, .pkl)",
+        description="sets of postings to evaluate: name -> table with the column text and,"
+        " preferably, title and keywords (.csv, .tsv, .jsonl, .parquet, .pkl)",
     )
     real: Annotated[str, InputFile()] = Field(
-        description="real postings held out of the training: a prepared table"
+        description="prepared table of real postings that were held out of the training"
     )
     train: Annotated[str | None, InputFile()] = Field(
         None,
-        description="prepared table that the models learnt from, to find copies; null: what lies"
-        " with the model",
+        description="prepared table that the models were trained on, to find memorized spans;"
+        " null: the index in the model folder",
     )
     model: str | None = Field(
         None,
-        description="fine-tuned model folder under which texts are likely or not; null: none",
+        description="fine-tuned model folder that computes likelihoods; null: no likelihoods",
     )
     embedder: str | None = Field(
         OFFLINE_EMBEDDER,
         description="sentence-transformers model for coverage by meaning and the distance to real"
-        " postings; null: none",
+        " postings; null: leave both out",
     )
     cache_dir: str | None = Field(
         None, description="folder for converted models and for embeddings; null: the user's cache"
     )
     run_folders: Annotated[dict[str, str], InputPath()] = Field(
-        {}, description="run folders whose loss curves are drawn: a name -> the folder"
+        {}, description="run folders whose loss curves are drawn: name -> folder"
     )
-    output_dir: str = Field("reports/default", description="folder of report and plots")
+    output_dir: str = Field("reports/default", description="folder for the report and its plots")
     sampled: int = Field(
         100,
         ge=1,
-        description="postings of each set for the slow figures: by meaning, self-BLEU, likelihood",
+        description="number of postings of each set for the slow metrics: coverage by meaning,"
+        " self-BLEU, likelihood",
     )
-    resamples: int = Field(1000, ge=100, description="bootstrap samples of each set")
-    shown: int = Field(6, ge=0, description="prompts whose texts are shown side by side")
+    resamples: int = Field(1000, ge=100, description="number of bootstrap resamples of each set")
+    shown: int = Field(6, ge=0, description="number of prompts whose texts are shown side by side")
     seed: int = Field(
-        20220213, ge=0, le=2**32 - 1, description="decides what is sampled, and the bootstrap"
+        20220213,
+        ge=0,
+        le=2**32 - 1,
+        description="decides which postings are sampled, and the bootstrap",
     )
 
 
@@ -384,10 +407,11 @@ class GenerateConfig(Config):
     )
     engine: Literal["transformers", "llama.cpp", "vllm"] = Field(
         "transformers",
-        description="what runs the model (llama.cpp and vllm: installed apart; vllm cannot guide)",
+        description="what runs the model; llama.cpp and vllm are installed separately, and vllm"
+        " cannot guide",
     )
     gguf_type: Literal["f32", "f16", "q8_0", "q4_1"] = Field(
-        "q8_0", description="weights that llama.cpp computes with: in 32, 16, 8 or 4 bits"
+        "q8_0", description="format of the weights for llama.cpp: 32, 16, 8 or 4 bits"
     )
     device: Annotated[str, WithoutEffect()] = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"
@@ -398,56 +422,71 @@ class GenerateConfig(Config):
     output_name: Annotated[str, WithoutEffect()] = Field(
         "postings", description="name of the CSV, without .csv"
     )
-    min_length: int = Field(0, ge=0, description="fewest tokens of prompt and text")
-    max_length: int = Field(700, ge=16, description="most tokens of prompt and text")
+    min_length: int = Field(0, ge=0, description="fewest tokens of prompt and text together")
+    max_length: int = Field(700, ge=16, description="most tokens of prompt and text together")
     beyond_positions: Annotated[Literal["stop", "lower"], WithoutEffect()] = Field(
         "stop", description="when max_length exceeds the model's positions: stop, or lower it"
     )
     do_sample: bool = Field(True, description="sample; false: always the likeliest token")
-    temperature: float = Field(0.9, gt=0, description="below 1 safer, above 1 wilder")
-    top_k: int | None = Field(None, description="sample from the k likeliest; null: from all")
+    temperature: float = Field(
+        0.9, gt=0, description="sampling temperature; below 1 more predictable, above 1 more varied"
+    )
+    top_k: int | None = Field(
+        None, description="sample from the k likeliest tokens; null: from all"
+    )
     top_p: float = Field(
-        0.95, gt=0, le=1, description="sample from the likeliest that hold this probability; 1: all"
+        0.95,
+        gt=0,
+        le=1,
+        description="sample from the likeliest tokens that together hold this probability; 1: from"
+        " all",
     )
     min_p: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="leave out what is less likely than this share of the likeliest",
+        description="leave out tokens that are less likely than this share of the likeliest token",
     )
     repetition_penalty: float = Field(
-        1.1, gt=0, description="above 1: tokens already written are less likely"
+        1.1, gt=0, description="penalty on tokens that the text already has; 1: none"
     )
     no_repeat_ngram_size: int | None = Field(
-        None, description="n-grams of this many tokens never occur twice; null: they may"
+        None, description="n-grams of this many tokens never occur twice; null: no limit"
     )
     guidance: Literal["off", "soft", "hard"] = Field(
         "soft",
-        description="missing keywords become likelier as the text grows; certain: all get written",
+        description="off: sample plainly; soft: missing keywords become likelier as the text"
+        " grows; hard: every keyword is written",
     )
-    num_return_sequences: int = Field(1, ge=1, description="postings per prompt")
+    num_return_sequences: int = Field(1, ge=1, description="number of postings per prompt")
     num_candidates: int | None = Field(
         None,
         ge=1,
-        description="texts per prompt, of which the best are kept; null: as many as are kept",
+        description="number of texts sampled per prompt, of which the best are kept; null:"
+        " num_return_sequences",
     )
     max_memorized_words: int | None = Field(
         50,
-        description="texts with more words in a row of a training posting are dropped; null: none",
+        description="drop texts that share more than this many consecutive words with a training"
+        " posting; null: keep all",
     )
     batch_size: Annotated[int | None, WithoutEffect()] = Field(
-        None, ge=1, description="texts written at the same time; null: as the free memory allows"
+        None,
+        ge=1,
+        description="number of texts written at the same time; null: as many as fit into the free"
+        " memory",
     )
     half_precision: Annotated[bool, WithoutEffect()] = Field(
         True, description="compute in 16 bits where the hardware does; false: always fp32"
     )
     seed: int = Field(20220213, ge=0, le=2**32 - 1, description="decides what is sampled")
     prompts: Annotated[list[Prompt], WithoutEffect()] = Field(
-        [], description="what to write: a list of {title, keywords}, or an object of them"
+        [], description="what to write: a list of {title, keywords}, or an object of such entries"
     )
     prompts_file: Annotated[str | None, InputFile(), WithoutEffect()] = Field(
         None,
-        description="more of them: a table with the columns title and keywords (.csv, .jsonl, ...)",
+        description="table with further prompts in the columns title and keywords (.csv, .jsonl,"
+        " ...)",
     )
 
 
