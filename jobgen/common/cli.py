@@ -15,7 +15,7 @@ from jobgen.common.config import Config
 from jobgen.common.config_loader import Model, field_type, load_config
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
-from jobgen.common.logging import say
+from jobgen.common.logging import logger, show_messages
 
 
 def parse_arguments(
@@ -42,6 +42,7 @@ def parse_arguments(
         dest="overrides",
         help="replace a value of the file; may be given several times",
     )
+    parser.add_argument("--verbose", action="store_true", help="also show notes of libraries")
     if flags:
         flags(parser)
     return parser.parse_args()
@@ -60,14 +61,13 @@ def read_config(arguments: argparse.Namespace, model: type[Model], **options) ->
     """`load_config` for a command line; prints its notes."""
     config, notes = load_config(arguments.cfg, model, arguments.overrides, **options)
     for note in notes:
-        say(f"note: {arguments.cfg}: {note}")
+        logger.info(f"note: {arguments.cfg}: {note}")
     return config
 
 
 def run(main: Callable[[], None]) -> None:
     """Run a script's main: status 0, 2 for bad input, 1 for an interruption or failure."""
-    # Its warnings explain our deliberate choices, such as batches without an attention mask.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    show_messages(verbose="--verbose" in sys.argv)  # before libraries are imported
     for number in stop_signals():
         signal.signal(number, _interrupt)
     sys.stdout, sys.stderr = _Output.around(sys.stdout), _Output.around(sys.stderr)

@@ -10,14 +10,8 @@ from jobgen.common.distributed import is_main_process
 
 logger = logging.getLogger("jobgen")
 
-# Variables that quieten what is loaded later, in this process and in those that it starts: progress
-# bars of model files, notes of transformers that explain our deliberate choices (such as batches
-# without an attention mask), and the banners of DeepSpeed and its launcher.
-_QUIET = {
-    "TRANSFORMERS_VERBOSITY": "error",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "DS_LOG_LEVEL": "error",
-}
+# Of libraries, unless --verbose: what says nothing to a user. Their other warnings are shown.
+_NOISE = ("Setting accelerator to CPU",)  # DeepSpeed, at every start without a GPU
 
 
 class _Terminal(logging.Handler):
@@ -30,14 +24,19 @@ class _Terminal(logging.Handler):
 
 
 def show_messages(verbose: bool = False) -> None:
-    """Print the messages of this package; let libraries speak only if `verbose`."""
+    """Print the messages of this package; with `verbose` also the notes of libraries."""
     if not any(isinstance(handler, _Terminal) for handler in logger.handlers):
         logger.addHandler(_Terminal())
-    logger.propagate = False
+        logger.propagate = False
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     if not verbose:
-        for name, value in _QUIET.items():
-            os.environ.setdefault(name, value)
+        # Its notes explain our deliberate choices, such as batches without an attention mask.
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        logging.getLogger("DeepSpeed").addFilter(_is_no_noise)
+
+
+def _is_no_noise(record: logging.LogRecord) -> bool:
+    return not any(part in record.getMessage() for part in _NOISE)
 
 
 def say(message: str) -> None:
