@@ -15,75 +15,88 @@ from jobgen.common.config import GenerateConfig, Prompt
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.data.tables import read_prompts
 from jobgen.generation.output import read_posting_ids
 
 
 def main() -> None:
-    """Read configuration and prompts, load the model, write the postings group by group."""
-    arguments = parse_arguments(__doc__, GenerateConfig, _flags)
+    """Read the configuration, then write one posting to the terminal or many into a CSV."""
+    arguments = parse_arguments(__doc__, GenerateConfig, add_flags)
     if arguments.engine:
         arguments.overrides.append(f"engine={arguments.engine}")
     config = read_config(arguments, GenerateConfig)
     if arguments.keywords and arguments.title is None:
         raise InputError("--keywords", "belongs to --title, which is not given")
-    if arguments.title is not None:
-        if not is_main_process():
-            return
-        config = config.model_copy(update={"num_return_sequences": 1})
-    prompts = [_prompt(arguments)] if arguments.title is not None else _prompts(config)
-    csv_path = Path(config.output_dir) / f"{config.output_name}.csv"
-    there: set[str] = set()
     if arguments.title is None:
-        check_writable(config.output_dir)
-        there = read_posting_ids(csv_path)
+        write_csv(config)
+    elif is_main_process():
+        write_to_terminal(config, _prompt(arguments))
 
-    # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen.generation.engines import check_engine, open_engine
-    from jobgen.generation.generator import Generator
+
+def write_csv(config: GenerateConfig) -> None:
+    """Write what the CSV lacks of the postings that the configuration asks for."""
+    prompts = _prompts(config)
+    csv_path = Path(config.output_dir) / f"{config.output_name}.csv"
+    check_writable(config.output_dir)
+    written_ids = read_posting_ids(csv_path)
+    generator, numbered = open_generation(config, prompts)
     from jobgen.generation.output import generate_missing
-    from jobgen.generation.requests import cap_max_length, number_prompts
-    from jobgen.text.memorized import MemorizationIndex
-    from utils import NLP_model
 
-    check_engine(config)
-    nlp = NLP_model.load(config.model, config.model_preload, config.cache_dir)
-    config = cap_max_length(config, nlp.limit)
-    pairs = [(prompt.title, prompt.keyword_list()) for prompt in prompts]
-    numbered = number_prompts(pairs, nlp.tokenizer, config)
-    index = MemorizationIndex.load(nlp.folder)
-    if index is None:
-        say(f"note: {config.model} has no index of its training texts; copies cannot be found")
-    generator = Generator(open_engine(nlp, config), nlp.tokenizer, config, index)
-    if arguments.title is not None:
-        _show(generator, numbered)
-    else:
-        generate_missing(generator, numbered, csv_path, there)
+    generate_missing(generator, numbered, csv_path, written_ids)
 
 
-def _show(generator: Any, prompts: list[tuple]) -> None:
-    """Write one posting to the terminal, as it comes where it is the only candidate."""
+def write_to_terminal(config: GenerateConfig, prompt: Prompt) -> None:
+    """Write one posting, token by token where it is the only candidate."""
+    config = config.model_copy(update={"num_return_sequences": 1})
+    generator, numbered = open_generation(config, [prompt])
     import torch
     from transformers import TextStreamer
 
     from jobgen.generation.summary import print_figures, print_title
 
-    print_title(prompts[0][1])
-    streamer = TextStreamer(generator.tokenizer, skip_special_tokens=True)
+    print_title(numbered[0][1])
+    text_streamer = TextStreamer(generator.tokenizer, skip_special_tokens=True)
     streams = generator.candidates == 1
-    streamer = {"follow": lambda token: streamer.put(torch.tensor([token]))} if streams else {}
-    (postings,) = generator.generate([prompts], **streamer)
+    options = {"streamer": lambda token: text_streamer.put(torch.tensor([token]))}
+    (postings,) = generator.generate([numbered], **(options if streams else {}))
     if streams:
-        streamer.end()
+        text_streamer.end()
     if not postings:
-        raise InputError("--title", "all texts were copies of training postings; try another seed")
+        raise InputError(
+            "--title", "all texts were copied from training postings; try another seed"
+        )
     if not streams:
         print(postings[0].text)
     print_figures(postings[0])
 
 
-def _flags(parser: argparse.ArgumentParser) -> None:
+def open_generation(config: GenerateConfig, prompts: list[Prompt]) -> tuple[Any, list[tuple]]:
+    """Load the model; number the prompts.
+
+    Heavy libraries load only here, so that a wrong file is reported at once.
+
+    Returns:
+        The `Generator` and the numbered prompts.
+    """
+    from jobgen.generation.engines import check_engine
+    from jobgen.generation.generator import open_generator
+    from jobgen.generation.requests import number_prompts
+    from utils import NLP_model
+
+    check_engine(config)
+    nlp = NLP_model.load(config.model, config.model_preload, config.cache_dir)
+    generator = open_generator(nlp, config)
+    if generator.index is None:
+        logger.info(
+            f"note: {config.model} has no index of its training texts, so copies cannot be found"
+        )
+    pairs = [(prompt.title, prompt.keyword_list()) for prompt in prompts]
+    return generator, number_prompts(pairs, nlp.tokenizer, generator.config)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that are no matter of the configuration."""
     parser.add_argument("--title", help="write for this title, to the terminal, into no file")
     parser.add_argument("--keywords", default="", help="comma-separated, for --title")
     parser.add_argument("--engine", help="short for --set engine=...")
@@ -103,7 +116,7 @@ def _prompts(config: GenerateConfig) -> list[Prompt]:
 def _prompt(arguments: argparse.Namespace) -> Prompt:
     if not arguments.title.strip():
         raise InputError("--title", "is empty; expected a job title")
-    # Bytes of the command line that are no UTF-8 come as half characters.
+    # Bytes of the command line that are not UTF-8 arrive as lone surrogates.
     title, keywords = (
         part.encode("utf-8", "replace").decode() for part in (arguments.title, arguments.keywords)
     )

@@ -7,9 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from jobgen.common.config import GenerateConfig
-from jobgen.generation.engines import Engine
+from jobgen.generation.engines import Engine, open_engine
 from jobgen.generation.posting import Posting
-from jobgen.generation.requests import Completion, NumberedPrompt, Request, encode_prompt
+from jobgen.generation.requests import (
+    Completion,
+    NumberedPrompt,
+    Request,
+    cap_max_length,
+    encode_prompt,
+)
 from jobgen.text.characters import remove_control_characters
 from jobgen.text.coverage import missing_keywords
 from jobgen.text.memorized import MemorizationIndex
@@ -17,9 +23,6 @@ from jobgen.text.ngrams import repetition
 from jobgen.text.redaction import redact_contacts
 from jobgen.text.wording import gender_coded
 
-# Fields that change no text: where it goes, how many there are, what it is computed with.
-_IRRELEVANT = {"cache_dir", "device", "output_dir", "output_name", "batch_size", "prompts"}
-_IRRELEVANT |= {"half_precision", "prompts_file", "beyond_positions"}
 # Prompts are written in groups of so many times the texts of a batch: larger ones keep the batch
 # full for longer, smaller ones lose less in an interruption.
 _GROUP = 4
@@ -57,7 +60,7 @@ class Generator:
             title: of the prompt.
             keywords: of the prompt.
         """
-        settings = self.config.model_dump(exclude=_IRRELEVANT, mode="json")
+        settings = self.config.result_settings()
         decides = json.dumps([settings, prompt, title, keywords], sort_keys=True)
         digest = hashlib.sha256(decides.encode()).hexdigest()[:16]
         return [f"{digest}-{n}" for n in range(1, self.config.num_return_sequences + 1)]
@@ -142,6 +145,29 @@ class Generator:
             masculine=masculine,
             feminine=feminine,
         )
+
+
+def open_generator(
+    nlp: Any,
+    config: GenerateConfig,
+    engine: Engine | None = None,
+    index: MemorizationIndex | None = None,
+) -> Generator:
+    """Open what writes postings with a model; scripts, notebooks and benchmarks all do it here.
+
+    Args:
+        nlp: the `NLP_model`.
+        config: of the generation; its max_length is capped to the model's positions.
+        engine: None: the one that the configuration names.
+        index: of the training texts; None: the one in the model folder, if there is one.
+
+    Raises:
+        InputError: the engine cannot be used, or max_length is beyond the model's positions.
+    """
+    config = cap_max_length(config, nlp.limit)
+    engine = engine or open_engine(nlp, config)
+    index = index or MemorizationIndex.load(nlp.folder)
+    return Generator(engine, nlp.tokenizer, config, index)
 
 
 def ranking_key(posting: Posting) -> tuple[float, ...]:
