@@ -12,7 +12,6 @@ from jobgen.common.config_loader import load_config
 from jobgen.common.deepspeed_config import TOP_LEVEL_KEYS, check_deepspeed_file, compiled_ops
 from jobgen.common.errors import InputError
 from jobgen.common.files import read_json
-from jobgen.common.option_tables import README, filled
 
 MODELS = {
     "prepare": PrepareConfig,
@@ -242,12 +241,6 @@ def test_help_lists_every_option(script, model):
     for name, info in model.model_fields.items():
         assert f"  {name} (" in run.stdout
         assert info.description in run.stdout
-
-
-def test_readme_tables_are_up_to_date():
-    text = README.read_text(encoding="utf-8")
-    assert text.count("<!-- options ") == 4
-    assert filled(text) == text, "run: python -m jobgen.readme"
 
 
 @pytest.mark.parametrize(
