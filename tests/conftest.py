@@ -15,6 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from jobgen.common.logging import show_messages
+
 ROOT = Path(__file__).parent.parent
 ORIGINAL = ROOT.parent / "shared" / "data" / "original"
 REAL_POSTINGS = ROOT.parent / "shared" / "data" / "postings.csv"
@@ -28,6 +30,7 @@ needs_real_postings = pytest.mark.skipif(
     not REAL_POSTINGS.is_file(), reason="postings.csv is not beside the repository"
 )
 
+show_messages()
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may depend on the network
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Two workers share the cores, and what they start is small: threads would wait for each other.
