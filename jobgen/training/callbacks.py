@@ -1,4 +1,10 @@
-"""Texts that a model writes while it is trained, so that more than its loss can be watched."""
+"""The Trainer's callbacks: signals, early stopping, overflow warnings, the log, progress, samples.
+
+`StopOnSignal` ends a training in order after Ctrl-C, `StopEarly` ends one that no longer improves,
+`SkippedStepsWarning` reports fp16 steps that change nothing, `EpochCounter` tells the dataset its
+epoch, `MetricsLog` writes metrics.jsonl, `ProgressBars` shows steps and evaluations in a terminal,
+and `SampleCallback` generates postings during the training.
+"""
 
 import contextlib
 import json
@@ -13,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
+from tqdm import tqdm
 from transformers import TrainerCallback, TrainerState
 
 from jobgen.common.cli import forget_terminal, stop_signals
@@ -22,118 +29,79 @@ from jobgen.common.logging import say
 from jobgen.training.checkpoints import report_write_errors
 from jobgen.training.dataset import PostingDataset
 
-PROMPTS = 4  # the first ones held out
+_SAMPLES = 4  # held-out postings whose title and keywords a model generates from
+# The launcher answers Ctrl-C with a SIGTERM of its own. A signal that comes later than this is a
+# second request.
+_SAME_REQUEST_SECONDS = 1.0
+# A warning is due after this many skipped fp16 steps in a row: each halves the loss scale, so by
+# then the scale was at least 2**5 too large.
+_MANY_SKIPPED = 5
 
 
-class StoppableTrainer(Protocol):
-    """What the callbacks ask of their Trainer."""
+class ObservedTrainer(Protocol):
+    """What the callbacks use of their Trainer."""
 
     accelerator: Any
     is_in_train: bool
     model: Any
 
     def is_asked_to_stop(self) -> bool:
-        """Whether a signal has asked any process to stop."""
+        """Whether any process received a stop signal."""
 
     def is_over(self) -> bool:
         """Whether no further step is wanted."""
 
+    def mean_loss(self) -> float:
+        """Mean loss of this process since the last logged one."""
+
     def log(self, logs: dict[str, float]) -> None:
-        """Record figures with the present step."""
-
-
-class SampleCallback(TrainerCallback):
-    """Logs, after every so many evaluations, the figures of texts for the first held-out prompts.
-
-    Args:
-        trainer: whose evaluations count.
-        prompts: the held-out postings.
-        write: titles and lists of keywords -> `NLP_model.generate`'s table.
-        every: evaluations.
-    """
-
-    def __init__(
-        self,
-        trainer: StoppableTrainer,
-        prompts: PostingDataset,
-        write: Callable[[list[str], list[list[str]]], pd.DataFrame],
-        every: int,
-    ):
-        self.trainer, self.write, self.every = trainer, write, every
-        rows = range(min(PROMPTS, len(prompts)))
-        self.titles = [prompts.titles[row] for row in rows]
-        self.keywords = [prompts.drawn_keywords(row) for row in rows]
-
-    def on_evaluate(self, args, state, control, **kwargs):
-        """Write and log; nothing outside a training, or where it is asked to stop."""
-        due = self.trainer.is_in_train and len(evaluated_steps(state)) % self.every == 0
-        if not due or self.trainer.is_asked_to_stop():
-            return
-        training = self.trainer.model.training
-        self.trainer.log(sample_metrics(self.write(self.titles, self.keywords)))
-        self.trainer.model.train(training)
-
-
-def sample_metrics(postings: pd.DataFrame) -> dict[str, float]:
-    """Means over the texts; of coverage, the share of all keywords."""
-    asked = postings["keywords"].str.len().sum()
-    coverage = {"generated_coverage": float(postings["covered"].sum() / asked)} if asked else {}
-    return coverage | {
-        "generated_finished": float(postings["finished"].mean()),
-        "generated_repetition": float(postings["repetition"].mean()),
-        "generated_memorized_words": float(postings["memorized_words"].mean()),
-        "generated_memorized_share": float(postings["memorized_share"].mean()),
-    }
-
-
-# A launcher answers Ctrl-C with a SIGTERM on top of it; what comes later is asked for anew.
-_SAME_REQUEST_SECONDS = 1.0
-
-
-# fp16 steps skipped in a row that are reported: a loss scale of 2**16 that was 2**5 too large.
-_MANY_SKIPPED = 5
+        """Record metrics under the current step."""
 
 
 def evaluated_steps(state: TrainerState) -> set[int]:
-    """The steps after which there was an evaluation."""
+    """The steps after which the model was evaluated."""
     return {line["step"] for line in state.log_history if "eval_loss" in line}
 
 
 class EvaluationStopped(KeyboardInterrupt):
-    """An evaluation ends before its time."""
+    """An evaluation was abandoned because the training was asked to stop."""
 
 
 class StopOnSignal(TrainerCallback):
-    """After Ctrl-C, SIGTERM or SIGHUP: the step is done, a checkpoint saved, the training ended.
+    """Ends a training in order after Ctrl-C, SIGTERM or SIGHUP.
 
-    An evaluation is left to the training that goes on. A second Ctrl-C ends all at once. Does
-    nothing outside the main thread, where Python knows no signals.
+    The current step is finished and a checkpoint saved. An evaluation in progress is abandoned; the
+    resumed training makes it up. A second Ctrl-C ends everything at once. Outside the main thread,
+    where Python delivers no signals, this callback does nothing.
+
+    Args:
+        trainer: the Trainer that asks all processes whether one received a signal.
     """
 
-    def __init__(self, trainer: StoppableTrainer):
+    def __init__(self, trainer: ObservedTrainer):
         self.trainer = trainer
         self.asked_at: float | None = None
         self.stopping = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals over for a while."""
-        before = {}
+        """Handle the stop signals within this context, and restore their handlers after it."""
+        previous = {}
         if threading.current_thread() is threading.main_thread():
             for number in stop_signals():
-                before[number] = signal.signal(number, self._ask)
+                previous[number] = signal.signal(number, self._ask)
         try:
             yield
         finally:
             self.asked_at = None
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
     def _ask(self, number: int, frame: object) -> None:
         now = time.monotonic()
         if self.asked_at is None:
             self.asked_at = now
-            if is_main_process():  # not by print, in which the signal may have come
+            if is_main_process():  # os.write, because the signal may have interrupted a print
                 with contextlib.suppress(OSError):  # the terminal may be lost
                     os.write(1, b"\nstopping after this step, with a checkpoint; Ctrl-C: at once\n")
         elif number == signal.SIGINT and now - self.asked_at > _SAME_REQUEST_SECONDS:
@@ -151,22 +119,33 @@ class StopOnSignal(TrainerCallback):
 
 
 class StopEarly(TrainerCallback):
-    """Ends a training whose evaluations no longer improve (`early_stopping`)."""
+    """Ends a training whose evaluations no longer improve (`early_stopping`).
 
-    def __init__(self, trainer: StoppableTrainer):
+    transformers' `EarlyStoppingCallback` counts the evaluations itself, and a resumed training
+    starts counting anew, so it would train on after its end
+    (test_recipe.py: test_a_training_that_was_stopped_early_stays_stopped).
+
+    Args:
+        trainer: the Trainer that judges the evaluations.
+    """
+
+    def __init__(self, trainer: ObservedTrainer):
         self.trainer = trainer
 
     def on_evaluate(self, args, state, control, **kwargs):
         control.should_training_stop |= bool(state.global_step) and self.trainer.is_over()
 
 
-class SkippedSteps(TrainerCallback):
-    """Says when fp16 gradients overflow step after step, so that nothing is learnt.
+class SkippedStepsWarning(TrainerCallback):
+    """Warns when fp16 gradients overflow step after step, so that nothing is learned.
 
-    A few skipped steps are how the loss scale is found.
+    A few skipped steps are normal: that is how the loss scale is found.
+
+    Args:
+        trainer: the Trainer whose accelerator knows whether a step was skipped.
     """
 
-    def __init__(self, trainer: StoppableTrainer):
+    def __init__(self, trainer: ObservedTrainer):
         self.trainer, self.in_a_row = trainer, 0
 
     def on_step_end(self, args, state, control, **kwargs):
@@ -181,35 +160,44 @@ class SkippedSteps(TrainerCallback):
             )
 
 
-class Epochs(TrainerCallback):
-    """Tells the dataset which epoch it is; also right after a resume in its middle."""
+class EpochCounter(TrainerCallback):
+    """Tells the dataset which epoch it is in, also when a training resumes in the middle of one.
+
+    Args:
+        dataset: the training set, which draws the keywords of each epoch.
+    """
 
     def __init__(self, dataset: PostingDataset):
         self.dataset = dataset
 
     def on_epoch_begin(self, args, state, control, train_dataloader=None, **kwargs):
-        updates = math.ceil(len(train_dataloader) / args.gradient_accumulation_steps)
-        self.dataset.epoch = state.global_step // updates
+        steps_per_epoch = math.ceil(len(train_dataloader) / args.gradient_accumulation_steps)
+        self.dataset.epoch = state.global_step // steps_per_epoch
 
 
-class RunLog(TrainerCallback):
-    """Appends every logged figure to metrics.jsonl as one line."""
+class MetricsLog(TrainerCallback):
+    """Appends everything the Trainer logs to metrics.jsonl, one line per call.
+
+    Args:
+        run_dir: the run folder.
+    """
 
     def __init__(self, run_dir: Path):
         self.run_dir, self.path = run_dir, run_dir / "metrics.jsonl"
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Forget what an earlier run logged, after a resume only what its checkpoint lacks."""
+        """Drop the lines of an earlier run, or after a resume those that its checkpoint lacks."""
         if state.is_world_process_zero and self.path.is_file():
             resumed = state.global_step  # 0 at a fresh start
             lines = read_metrics(self.run_dir) if resumed else []
-            known = evaluated_steps(state)
+            evaluated = evaluated_steps(state)
             kept = "".join(
                 json.dumps(line) + "\n"
                 for line in lines
-                if line["step"] <= resumed and ("eval_loss" not in line or line["step"] in known)
+                if line["step"] <= resumed
+                and ("eval_loss" not in line or line["step"] in evaluated)
             )
-            write_whole(self.path, lambda place: place.write_text(kept, encoding="utf-8"))
+            write_whole(self.path, lambda path: path.write_text(kept, encoding="utf-8"))
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if state.is_world_process_zero:
@@ -218,3 +206,106 @@ class RunLog(TrainerCallback):
             with report_write_errors(self.path, self.path.name):
                 with self.path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
+
+
+class ProgressBars(TrainerCallback):
+    """Shows two bars in a terminal: optimizer steps with their loss, and batches of an evaluation.
+
+    transformers' own bar shows no loss between log lines, and its rate counts the evaluation before
+    the first step. The environment variable TQDM_DISABLE turns the bars off, the log lines stay.
+
+    Args:
+        trainer: the Trainer whose loss is shown.
+    """
+
+    def __init__(self, trainer: ObservedTrainer):
+        self.trainer = trainer
+        self.steps: tqdm | None = None
+        self.batches: tqdm | None = None
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if self.steps is None and state.is_world_process_zero:
+            done, total = state.global_step, state.max_steps
+            self.steps = tqdm(
+                desc="training", unit="step", initial=done, total=total, dynamic_ncols=True
+            )
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if self.steps is not None:
+            self.steps.set_postfix(loss=f"{self.trainer.mean_loss():.4f}", refresh=False)
+            self.steps.update()
+
+    def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs):
+        if self.batches is None and state.is_world_process_zero:
+            total = len(eval_dataloader)
+            self.batches = tqdm(
+                desc="evaluation", unit="batch", total=total, leave=False, dynamic_ncols=True
+            )
+        if self.batches is not None:
+            self.batches.update()
+
+    def on_evaluate(self, args, state, control, **kwargs):
+        if self.batches is not None:
+            self.batches.close()
+            self.batches = None
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if state.is_world_process_zero:
+            shown = [f"{name} {value:.4g}" for name, value in logs.items() if name != "total_flos"]
+            tqdm.write(f"step {state.global_step}: {', '.join(shown)}")
+
+    def on_train_end(self, args, state, control, **kwargs):
+        if self.steps is not None:
+            self.steps.close()
+            self.steps = None
+
+
+class SampleCallback(TrainerCallback):
+    """Generates samples every N evaluations and logs their metrics, beside the loss.
+
+    Args:
+        trainer: the Trainer whose evaluations are counted.
+        prompts: the held-out postings; samples are generated from the first four.
+        write: generates from titles and lists of keywords; returns `NLP_model.generate`'s table.
+        every: number of evaluations from one generation to the next.
+    """
+
+    def __init__(
+        self,
+        trainer: ObservedTrainer,
+        prompts: PostingDataset,
+        write: Callable[[list[str], list[list[str]]], pd.DataFrame],
+        every: int,
+    ):
+        self.trainer, self.write, self.every = trainer, write, every
+        rows = range(min(_SAMPLES, len(prompts)))
+        self.titles = [prompts.titles[row] for row in rows]
+        self.keywords = [prompts.drawn_keywords(row) for row in rows]
+
+    def on_evaluate(self, args, state, control, **kwargs):
+        """Generate and log, but only within a training that nobody asked to stop."""
+        due = self.trainer.is_in_train and len(evaluated_steps(state)) % self.every == 0
+        if not due or self.trainer.is_asked_to_stop():
+            return
+        was_training = self.trainer.model.training
+        self.trainer.log(sample_metrics(self.write(self.titles, self.keywords)))
+        self.trainer.model.train(was_training)
+
+
+def sample_metrics(postings: pd.DataFrame) -> dict[str, float]:
+    """Means over the samples; for coverage, the share of all their keywords that were mentioned.
+
+    Args:
+        postings: `NLP_model.generate`'s table.
+
+    Returns:
+        Names that start with `generated_`; no coverage where no keywords were asked for.
+    """
+    asked = postings["keywords"].str.len().sum()
+    coverage = {"generated_coverage": float(postings["covered"].sum() / asked)} if asked else {}
+    return coverage | {
+        "generated_finished": float(postings["finished"].mean()),
+        "generated_repetition": float(postings["repetition"].mean()),
+        "generated_memorized_words": float(postings["memorized_words"].mean()),
+        "generated_memorized_share": float(postings["memorized_share"].mean()),
+    }

@@ -4,11 +4,14 @@ import json
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from conftest import ZERO_2, assert_same, metrics, postings
-from transformers import TrainerCallback
+from safetensors.torch import load_file
+from transformers import EvalPrediction, TrainerCallback
 
 from jobgen.common.config import TrainConfig
 from jobgen.common.errors import InputError
@@ -20,6 +23,7 @@ from jobgen.training.checkpoints import (
     latest_valid_checkpoint,
     list_checkpoints,
 )
+from jobgen.training.trainer import PostingTrainer
 from utils import NLP_model
 
 
@@ -131,10 +135,13 @@ def test_8_bit_adamw_learns_as_adamw_does(fit, tmp_path):
     assert expected[0] - expected[-1] > 0.5
     assert found == pytest.approx(expected, abs=0.02)
     assert found[1:] != expected[1:]
-    # As soon as a gradient is there, or after all of them: the same.
+    # Updating each weight as soon as its gradient is computed, or all at the end: the same.
     within = fit("within", optimizer="adamw_8bit_in_backward", **settings)
     assert_same(weights(within), weights(nlp))
     assert losses(tmp_path / "within") == found
+    # Gradients that are gone have no norm.
+    norms = {name: "grad_norm" in metrics(tmp_path / name)[0] for name in ("8", "within")}
+    assert norms == {"8": True, "within": False}
 
 
 def test_steps_within_the_backward_pass_keep_no_gradients(fit):
@@ -312,6 +319,51 @@ def test_the_newest_checkpoint_stays_beside_the_best(fit, tmp_path):
     assert [path.name for path in found] == ["checkpoint-2", "checkpoint-3"]
 
 
+def test_a_training_that_was_stopped_early_stays_stopped(fit):
+    """Started again, as after an interruption of its export, it takes no further step."""
+    settings = {"lr": 1, "eval_steps": 1, "save_steps": 1, "early_stopping": 2, "steps": 40}
+    first = fit(test=postings(4), **settings)
+    last = first.trainer.state.global_step
+    assert 2 < last < 40
+    again = fit(test=postings(4), resume=True, **settings)
+    assert again.trainer.state.global_step == last
+    assert_same(weights(again), weights(first))
+
+
+class CorruptBest(TrainerCallback):
+    """Cuts the weights of the best checkpoint off before the last step."""
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == state.max_steps - 1:
+            file = Path(state.best_model_checkpoint) / "model.safetensors"
+            file.write_bytes(file.read_bytes()[:-1])
+
+
+def test_a_corrupted_best_checkpoint_is_not_loaded(fit, capsys):
+    """The last weights are kept instead, and that is said."""
+    every = {"lr": 1, "warmup_steps": 3, "eval_steps": 1, "save_steps": 1}
+    nlp = fit(test=postings(4), callbacks=[CorruptBest()], **every)
+    said = capsys.readouterr().out
+    assert "checkpoint-2 cannot be used: model.safetensors was altered or cut off" in said
+    last = load_file(f"{nlp.trainer.args.output_dir}/checkpoint-3/model.safetensors")
+    kept = weights(nlp)
+    assert all(torch.equal(kept[name], last[name]) for name in kept)
+
+
+def test_metrics_of_an_evaluation():
+    trainer = SimpleNamespace(eval_dataset=SimpleNamespace(n_bytes=200))
+    nats, tokens = np.array([100.0, 38.6294361]), np.array([60, 40])
+    found = PostingTrainer._held_out_metrics(trainer, EvalPrediction(nats, tokens))
+    assert found == pytest.approx(
+        {
+            "nats_per_byte": 0.69314718,
+            "bits_per_byte": 1.0,
+            "nats_per_token": 1.38629436,
+            "perplexity": 4.0,
+        }
+    )
+
+
 @pytest.mark.parametrize("tail", [b"\0" * 300 + b"\n", b'{"step": 4, "lo', b"\xff\n"])
 def test_a_damaged_line_of_the_metrics_is_left_out(fit, tmp_path, capsys, tail):
     fit(steps=2, save_steps=2)
@@ -332,8 +384,8 @@ def test_no_room_for_the_log(fit, tmp_path):
         fit()
 
 
-def test_weights_that_are_no_numbers_are_not_saved(fit, tmp_path):
-    """The loss of a step is a number, its gradient is not."""
+def test_weights_that_are_not_finite_are_not_saved(fit, tmp_path):
+    """The loss of the step is finite, its gradient is not."""
 
     def poison(nlp):
         norm, calls = nlp.model.transformer.ln_f.weight, []
@@ -345,7 +397,7 @@ def test_weights_that_are_no_numbers_are_not_saved(fit, tmp_path):
         norm.register_hook(spoil)
 
     with pytest.raises(
-        InputError, match=r"step 4: the weights are no numbers any more.*A lower lr"
+        InputError, match=r"step 4: weights became NaN after a non-finite gradient.*A lower lr"
     ):
         fit(steps=6, save_steps=2, before_training=poison)
     assert latest_valid_checkpoint(tmp_path / "run").name == "checkpoint-2"
