@@ -9,6 +9,7 @@ from conftest import ORIGINAL, needs_original, postings
 
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable, write_whole
+from jobgen.data.readers import read_chunks
 from jobgen.data.tables import (
     find_invalid_rows,
     read_prepared,
@@ -37,6 +38,23 @@ def test_formats(tmp_path, name, write):
     assert read_table(str(path))[["title", "text"]].to_dict("list") == TABLE.to_dict("list")
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.parquet", "t.pkl"])
+def test_chunks_say_how_much_of_the_file_has_been_read(tmp_path, name):
+    path = tmp_path / name
+    table = postings(2000).drop(columns="keywords")
+    {
+        ".csv": lambda: table.to_csv(path, index=False),
+        ".tsv": lambda: table.to_csv(path, index=False, sep="\t"),
+        ".jsonl": lambda: table.to_json(path, orient="records", lines=True),
+        ".parquet": lambda: table.to_parquet(path),
+        ".pkl": lambda: table.to_pickle(path),
+    }[path.suffix]()
+    chunks = list(read_chunks(str(path), chunk_rows=500))
+    assert [len(chunk.frame) for chunk in chunks] == [500] * 4
+    shares = [chunk.share_read for chunk in chunks]
+    assert shares == pytest.approx([0.25, 0.5, 0.75, 1], abs=0.1)
+
+
 @pytest.mark.parametrize("dtype", ["str", "object", "string[python]", "category"])
 def test_pickled_frames_of_all_text_types(tmp_path, dtype):
     path = str(tmp_path / "t.pkl")
@@ -53,7 +71,7 @@ def test_pickled_frames_with_other_columns(tmp_path):
         "zone": pd.to_datetime(["2021-01-01", "2021-01-02"]).tz_localize("UTC"),
         "span": pd.to_timedelta([1, 2], unit="h"),
         "yes": pd.array([True, None], dtype="boolean"),
-        "part": pd.array([0.5, None], dtype="Float64"),
+        "share": pd.array([0.5, None], dtype="Float64"),
         "mixed": pd.Series([day, pd.NaT], dtype=object),
     }
     TABLE.assign(**other).to_pickle(path)
@@ -105,7 +123,7 @@ def test_a_damaged_pickle(tmp_path):
         ("t.csv", b"title,text\n", "the table is empty"),
         ("t.csv", b'title,text\na,"b\n', "line 2: unexpected end of data"),
         ("t.csv", b"title,text\nCook,We need a cook, now\n", "row 1 has 3 cells, the header 2"),
-        ("t.csv", b"title,text,text\na,b,c\n", 'column "text" stands there twice'),
+        ("t.csv", b"title,text,text\na,b,c\n", 'column "text" occurs twice'),
         ("t.csv", b"title,text\na,b\0c\n", "NUL character in line 2"),
         ("t.csv", "title,text\nKöchin,x\n".encode("cp1252"), "not utf-8 at line 2, byte 12"),
         ("t.jsonl", b'{"title": "a"}\n{"title" 1}\n', "line 2, column 10"),
@@ -130,7 +148,7 @@ def test_other_encodings_are_read_when_named(tmp_path):
         read_table(str(path), "klingon")
 
 
-def test_absent_columns_name_those_found():
+def test_a_missing_column_is_reported_with_the_columns_of_the_table():
     with pytest.raises(InputError) as error:
         rename_columns(TABLE, "t.csv", {"title": "job", "text": "body"})
     assert error.value.problems == [

@@ -1,0 +1,223 @@
+"""Read files of tables in chunks, whatever their format: CSV, TSV, JSON lines, Parquet, pickle."""
+
+import codecs
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import pandas as pd
+import pyarrow.parquet
+
+from jobgen.common.errors import InputError
+from jobgen.data.safe_pickle import load_pickle
+
+FORMATS = ".csv, .tsv, .jsonl, .parquet, .pkl"
+
+
+class TableChunk(NamedTuple):
+    """Some consecutive rows of a table.
+
+    Attributes:
+        frame: the rows, under the table's own names of columns.
+        share_read: how much of the file had been read when they were complete, 0 to 1.
+    """
+
+    frame: pd.DataFrame
+    share_read: float
+
+
+def read_chunks(
+    path: str, encoding: str = "utf-8", chunk_rows: int = 10_000
+) -> Iterator[TableChunk]:
+    """Read a table in chunks; only a pickle is loaded whole.
+
+    Args:
+        path: a file whose name ends in one of `FORMATS`.
+        encoding: the encoding of a text format; UTF-8 may start with a byte order mark.
+        chunk_rows: number of rows in each chunk but the last.
+
+    Raises:
+        InputError: as `jobgen.data.tables.read_table`, once the faulty chunk is reached.
+    """
+    readers: dict[str, Callable[[], Iterator[TableChunk]]] = {
+        ".csv": lambda: _read_separated(path, encoding, chunk_rows),
+        ".tsv": lambda: _read_separated(path, encoding, chunk_rows),
+        ".jsonl": lambda: _read_json_lines(path, encoding, chunk_rows),
+        ".parquet": lambda: _read_parquet(path, chunk_rows),
+        ".pkl": lambda: _read_pickle(path, chunk_rows),
+    }
+    suffix = Path(path).suffix.lower()
+    if suffix not in readers:
+        raise InputError(path, f'unknown format "{suffix}", expected {FORMATS}')
+    if not Path(path).is_file():
+        raise InputError(path, "no such file")
+    is_empty = True
+    for chunk in readers[suffix]():
+        columns = chunk.frame.columns
+        repeated = columns[columns.duplicated()]
+        if len(repeated):
+            raise InputError(path, f'column "{repeated[0]}" occurs twice')
+        if not chunk.frame.empty:
+            is_empty = False
+            yield chunk
+    if is_empty:
+        raise InputError(path, "the table is empty")
+
+
+def _read_separated(path: str, encoding: str, chunk_rows: int) -> Iterator[TableChunk]:
+    csv.field_size_limit(2**31 - 1)
+    separator = _separator(path, encoding)
+    lines = _TextLines(path, encoding, newline="")
+    reader = csv.reader(_refuse_nul(path, lines), delimiter=separator, strict=True)
+    header: list[str] = []
+    rows: list[list[str]] = []
+    row_number = 0
+    try:
+        for row in filter(None, reader):
+            if not header:
+                header = [name.strip() for name in row]
+                continue
+            row_number += 1
+            if len(row) != len(header):
+                raise InputError(
+                    path,
+                    f"row {row_number} has {len(row)} cells, the header {len(header)}; cells with"
+                    f" {'commas' if separator == ',' else 'tabs'} need quotation marks",
+                )
+            rows.append(row)
+            if len(rows) == chunk_rows:
+                yield TableChunk(pd.DataFrame(rows, columns=header, dtype=object), lines.share_read)
+                rows = []
+    except csv.Error as error:
+        raise InputError(path, f"line {reader.line_num}: {error}") from None
+    yield TableChunk(pd.DataFrame(rows, columns=header, dtype=object), lines.share_read)
+
+
+def _separator(path: str, encoding: str) -> str:
+    """Tab or comma; the original project's generated texts are .csv files with tabs."""
+    header = next(iter(_TextLines(path, encoding, newline="")), "")
+    if path.lower().endswith(".tsv") or ("\t" in header and "," not in header):
+        return "\t"
+    return ","
+
+
+def _refuse_nul(path: str, lines: "_TextLines") -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            # The csv module would end the cell here and lose the rest of it.
+            raise InputError(
+                path, f"NUL character in line {number}; is it UTF-16? set encoding=utf-16"
+            )
+        yield line
+
+
+def _read_json_lines(path: str, encoding: str, chunk_rows: int) -> Iterator[TableChunk]:
+    lines = _TextLines(path, encoding, newline="\n")
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                position = f"line {number}, column {error.colno}"
+                raise InputError(path, f"{position}: {error.msg}") from None
+            if not isinstance(row, dict):
+                raise InputError(path, f"line {number}: expected an object {{...}}")
+            rows.append(row)
+            if len(rows) == chunk_rows:
+                yield TableChunk(pd.DataFrame(rows, dtype=object), lines.share_read)
+                rows = []
+    yield TableChunk(pd.DataFrame(rows, dtype=object), lines.share_read)
+
+
+class _TextLines:
+    """The lines of a text file, decoded as they are read."""
+
+    def __init__(self, path: str, encoding: str, newline: str):
+        self.path, self.encoding, self.newline = path, encoding, newline
+        self._file: TextIO | None = None
+
+    @property
+    def share_read(self) -> float:
+        """How much of the file has been read, 0 to 1."""
+        if self._file is None:
+            return 0.0
+        if self._file.closed:
+            return 1.0
+        # The text layer cannot tell its position while it is iterated; the bytes below it can.
+        return self._file.buffer.tell() / max(os.fstat(self._file.fileno()).st_size, 1)
+
+    def __iter__(self) -> Iterator[str]:
+        codec = "utf-8-sig" if self.encoding.lower() == "utf-8" else self.encoding
+        try:
+            with open(self.path, encoding=codec, newline=self.newline) as self._file:
+                yield from self._file
+        except LookupError:
+            raise InputError(
+                self.path, f'unknown encoding "{self.encoding}", such as utf-8 or cp1252'
+            ) from None
+        except UnicodeError:
+            raise InputError(
+                self.path,
+                f"not {self.encoding} at {_undecodable_position(self.path, codec)};"
+                " cli_prepare_data.py reads others: --set encoding=...",
+            ) from None
+        except OSError as error:
+            raise InputError(self.path, f"cannot be read: {error.strerror}") from None
+
+
+def _undecodable_position(path: str, codec: str) -> str:
+    """Where a file stops being text of an encoding."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    line, block_start = 1, 0
+    with open(path, "rb") as file:
+        while True:
+            pending = decoder.getstate()[0]
+            block = file.read(2**20)
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeError as error:
+                offset = getattr(error, "start", 0)
+                line += (pending + block).count(b"\n", len(pending), offset)
+                return f"line {line}, byte {block_start - len(pending) + offset}"
+            if not block:
+                return f"line {line}"
+            line += block.count(b"\n")
+            block_start += len(block)
+
+
+def _read_parquet(path: str, chunk_rows: int) -> Iterator[TableChunk]:
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            # First without rows, so that the columns of an empty table are checked as well.
+            yield TableChunk(file.schema_arrow.empty_table().to_pandas(), 0.0)
+            rows_read = 0
+            for batch in file.iter_batches(batch_size=chunk_rows):
+                rows_read += batch.num_rows
+                frame = batch.to_pandas(integer_object_nulls=True)
+                yield TableChunk(frame, rows_read / file.metadata.num_rows)
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"not a Parquet file: {error}") from None
+
+
+def _read_pickle(path: str, chunk_rows: int) -> Iterator[TableChunk]:
+    table = load_pickle(path)
+    if not isinstance(table, pd.DataFrame):
+        table = _frame_from_containers(path, table)
+    n_rows = max(len(table), 1)
+    for start in range(0, n_rows, chunk_rows):
+        end = min(start + chunk_rows, n_rows)
+        yield TableChunk(table.iloc[start:end], end / n_rows)
+
+
+def _frame_from_containers(path: str, content: Any) -> pd.DataFrame:
+    """A DataFrame of the original project's `{"title": {i: str}, ...}`, or of a list of rows."""
+    try:
+        return pd.DataFrame(content).rename(columns=str)
+    except (ValueError, TypeError):
+        raise InputError(
+            path, f"holds a {type(content).__name__}, which is no table of rows and columns"
+        ) from None
