@@ -22,6 +22,10 @@ RECORDS = [ROOT / "CHANGELOG.md", ROOT / "EXPERIMENTS.md"]
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+# What is written by the scripts is not in the repository.
+NAMED = re.compile(
+    r"((jobgen|tests|benchmarks|notebooks|docs|\w+_configs)/[\w./*-]*|[\w*]+\.(py|sh))"
+)
 # A file that the reader is to write, or a command that is not shown whole.
 PLACEHOLDER = re.compile(r"\bmy_|[A-Z]{4,}\.json|\.\.\.|^X$")
 
@@ -94,7 +98,26 @@ def test_every_page_is_linked_from_the_readme():
     assert pages - {link.partition("#")[0] for link in links} == set()
 
 
-# Commands
+# Files and commands
+
+
+def missing_files(markdown: str) -> list[str]:
+    """The files and folders that a page names in code spans and the repository lacks."""
+    names = [span for span in SPAN.findall(prose(markdown)) if NAMED.fullmatch(span)]
+    names = [name for name in names if not PLACEHOLDER.search(name)]
+    return sorted({name for name in names if not any(ROOT.glob(name.rstrip("/")))})
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_named_files_exist(page):
+    assert missing_files(page.read_text(encoding="utf-8")) == []
+
+
+def test_missing_files_are_found():
+    page = (
+        "`jobgen/data/` `jobgen/data/none.py` `cli_*.py` `train_configs/my_jobs.json` `none.json`"
+    )
+    assert missing_files(page) == ["jobgen/data/none.py"]
 
 
 def commands(markdown: str) -> list[str]:
