@@ -1,17 +1,20 @@
-"""DeepSpeed's JSON: what may stand in it, and what it makes DeepSpeed compile."""
+"""DeepSpeed's JSON: its checks, its look-ups, and how the train JSON fills it in.
+
+Every other module asks the functions of this one instead of reading the file's content itself.
+"""
 
 import difflib
 import json
-from typing import Any
+from typing import Any, Literal
 
 from jobgen.common.config import TrainConfig
 from jobgen.common.distributed import process_count
 from jobgen.common.errors import InputError
 from jobgen.common.files import read_json
 
-# DeepSpeed 0.19.8 ignores a top-level key that it does not know, so that a typing error goes
-# unnoticed. These are the keys that its source reads (deepspeed/runtime/config.py and the modules
-# it calls, constants.py for the names).
+# DeepSpeed 0.19.8 ignores a top-level key that it does not know, so that a typo goes unnoticed.
+# These are the keys that its source reads (deepspeed/runtime/config.py and the modules it calls,
+# constants.py for the names).
 TOP_LEVEL_KEYS = frozenset(
     """
     train_batch_size train_micro_batch_size_per_gpu gradient_accumulation_steps
@@ -35,10 +38,16 @@ ZERO_3_GATHER = (
 
 
 def check_deepspeed_file(content: Any) -> list[str]:
-    """Problems of a DeepSpeed JSON, one line each; none when it can be used.
+    """Find the problems of a DeepSpeed JSON that DeepSpeed itself would not report.
 
-    DeepSpeed passes over unknown top-level keys in silence, and over ZeRO-3 without gathered
-    weights, which saves a model of empty tensors. The rest is checked as far as we read it.
+    It silently ignores unknown top-level keys, and with ZeRO-3 it saves a model of empty tensors
+    unless the weights are gathered. Otherwise only what this project reads is checked.
+
+    Args:
+        content: the parsed JSON.
+
+    Returns:
+        One line per problem; empty when the file can be used.
     """
     if not isinstance(content, dict):
         return [f"expected a JSON object {{...}}, got {type(content).__name__}"]
@@ -52,28 +61,69 @@ def check_deepspeed_file(content: Any) -> list[str]:
             problems.append(f"{key:<16} expected an object {{...}}, got {json.dumps(content[key])}")
     if problems:
         return problems
-    zero = content.get("zero_optimization", {})
-    if zero.get("stage", 0) not in (0, 1, 2, 3):
+    zero = _zero(content)
+    if zero_stage(content) not in (0, 1, 2, 3):
         problems.append(f"zero_optimization.stage = {json.dumps(zero['stage'])} expected 0 to 3")
     for device in ("offload_optimizer", "offload_param"):
         if not isinstance(zero.get(device, {}), dict):
             problems.append(f'zero_optimization.{device} expected an object {{"device": "cpu"}}')
-    if zero.get("stage") == 3 and not any(zero.get(key) for key in ZERO_3_GATHER):
+    if zero_stage(content) == 3 and not any(zero.get(key) for key in ZERO_3_GATHER):
         problems.append(
             f'zero_optimization  stage 3 needs "{ZERO_3_GATHER[0]}": true to save its weights'
         )
     return problems
 
 
+def _zero(content: dict[str, Any]) -> dict[str, Any]:
+    return content.get("zero_optimization", {})
+
+
+def zero_stage(content: dict[str, Any]) -> int:
+    """The ZeRO stage of a DeepSpeed JSON, from 0 (nothing is partitioned) to 3."""
+    return _zero(content).get("stage", 0)
+
+
+def offloads_optimizer(content: dict[str, Any]) -> bool:
+    """Whether the optimizer's states are kept in the memory of the machine or on its disk."""
+    return _zero(content).get("offload_optimizer", {}).get("device", "none") != "none"
+
+
+def offloads_weights(content: dict[str, Any]) -> bool:
+    """Whether the weights are kept in the memory of the machine or on its disk."""
+    return _zero(content).get("offload_param", {}).get("device", "none") != "none"
+
+
+def overlaps_communication(content: dict[str, Any]) -> bool:
+    """Whether gradients are reduced while the next ones are computed, as is usual in stage 3."""
+    return _zero(content).get("overlap_comm", zero_stage(content) == 3)
+
+
+def zero_size(content: dict[str, Any], name: str) -> float | Literal["auto"] | None:
+    """A size of the ZeRO block, such as `reduce_bucket_size`.
+
+    Args:
+        content: the parsed DeepSpeed JSON.
+        name: the key within `zero_optimization`.
+
+    Returns:
+        Number of elements; "auto" where the file says so; None where it does not name the size.
+    """
+    size = _zero(content).get(name)
+    return size if size in ("auto", None) else float(size)
+
+
 def compiled_ops(content: dict[str, Any], on_gpu: bool) -> list[str]:
-    """Names of the C++ operations that DeepSpeed compiles at first use with this file."""
-    zero = content.get("zero_optimization", {})
-    offloads = zero.get("offload_optimizer", {}).get("device", "none") != "none"
+    """Names of the C++ operations that DeepSpeed compiles at first use with this file.
+
+    Args:
+        content: the parsed DeepSpeed JSON.
+        on_gpu: whether the training runs on a GPU.
+    """
     optimizer = content.get("optimizer", {})
     torch_adam = optimizer.get("params", {}).get("torch_adam", False)
     adam = optimizer.get("type", "").lower() in ("adam", "adamw") and not torch_adam
     ops = [] if on_gpu else ["deepspeed_shm_comm"]
-    if offloads or (adam and not on_gpu):
+    if offloads_optimizer(content) or (adam and not on_gpu):
         ops.append("cpu_adam")
     elif adam:
         ops.append("fused_adam")
@@ -81,14 +131,14 @@ def compiled_ops(content: dict[str, Any], on_gpu: bool) -> list[str]:
 
 
 def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, Any] | None:
-    """The content of the DeepSpeed JSON, with "auto" for all that it leaves to the configuration.
+    """The content of the DeepSpeed JSON, with "auto" for all that the train JSON decides.
 
     Args:
-        config: of the training; it alone decides what both files can say.
-        precision: of the training; None: not known, as it runs elsewhere.
+        config: the training configuration; it decides whatever both files can say.
+        precision: "bf16", "fp16" or "fp32"; None where it is not known, on another machine.
 
     Returns:
-        None without such a file.
+        The completed content; None if the configuration names no DeepSpeed JSON.
 
     Raises:
         InputError: the file contradicts the configuration or the precision.
@@ -97,7 +147,7 @@ def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, 
         return None
     content = read_json(config.ds_config)
     step = config.micro_batch_size * config.gradient_accumulation_steps
-    ours = {
+    ours: dict[str, Any] = {
         "train_micro_batch_size_per_gpu": config.micro_batch_size,
         "gradient_accumulation_steps": config.gradient_accumulation_steps,
         "train_batch_size": process_count() * step,
@@ -107,7 +157,7 @@ def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, 
     if optimizer.get("type", "").lower() in ("adam", "adamw"):
         ours |= {
             "optimizer.params.lr": config.lr,
-            "optimizer.params.betas": [0.9, 0.999],  # the Trainer's
+            "optimizer.params.betas": [0.9, 0.999],  # as the Trainer sets them
             "optimizer.params.eps": config.eps,
             "optimizer.params.weight_decay": config.weight_decay,
         }
@@ -116,27 +166,29 @@ def deepspeed_settings(config: TrainConfig, precision: str | None) -> dict[str, 
     if scheduler.get("type") in ("WarmupLR", "WarmupDecayLR"):
         ours["scheduler.params.warmup_max_lr"] = config.lr
     if scheduler.get("type") in ("WarmupDecayLR", "WarmupCosineLR"):
-        ours["scheduler.params.total_num_steps"] = "auto"  # counted when the table is there
+        ours["scheduler.params.total_num_steps"] = "auto"  # known once the table is read
     if precision is not None:
         ours |= {f"{name}.enabled": precision == name for name in ("fp16", "bf16")}
     problems = []
     for name, value in ours.items():
-        *blocks, key = name.split(".")
-        place = content
-        for block in blocks:
-            place = place.setdefault(block, {})
-        theirs = place.setdefault(key, "auto")
+        *parents, key = name.split(".")
+        block = content
+        for parent in parents:
+            block = block.setdefault(parent, {})
+        theirs = block.setdefault(key, "auto")
         if theirs not in ("auto", value):
             problems.append(
                 f'{name} = {json.dumps(theirs)}  expected "auto"'
                 + ("" if value == "auto" else f" or, as in this training, {json.dumps(value)}")
             )
-    if config.lora_rank is not None and content.get("zero_optimization", {}).get("stage") == 3:
+    if config.lora_rank is not None and zero_stage(content) == 3:
         problems.append(
-            "ZeRO stage 3 does not go with lora_rank; take a file of stage 2, or lora_rank=null"
+            "ZeRO stage 3 does not go with lora_rank; use a file of stage 2, or lora_rank=null"
         )
     if config.optimizer != "adamw":
-        problems.append(f'optimizer "{config.optimizer}" goes without DeepSpeed: ds_config=null')
+        problems.append(
+            f'optimizer "{config.optimizer}" works without DeepSpeed only: ds_config=null'
+        )
     if problems:
         raise InputError(config.ds_config, problems)
     content.setdefault("zero_optimization", {"stage": 0})

@@ -1,9 +1,10 @@
-"""The settings of a training, as the Trainer and DeepSpeed understand them."""
+"""The training configuration, translated into the settings of the Trainer and DeepSpeed."""
 
 import contextlib
 import ctypes
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from transformers import TrainingArguments
 from transformers.integrations import get_available_reporting_integrations
 
 from jobgen.common.config import TrainConfig
-from jobgen.common.deepspeed_config import compiled_ops, deepspeed_settings
+from jobgen.common.deepspeed_config import compiled_ops, deepspeed_settings, zero_stage
 from jobgen.common.distributed import process_count, set_single_process_environment
 from jobgen.common.errors import InputError
 from jobgen.common.files import read_json
@@ -21,39 +22,47 @@ from jobgen.common.logging import say
 from jobgen.models.loading import ATTENTION_DROPOUT, computes_bfloat16
 from jobgen.training.checkpoints import checkpoints_folder
 
-# How long a process may hold the lock of an operation that DeepSpeed compiles: to see that it is
-# up to date, and to compile it.
-_SECONDS_TO_LOOK, _SECONDS_TO_COMPILE = 20, 600
+# How long a process may hold the lock of an operation that DeepSpeed compiles: to check that the
+# compiled one is up to date, and to compile it.
+_SECONDS_TO_CHECK, _SECONDS_TO_COMPILE = 20, 600
 
 
 def keep_freed_memory(model: Any) -> None:
     """Let glibc reuse large blocks instead of returning them to the system after each operation.
 
-    On a CPU the logits and their gradients are blocks of hundreds of megabytes; mapping and zeroing
-    their pages anew took about a quarter of each step. Does nothing without glibc, see mallopt(3).
+    On a CPU the logits and their gradients are blocks of hundreds of megabytes, and mapping and
+    zeroing new pages for them took about a quarter of each step. Without glibc, see mallopt(3),
+    this does nothing.
+
+    Args:
+        model: the model that is going to be trained.
     """
-    kept = kept_when_freed(model.config)
-    if not kept:
+    limit = kept_when_freed(model.config)
+    if not limit:
         return
     trim_threshold, mmap_max = -1, -4
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, kept)
+        libc.mallopt(trim_threshold, limit)
 
 
 def kept_when_freed(config: Any) -> int:
-    """Bytes of it that are kept for a model of this (Hugging Face) configuration, at most.
+    """How many bytes of freed memory the process keeps at most for later use.
 
-    None with dropout in its attention (GPT-2): on a CPU that takes matrices of (T, T), whose holes,
-    of another size for each T, made the process a quarter larger.
+    It keeps none for models with dropout in their attention, such as GPT-2. On a CPU those compute
+    matrices of (T, T), whose freed blocks, of another size for each T, made the process a quarter
+    larger.
+
+    Args:
+        config: the model's Hugging Face configuration.
     """
     has_dropout = any(getattr(config, name, None) for name in ATTENTION_DROPOUT)
-    return 0 if has_dropout else 2**31 - 1  # the most that mallopt takes
+    return 0 if has_dropout else 2**31 - 1  # the largest value that mallopt accepts
 
 
 def precision_of(config: TrainConfig) -> str:
-    """What this machine trains in: bf16, fp16 or fp32."""
+    """The precision in which this machine trains: "bf16", "fp16" or "fp32"."""
     if not config.half_precision:
         return "fp32"
     on_gpu = torch.cuda.is_available()
@@ -63,28 +72,28 @@ def precision_of(config: TrainConfig) -> str:
 
 
 def loads_bfloat16(config: TrainConfig) -> bool:
-    """Whether the weights are in bf16 from the start, as 8-bit AdamW takes them.
+    """Whether the weights are loaded in bf16, as 8-bit AdamW trains them.
 
-    Otherwise they are loaded in float32; DeepSpeed makes 16-bit copies of its own.
+    Otherwise they are loaded in float32, of which DeepSpeed makes 16-bit copies itself.
     """
     return config.optimizer != "adamw" and precision_of(config) == "bf16"
 
 
 def check_settings(config: TrainConfig, precision: str | None) -> None:
-    """What can be known to be wrong before anything is loaded or written.
+    """Refuse settings that cannot work, before anything is loaded or written.
 
     Args:
-        config: of the training.
-        precision: as for `deepspeed_settings`.
+        config: the training configuration.
+        precision: "bf16", "fp16" or "fp32"; None where it is not known, on another machine.
 
     Raises:
-        InputError: two settings do not go together, or a tracker is not installed.
+        InputError: two settings contradict each other, or a tracker is not installed.
     """
     deepspeed_settings(config, precision)
     _check_optimizer(config, precision)
     for name in ("early_stopping", "generate_every"):
         if getattr(config, name) and config.test is None:
-            raise InputError(name, "needs a test table; name one, or set it to null")
+            raise InputError(name, "needs a test table; set test, or set this option to null")
     missing = set(config.report_to) - set(get_available_reporting_integrations())
     if missing:
         names = ", ".join(sorted(missing))
@@ -94,37 +103,46 @@ def check_settings(config: TrainConfig, precision: str | None) -> None:
 
 
 def _check_optimizer(config: TrainConfig, precision: str | None) -> None:
-    """What AdamW in 8 bits does not go with.
+    """Refuse settings that 8-bit AdamW cannot work with.
 
     Raises:
-        InputError: the first of it.
+        InputError: with the settings and the values they need.
     """
     if config.optimizer == "adamw":
         return
     if precision == "fp16":
         raise InputError(
             "optimizer",
-            f'"{config.optimizer}" needs a GPU that computes bf16, which this one does not; take'
+            f'"{config.optimizer}" needs a GPU that computes bf16, which this one does not; use'
             " adamw, with ds_config=DS_configs/zero2_offload_12gb.json for little GPU memory",
         )
-    # Each process would round its own copy of the weights, by its own random numbers.
-    alone = {"processes of the launcher": (process_count(), 1)}
+    # Several processes would each round their copy of the weights by random numbers of their own.
+    expected: dict[str, tuple[float, float]] = {"processes of the launcher": (process_count(), 1)}
     if config.optimizer == "adamw_8bit_in_backward":
-        alone |= {
+        expected |= {
             "max_grad_norm": (config.max_grad_norm, 0),
             "gradient_accumulation_steps": (config.gradient_accumulation_steps, 1),
         }
-    wrong = [
-        f'{name} = {value}  expected {wanted} with optimizer "{config.optimizer}"'
-        for name, (value, wanted) in alone.items()
-        if value != wanted
+    problems = [
+        f'{name} = {value}  expected {needed} with optimizer "{config.optimizer}"'
+        for name, (value, needed) in expected.items()
+        if value != needed
     ]
-    if wrong:
-        raise InputError("optimizer", wrong)
-    _require_compiler(f"PyTorch compiles {config.optimizer}", "take optimizer=adamw")
+    if problems:
+        raise InputError("optimizer", problems)
+    _require_compiler(f"PyTorch compiles {config.optimizer}", "use optimizer=adamw")
 
 
 def _require_compiler(why: str, otherwise: str) -> None:
+    """Refuse to start without a C++ compiler.
+
+    Args:
+        why: what needs the compiler, for the message.
+        otherwise: the setting that works without one.
+
+    Raises:
+        InputError: there is no compiler.
+    """
     from torch.utils.cpp_extension import get_cxx_compiler
 
     if shutil.which(get_cxx_compiler()) is None:
@@ -135,22 +153,24 @@ def _require_compiler(why: str, otherwise: str) -> None:
 
 
 def training_arguments(config: TrainConfig) -> TrainingArguments:
-    """Translate the train JSON, and hand over the DeepSpeed JSON it names.
+    """Translate the train JSON and the DeepSpeed JSON that it names into `TrainingArguments`.
 
-    Under DeepSpeed this also starts the process group, and from then on models load the way its
-    ZeRO stage needs.
+    With DeepSpeed this also starts the process group, and from then on models are loaded the way
+    its ZeRO stage needs.
+
+    Raises:
+        InputError: the two files contradict each other, or the launcher's port cannot be used.
     """
     precision = precision_of(config)
     deepspeed = deepspeed_settings(config, precision)
     _check_optimizer(config, precision)
     if deepspeed:
         if "scheduler" in deepspeed:
-            say(f"note: {config.ds_config}: its scheduler takes the place of lr_schedule")
+            say(f"note: {config.ds_config}: its scheduler replaces lr_schedule")
         set_single_process_environment()
         _announce_compilation(compiled_ops(deepspeed, torch.cuda.is_available()))
-    run = Path(config.output_dir)
-    values = dict(
-        output_dir=str(checkpoints_folder(run)),
+    values: dict[str, Any] = dict(
+        output_dir=str(checkpoints_folder(Path(config.output_dir))),
         deepspeed=deepspeed,
         use_cpu=not torch.cuda.is_available(),
         num_train_epochs=config.epochs,
@@ -168,7 +188,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         activation_checkpointing=config.gradient_checkpointing,
         torch_compile=config.torch_compile,
-        # Weights in bf16 are computed with as they are; a GPU's autocast would go back to float32.
+        # Weights in bf16 need no autocast, which on a GPU would compute parts in float32 again.
         bf16=precision == "bf16" and not loads_bfloat16(config),
         fp16=precision == "fp16",
         logging_steps=config.logging_steps,
@@ -178,8 +198,10 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,
         label_names=["labels"],
+        # By default the scripts' log level decides, which hides the bars in a terminal too.
+        disable_tqdm=False if sys.stderr.isatty() else None,
     )
-    # Set by an earlier training of this process, it would bring DeepSpeed into this one too.
+    # An earlier training of this process may have set it, which would enable DeepSpeed here too.
     os.environ.pop("ACCELERATE_USE_DEEPSPEED", None)
     try:
         if deepspeed:
@@ -189,56 +211,62 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         port = os.environ["MASTER_PORT"]
         raise InputError(
             "launcher",
-            f"port {port} cannot be used, another training may be running; choose one with"
+            f"port {port} cannot be used, another training may be running; choose another with"
             " deepspeed --master_port N cli_training.py ...",
         ) from None
     if arguments.n_gpu > 1:
         say(f"note: one of {arguments.n_gpu} GPUs is used; the deepspeed launcher uses them all")
-        arguments._n_gpu = 1  # the Trainer's DataParallel would cut our batches into wrong pieces
+        arguments._n_gpu = 1  # DataParallel would split the logits to keep at the wrong places
     return arguments
 
 
 def _start_process_group() -> None:
-    """Start DeepSpeed's process group, without the shared memory of its inference.
+    """Start DeepSpeed's process group, without the shared memory of its inference kernels.
 
-    On a CPU it would map that (DeepSpeed 0.19.8, csrc/cpu/comm/shm.cpp) where LOCAL_SIZE says that
-    all processes are on this machine. No training uses it, and nothing would remove it: it would
-    stay in /dev/shm, and the next run on this port would open it with what is left in it.
+    On a CPU DeepSpeed maps that memory (0.19.8, csrc/cpu/comm/shm.cpp) if LOCAL_SIZE says that all
+    processes are on this machine. No training uses it and nothing removes it: it would stay in
+    /dev/shm, and the next run on this port would open it with its old content.
     """
     from deepspeed import init_distributed
 
     local_size = os.environ.pop("LOCAL_SIZE", None)
-    # On a CPU accelerate starts torch's process group alone, and ZeRO-3 would partition for one
-    # process.
+    # On a CPU accelerate would start torch's process group only, and ZeRO-3 would partition the
+    # weights for a single process.
     init_distributed(verbose=False)
     if local_size is not None:
         os.environ["LOCAL_SIZE"] = local_size
 
 
-def evaluation_arguments(config: TrainConfig, place: str) -> TrainingArguments:
-    """Arguments for an evaluation without training, whose Trainer makes its folder in `place`.
+def evaluation_arguments(config: TrainConfig, output_dir: str) -> TrainingArguments:
+    """Arguments for an evaluation without training.
 
-    DeepSpeed's engine evaluates untrained weights under ZeRO-3 only; otherwise it is left out.
+    DeepSpeed's engine evaluates untrained weights under ZeRO-3 only, otherwise it is left out.
+
+    Args:
+        config: the training configuration.
+        output_dir: the folder in which the Trainer may write.
     """
-    zero = read_json(config.ds_config).get("zero_optimization", {}) if config.ds_config else {}
-    changes: dict[str, Any] = {"output_dir": place, "report_to": []}
-    if zero.get("stage") != 3:
+    changes: dict[str, Any] = {"output_dir": output_dir, "report_to": []}
+    if config.ds_config and zero_stage(read_json(config.ds_config)) != 3:
         changes["ds_config"] = None
     return training_arguments(config.model_copy(update=changes))
 
 
 def _announce_compilation(ops: list[str]) -> None:
-    """Say that DeepSpeed is about to compile, which takes a minute or two and is silent.
+    """Announce that DeepSpeed is about to compile, which is silent and takes a minute or two.
+
+    Args:
+        ops: names of the operations that this training needs.
 
     Raises:
-        InputError: there is no C++ compiler.
+        InputError: an operation has to be compiled, and there is no C++ compiler.
     """
     from torch.utils.cpp_extension import _get_build_directory
 
     for op in ops:
         folder = Path(_get_build_directory(op, verbose=False))
         is_built = (folder / f"{op}.so").is_file()
-        _await_lock(folder / "lock", _SECONDS_TO_LOOK if is_built else _SECONDS_TO_COMPILE)
+        _await_lock(folder / "lock", _SECONDS_TO_CHECK if is_built else _SECONDS_TO_COMPILE)
         if is_built:
             continue
         _require_compiler(
@@ -248,16 +276,20 @@ def _announce_compilation(ops: list[str]) -> None:
 
 
 def _await_lock(lock: Path, seconds: float) -> None:
-    """Wait while another process compiles, but not for one that was killed at it.
+    """Wait while another process compiles, but not for one that was killed while it did.
 
-    PyTorch would wait for ever: its lock is a file that stays.
+    PyTorch itself would wait forever, because its lock is a file that stays.
+
+    Args:
+        lock: the lock file of the operation.
+        seconds: the age from which the lock counts as abandoned.
     """
-    told = False
+    was_announced = False
     with contextlib.suppress(FileNotFoundError):
         while time.time() - lock.stat().st_mtime < seconds:
-            if not told:
+            if not was_announced:
                 say(f"waiting for another process that holds {lock} ...")
-            told = True
+            was_announced = True
             time.sleep(0.2)
-        say(f"note: {lock} was left by a process that was killed; removed")
+        say(f"note: {lock} was left by a process that was killed; it is removed")
         lock.unlink()

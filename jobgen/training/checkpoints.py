@@ -1,8 +1,8 @@
-"""Checkpoints that count only when they are whole.
+"""Checkpoints that are valid only when they are complete.
 
-A checkpoint is written in `.writing`, its files are brought to the disk, their SHA-256 sums are put
-beside them, and the folder is moved to its place. A folder without these sums, or with other ones,
-is no checkpoint; the one before it is used.
+A checkpoint is written in the folder `.writing`: its files are flushed to the disk, their SHA-256
+checksums are stored beside them, and the folder is moved to its place. A folder without checksums,
+or whose files do not match them, is not a valid checkpoint, and the one before it is used.
 """
 
 import errno
@@ -23,9 +23,9 @@ from jobgen.common.files import hash_file, sync, sync_path
 from jobgen.common.logging import say
 
 CHECKSUMS = "checksums.json"
-STAGING = ".writing"  # the folder of a checkpoint that does not count yet
-# The disk is full, the file may not grow, the quota is used up.
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+STAGING = ".writing"  # the folder in which a checkpoint is written before it is valid
+# The disk is full, the file may not grow further, the quota is used up.
+_DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def checkpoints_folder(run: Path) -> Path:
@@ -34,54 +34,70 @@ def checkpoints_folder(run: Path) -> Path:
 
 
 def staging_folder(folder: Path) -> Path:
-    """Where a checkpoint is written before it counts; what an interrupted one has left is gone."""
-    place = folder / STAGING
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    return place
+    """Make the empty folder in which a checkpoint is written before it is valid.
+
+    Args:
+        folder: the folder of the checkpoints.
+    """
+    staging = folder / STAGING
+    shutil.rmtree(staging, ignore_errors=True)  # an interrupted training may have left files
+    staging.mkdir(parents=True)
+    return staging
 
 
 def commit_checkpoint(written: Path, folder: Path) -> Path:
-    """Bring a written checkpoint to the disk, add its sums, and move it into the folder."""
+    """Add checksums to a written checkpoint, flush it to the disk, and move it into the folder.
+
+    Args:
+        written: the checkpoint in its staging folder.
+        folder: the folder of the checkpoints.
+
+    Returns:
+        The checkpoint in its final place.
+    """
     files = sorted(path for path in written.rglob("*") if path.is_file())
-    sums = {str(path.relative_to(written)): hash_file(path) for path in files}
-    (written / CHECKSUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
+    checksums = {str(path.relative_to(written)): hash_file(str(path)) for path in files}
+    (written / CHECKSUMS).write_text(json.dumps(checksums, indent=1), encoding="utf-8")
     sync(written)
-    place, aside = folder / written.name, folder / ".replaced"
-    shutil.rmtree(aside, ignore_errors=True)
-    if place.exists():  # of the same step; it stays until the new one is there
-        os.replace(place, aside)
-    os.replace(written, place)
+    checkpoint, replaced = folder / written.name, folder / ".replaced"
+    shutil.rmtree(replaced, ignore_errors=True)
+    if checkpoint.exists():  # an earlier one of the same step
+        os.replace(checkpoint, replaced)
+    os.replace(written, checkpoint)
     sync_path(folder)
-    shutil.rmtree(aside, ignore_errors=True)
-    return place
+    shutil.rmtree(replaced, ignore_errors=True)
+    return checkpoint
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, whole or not, the oldest first; copies by other names aside."""
-    found = [path for path in folder.glob("checkpoint-*") if step_of(path).isdigit()]
-    return sorted(found, key=lambda path: int(step_of(path)))
+    """The checkpoints of a folder, valid or not, the oldest first; copies by other names are not.
+
+    Args:
+        folder: the folder of the checkpoints.
+    """
+    checkpoints = [path for path in folder.glob("checkpoint-*") if step_of(path).isdigit()]
+    return sorted(checkpoints, key=lambda path: int(step_of(path)))
 
 
 def step_of(checkpoint: Path) -> str:
-    """The step in a checkpoint's name."""
+    """The step in a checkpoint's name, as text."""
     return checkpoint.name.removeprefix("checkpoint-")
 
 
 def remove_checkpoints_after(folder: Path, step: int) -> None:
-    """Remove the checkpoints after a step: those of an earlier training, and damaged ones."""
+    """Remove the checkpoints after a step: those of an earlier training, and corrupted ones."""
     for path in list_checkpoints(folder):
         if int(step_of(path)) > step:
             shutil.rmtree(path)
 
 
 def rotate(folder: Path, limit: int | None, best: Path) -> None:
-    """Remove the oldest checkpoints beyond a number, but neither the newest nor the best.
+    """Remove the oldest checkpoints beyond a limit, but neither the newest nor the best one.
 
     Args:
-        folder: of the checkpoints.
-        limit: how many to keep; None: all.
-        best: need not be there.
+        folder: the folder of the checkpoints.
+        limit: the number of checkpoints to keep; None to keep all.
+        best: the best checkpoint; it need not exist.
     """
     newest_first = list_checkpoints(folder)[::-1]
     kept = newest_first[:1] + [path for path in newest_first[1:] if path == best]
@@ -92,106 +108,112 @@ def rotate(folder: Path, limit: int | None, best: Path) -> None:
 
 
 def find_corruption(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint; None: it is whole."""
+    """Describe how a checkpoint is corrupted; None if it is valid."""
     try:
-        sums = json.loads((checkpoint / CHECKSUMS).read_text(encoding="utf-8"))
+        checksums = json.loads((checkpoint / CHECKSUMS).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return f"has no {CHECKSUMS}, so it was not written whole"
+        return f"has no {CHECKSUMS}, so it was not written completely"
     except (OSError, ValueError, UnicodeDecodeError) as error:
         return f"its {CHECKSUMS} cannot be read ({error})"
-    if not isinstance(sums, dict) or not sums:
+    if not isinstance(checksums, dict) or not checksums:
         return f"its {CHECKSUMS} names no files"
-    for name, expected in sums.items():
+    for name, expected in checksums.items():
         path = checkpoint / name
         if not path.is_file():
             return f"{name} is missing"
         try:
-            found = hash_file(path)
+            checksum = hash_file(str(path))
         except OSError as error:
             return f"{name} cannot be read ({error.strerror})"
-        if found != expected:
+        if checksum != expected:
             return f"{name} was altered or cut off"
     return None
 
 
 def latest_valid_checkpoint(run: Path) -> Path | None:
-    """The newest checkpoint of a run that is whole; names those that are not."""
-    folder = checkpoints_folder(run)
-    for path in reversed(list_checkpoints(folder)):
-        wrong = find_corruption(path)
-        if wrong is None:
+    """The latest valid checkpoint of a run; warns about later ones that are corrupted.
+
+    Args:
+        run: the run folder.
+
+    Returns:
+        None if there is no valid checkpoint.
+    """
+    for path in reversed(list_checkpoints(checkpoints_folder(run))):
+        corruption = find_corruption(path)
+        if corruption is None:
             return path
-        say(f"warning: {path} cannot be used: {wrong}")
+        say(f"warning: {path} cannot be used: {corruption}")
     return None
 
 
 @contextmanager
-def report_write_errors(place: Path, what: str) -> Iterator[None]:
-    """Turn a full disk, and whatever else keeps files from being written, into a message.
+def report_write_errors(path: Path, what: str) -> Iterator[None]:
+    """Turn a full disk, and any other failure to write, into a message.
 
     Args:
-        place: the folder or file that is written; a folder is removed then.
-        what: its name for people.
+        path: the folder or file that is written; after a failure a folder is removed.
+        what: the name of this folder or file in the message.
 
     Raises:
         InputError: it could not be written.
     """
     try:
         yield
-    except InputError:  # it says already what is wrong
-        shutil.rmtree(place, ignore_errors=True)
+    except InputError:  # the problem is described already
+        shutil.rmtree(path, ignore_errors=True)
         raise
     except (OSError, SafetensorError, RuntimeError) as error:
         # torch reports a failed write as a plain RuntimeError.
         of_torch = ("PytorchStreamWriter", "inline_container", "unexpected pos")
         if isinstance(error, RuntimeError) and not any(part in str(error) for part in of_torch):
             raise
-        shutil.rmtree(place, ignore_errors=True)
-        raise _refusal(place.parent, what, error) from None
+        shutil.rmtree(path, ignore_errors=True)
+        raise _write_error(path.parent, what, error) from None
 
 
 @contextmanager
 def report_disk_full(run: Path) -> Iterator[None]:
-    """Turn a full disk, wherever a training meets it, into the message of `report_write_errors`.
+    """Turn a full disk, wherever a training runs into it, into a message.
 
     Args:
-        run: the folder of the run.
+        run: the run folder.
 
     Raises:
-        InputError: there was no room for a file.
+        InputError: the disk had no room for a file.
     """
 
-    def in_thread(failure: threading.ExceptHookArgs) -> None:
-        # A tracker that writes in a thread raises the same error at its next call.
-        if not _is_no_room(failure.exc_value):
-            before(failure)
+    def report_in_thread(failure: threading.ExceptHookArgs) -> None:
+        # A tracker that writes in a thread raises the same error again at its next call.
+        if not _is_disk_full(failure.exc_value):
+            previous_hook(failure)
 
-    before, threading.excepthook = threading.excepthook, in_thread
+    previous_hook, threading.excepthook = threading.excepthook, report_in_thread
     try:
         yield
     except OSError as error:
-        if not _is_no_room(error):
+        if not _is_disk_full(error):
             raise
-        raise _refusal(run, "the run", error) from None
+        raise _write_error(run, "the run", error) from None
     finally:
-        threading.excepthook = before
+        threading.excepthook = previous_hook
 
 
-def _is_no_room(error: BaseException | None) -> bool:
-    return isinstance(error, OSError) and error.errno in _NO_ROOM
+def _is_disk_full(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 
-def _refusal(folder: Path, what: str, error: Exception) -> InputError:
-    """What is said where something of a folder cannot be written."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free / 1e9
+def _write_error(folder: Path, what: str, error: Exception) -> InputError:
+    """The message for something in a folder that cannot be written."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 2**30
     reason = str(error).splitlines()[0]
     problem = InputError(
         str(folder),
-        f"{what} cannot be written ({reason}); {free:.1f} GB are free. Whole checkpoints"
-        " are kept: with more room, the same command goes on from the newest, without"
-        " --overwrite",
+        f"{what} cannot be written ({reason}); {free:.1f} GiB are free. Valid checkpoints"
+        " are kept: once there is more room, the same command resumes from the latest one,"
+        " without --overwrite",
     )
-    if not is_main_process():  # the others wait for this one, and will not say it
+    if not is_main_process():  # the main process waits for this one and cannot report the error
         print(f"error: {problem}", file=sys.stderr, flush=True)
     return problem

@@ -1,4 +1,4 @@
-"""The exported model: weights that were read again and checked, a record, and a card."""
+"""Exporting the trained model: its weights are read back and checked, a record and a card added."""
 
 import json
 import multiprocessing
@@ -18,12 +18,13 @@ import torch
 from jobgen.common.config import EVALUATION_KEYWORDS, TrainConfig
 from jobgen.common.distributed import is_main_process
 from jobgen.common.files import read_metrics, sync, write_json, write_whole
+from jobgen.models.protocols import LanguageModel
 from jobgen.models.sequence import EOS, render_prompt
 from jobgen.text.memorized import MemorizationIndex
 from jobgen.training.arguments import precision_of
 from jobgen.training.checkpoints import report_write_errors
 
-_PROBE_TOKENS = 64
+_PROBE_TOKENS = 64  # of a training row, on which trained and exported model are compared
 
 CARD = """---
 library_name: transformers
@@ -35,48 +36,56 @@ base_model: {base_model}
 `{base_model}`, fine-tuned on {train_rows} job postings.{source}
 
 Give it `{prompt}`; it writes the posting and ends with `{end}`.
-It repeats the faults and prejudices of the postings that it has seen: read what it writes before
-you publish it.
+It repeats the faults and prejudices of the postings that it was trained on: read what it writes
+before you publish it.
 
-| held out, {test_rows} postings, given title and {n_keywords} keywords | before | after |
+| {test_rows} held-out postings, given title and {n_keywords} keywords | before | after |
 |---|---|---|
-| nats per byte of text | {before_bytes} | {after_bytes} |
-| perplexity per token | {before_perplexity} | {after_perplexity} |
+{metrics}
 
 `training.json` beside this file holds the configuration, the data manifest and the versions.
 """
 
 
+# Rows of the card's table and the metrics they show.
+_CARD_METRICS = {
+    "nats per byte of text": "eval_nats_per_byte",
+    "bits per byte of text": "eval_bits_per_byte",
+    "perplexity per token": "eval_perplexity",
+}
+
+
 @contextmanager
-def _saying_how_to_go_on() -> Iterator[None]:
+def _explain_interruption() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            "All is trained. The same command exports it, without --overwrite."
+            "The training is complete. The same command exports the model, without --overwrite."
         ) from None
 
 
-@_saying_how_to_go_on()
-def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
-    """Write `trained_model` into the run folder, whole, once a fresh process has checked it.
+@_explain_interruption()
+def export_model(nlp: LanguageModel, run: Path, figures: dict[str, float]) -> None:
+    """Write `trained_model` into the run folder once a fresh process has checked it.
 
     Args:
-        nlp: the `NLP_model` after its training; all processes take part.
-        run: run folder with `metrics.jsonl` and `run.json`.
-        figures: held-out figures at the end; empty without a test table.
+        nlp: the `NLP_model` after its training; all processes have to take part.
+        run: the run folder with `metrics.jsonl` and `run.json`.
+        figures: held-out metrics of the final weights; empty without a test table.
 
     Raises:
-        InputError: it cannot be written.
-        RuntimeError: what was written is not the model that was trained.
+        InputError: the model cannot be written.
+        RuntimeError: the written model is not the one that was trained.
+        KeyboardInterrupt: the export was interrupted; it can be repeated.
     """
-    written, place = run / ".trained_model", run / "trained_model"
+    written, exported = run / ".trained_model", run / "trained_model"
     ids = torch.tensor([nlp.trainer.train_dataset[0]["input_ids"][:_PROBE_TOKENS]])
     model = nlp.trainer.model_wrapped
     model.eval()
     with torch.no_grad():
         logits = model(input_ids=ids.to(nlp.trainer.args.device)).logits.float().cpu()
-    logits = logits[..., : len(nlp.tokenizer)]  # the others are there to pad the vocabulary
+    logits = logits[..., : len(nlp.tokenizer)]  # without the padding of the vocabulary
     if is_main_process():
         shutil.rmtree(written, ignore_errors=True)
     with report_write_errors(written, "the trained model"):
@@ -86,35 +95,35 @@ def export_model(nlp: Any, run: Path, figures: dict[str, float]) -> None:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
         half = precision_of(nlp.config) != "fp32"
         probe = Probe(ids.numpy(), logits.numpy(), tolerance=0.05 if half else 1e-3)
-        # Ctrl-C is for this process alone; the fresh one inherits that it ignores it.
-        ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # The fresh process inherits that Ctrl-C is ignored; only this one has to react to it.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         check = fresh.submit(find_export_errors, written, probe, nlp.tokenizer.get_added_vocab())
-        signal.signal(signal.SIGINT, ours)
+        signal.signal(signal.SIGINT, handler)
         try:
-            faults = check.result()
+            problems = check.result()
         except KeyboardInterrupt:
             for child in multiprocessing.active_children():
                 child.kill()
             raise
-    if faults:
-        raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(faults)}")
+    if problems:
+        raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(problems)}")
     with report_write_errors(written, "the trained model"):
         _describe(nlp.config, run, written, figures)
-        learnt = nlp.trainer.train_dataset
-        MemorizationIndex.of(learnt.texts, learnt.rows).save(written)
+        learned = nlp.trainer.train_dataset
+        MemorizationIndex.of(learned.texts, learned.rows).save(written)
         sync(written)
-    shutil.rmtree(place, ignore_errors=True)
-    os.replace(written, place)
+    shutil.rmtree(exported, ignore_errors=True)
+    os.replace(written, exported)
 
 
 @dataclass
 class Probe:
-    """What a model says to some tokens.
+    """The logits that a model computes for some tokens.
 
     Attributes:
-        ids: (1, T), tokens.
+        ids: (1, T), the tokens.
         logits: (1, T, V), float32.
-        tolerance: how far others may be from them, as a share of the largest.
+        tolerance: the largest difference that is accepted, as a share of the largest logit.
     """
 
     ids: np.ndarray
@@ -123,40 +132,48 @@ class Probe:
 
 
 def find_export_errors(folder: Path, probe: Probe, added: dict[str, int]) -> list[str]:
-    """What is wrong with an exported model.
+    """Compare an exported model with the trained one.
 
     Args:
-        folder: of the model.
-        probe: of the trained model.
-        added: its added tokens and their ids.
+        folder: the folder of the exported model.
+        probe: tokens and their logits from the trained model.
+        added: the trained model's added tokens and their ids.
+
+    Returns:
+        The problems of the exported model; empty if it is the trained one.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    faults = [f"{name} is empty" for name, tensor in model.named_parameters() if not tensor.numel()]
+    empty = [name for name, tensor in model.named_parameters() if not tensor.numel()]
+    problems = [f"{name} is empty" for name in empty]
     rows = model.get_input_embeddings().num_embeddings
     if rows != len(tokenizer):
-        faults.append(f"it embeds {rows} tokens, and the tokenizer has {len(tokenizer)}")
-        return faults
+        problems.append(f"it embeds {rows} tokens, and the tokenizer has {len(tokenizer)}")
+        return problems
     if tokenizer.get_added_vocab() != added:
-        faults.append(f"its added tokens are {tokenizer.get_added_vocab()}, not {added}")
+        problems.append(f"its added tokens are {tokenizer.get_added_vocab()}, not {added}")
     with torch.no_grad():
         logits = model(input_ids=torch.from_numpy(probe.ids)).logits.numpy()
     distance = np.abs(logits - probe.logits).max() / np.abs(probe.logits).max()
     if not distance <= probe.tolerance:
-        faults.append(f"its logits differ by {distance:.2g} of the largest")
-    return faults
+        problems.append(f"its logits differ by {distance:.2g} of the largest")
+    return problems
 
 
 def _describe(config: TrainConfig, run: Path, folder: Path, figures: dict[str, float]) -> None:
-    """Put the card and the record of the training into the exported model."""
+    """Add the model card and the record of the training to the exported model."""
     before = next((line for line in read_metrics(run) if "eval_loss" in line), {})
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     record["configuration"] = config.model_dump()
     record["held_out"] = {"before": before, "after": figures}
     manifest = data_manifest(config.train)
     record["data"] = manifest
+    rows = [
+        f"| {label} | {_shown(before, name)} | {_shown(figures, name)} |"
+        for label, name in _CARD_METRICS.items()
+    ]
     source = ""
     if manifest:
         source = f" Source: {manifest['source']}, SHA-256 {manifest['source_sha256']}."
@@ -168,17 +185,14 @@ def _describe(config: TrainConfig, run: Path, folder: Path, figures: dict[str, f
         train_rows=record["rows"]["train"]["kept"],
         test_rows=record["rows"].get("test", {}).get("kept", 0),
         source=source,
-        before_bytes=_figure(before, "eval_nats_per_byte"),
-        after_bytes=_figure(figures, "eval_nats_per_byte"),
-        before_perplexity=_figure(before, "eval_perplexity"),
-        after_perplexity=_figure(figures, "eval_perplexity"),
+        metrics="\n".join(rows),
     )
-    write_whole(folder / "README.md", lambda place: place.write_text(card, encoding="utf-8"))
+    write_whole(folder / "README.md", lambda path: path.write_text(card, encoding="utf-8"))
     write_json(folder / "training.json", record)
 
 
 def data_manifest(train: str | None) -> dict[str, Any] | None:
-    """The manifest that cli_prepare_data.py wrote beside a training table, if it did."""
+    """The manifest that cli_prepare_data.py wrote beside a training table; None without one."""
     if train is None:
         return None
     path = Path(train)
@@ -188,5 +202,5 @@ def data_manifest(train: str | None) -> dict[str, Any] | None:
     return json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else None
 
 
-def _figure(figures: dict[str, float], name: str) -> str:
-    return f"{figures[name]:.4g}" if name in figures else "-"
+def _shown(metrics: dict[str, float], name: str) -> str:
+    return f"{metrics[name]:.4g}" if name in metrics else "-"

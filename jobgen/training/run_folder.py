@@ -1,4 +1,4 @@
-"""The folder of a run: whether it may be used, its lock, and what is recorded before the start."""
+"""The run folder: whether it may be used, its lock, and what is recorded before the start."""
 
 import importlib.metadata
 import shutil
@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from transformers.trainer_pt_utils import get_model_param_count
 
 from jobgen.common.config import TrainConfig
+from jobgen.common.deepspeed_config import zero_stage
 from jobgen.common.distributed import is_main_process, process_count
 from jobgen.common.errors import InputError
 from jobgen.common.files import hash_file, read_json, write_json
@@ -18,60 +19,65 @@ from jobgen.training.arguments import precision_of
 from jobgen.training.dataset import PostingDataset
 
 VERSIONED = ("torch", "transformers", "accelerate", "deepspeed", "torchao", "tokenizers", "numpy")
-# All that a run writes into its folder; starting over removes these and nothing else.
+# Everything that a run writes into its folder. Starting over removes these and nothing else.
 RUN_FILES = ("config.json", "run.json", "metrics.jsonl", "loss.png")
 RUN_FOLDERS = ("checkpoints", "tensorboard", "trained_model", ".trained_model")
-# In the exported model, which comes last: with it a run is finished.
+# The last file that a run writes, in the exported model: if it exists, the run is finished.
 FINISHED = "trained_model/training.json"
-# Fields that decide which weights there are, and what the optimizer keeps of them.
+# Fields that decide which weights are trained, and what the optimizer stores for them.
 _WEIGHTS = ("model", "model_preload", "lora_rank", "unfreeze_last_n", "optimizer")
-# Fields that do not change what is learnt.
-_INDIFFERENT = {
+# Fields that have no effect on the trained weights.
+_WITHOUT_EFFECT = {
     *("output_dir", "cache_dir", "report_to", "logging_steps", "save_steps", "save_total_limit"),
     "generate_every",
 }
 
 
 def should_resume(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
-    """Whether the folder holds a run that this training continues.
+    """Decide whether this training continues a run that its folder already holds.
+
+    Args:
+        config: the training configuration.
+        resume: continue even if the run is finished or its configuration differs.
+        overwrite: start over, whatever the folder holds.
 
     Raises:
-        InputError: it holds a finished run, one of another configuration or other data, or files
-            of the same names that are no run's, and no flag says what to do; or there is nothing
-            to resume.
+        InputError: the folder holds a finished run, a run of another configuration or other data,
+            or files that belong to no run, and no flag says what to do; or there is nothing to
+            resume.
     """
     run = Path(config.output_dir)
-    found = [name for name in (*RUN_FILES, *RUN_FOLDERS) if (run / name).exists()]
-    if found and not (run / "run.json").is_file():
+    existing = [name for name in (*RUN_FILES, *RUN_FOLDERS) if (run / name).exists()]
+    if existing and not (run / "run.json").is_file():
         raise InputError(
-            str(run), f"is no run folder but holds {', '.join(found)}; choose another output_dir"
+            str(run), f"is no run folder but holds {', '.join(existing)}; choose another output_dir"
         )
-    if resume and not found:
-        raise InputError(str(run), "holds no run to go on with; start it without --resume")
-    if overwrite or not found:
+    if resume and not existing:
+        raise InputError(str(run), "holds no run to resume; start it without --resume")
+    if overwrite or not existing:
         return False
     if recorded := read_json(str(run / "run.json")).get("decides", {}):
-        # A field that is newer than the run had its default.
-        recorded = TrainConfig().model_dump(exclude=_INDIFFERENT) | recorded
+        # A field that was added to the configuration after this run had its default value.
+        recorded = TrainConfig.model_validate({}).model_dump(exclude=_WITHOUT_EFFECT) | recorded
     differences = _differences(recorded, _decides(config))
     if resume:
         _check_engine(recorded, config)
         _check_weights(recorded, config)
         for difference in differences:
-            say(f"note: {run} goes on with a change: {difference}")
+            say(f"note: {run} resumes with a change: {difference}")
         return True
     if (run / FINISHED).is_file():
         raise InputError(
             str(run),
-            "holds a finished run; start over with --overwrite, go on with --resume (and more"
+            "holds a finished run; start over with --overwrite, continue it with --resume (and more"
             " epochs, say), or choose another folder with --set output_dir=...",
         )
     if differences:
         raise InputError(
             str(run),
             [
-                "holds an unfinished run that differs; go on all the same with --resume, or start"
-                " over with --overwrite",
+                "holds an unfinished run that differs; continue it nevertheless with --resume, or"
+                " start over with --overwrite",
                 *differences,
             ],
         )
@@ -79,10 +85,13 @@ def should_resume(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
 
 
 def lock_run(run: Path) -> AbstractContextManager:
-    """Keep other trainings out of the folder, until the end of the context or of the process.
+    """Keep other trainings out of a run folder until the context, or the process, ends.
+
+    Args:
+        run: the run folder; it is created if it does not exist.
 
     Raises:
-        InputError: another training is at work there.
+        InputError: another training is using the folder.
     """
     if not is_main_process():
         return nullcontext()
@@ -91,7 +100,7 @@ def lock_run(run: Path) -> AbstractContextManager:
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(str(run), "another training is at work there") from None
+        raise InputError(str(run), "is in use by another training") from None
 
 
 def start_run(
@@ -101,10 +110,17 @@ def start_run(
     test: PostingDataset | None,
     fresh: bool,
 ) -> None:
-    """Record configuration, versions and rows before work starts; clear an old run if `fresh`.
+    """Record the configuration, versions and row counts before the training starts.
+
+    Args:
+        config: the training configuration.
+        model: the loaded model.
+        training: the training set.
+        test: the held-out set, if there is one.
+        fresh: remove what an old run left; otherwise it is resumed.
 
     Raises:
-        InputError: an old run that goes on had a model of another size; nothing is changed.
+        InputError: the model of the resumed run had another size; nothing is changed then.
     """
     if not is_main_process():
         return
@@ -114,12 +130,12 @@ def start_run(
         if before != parameters:
             raise InputError(
                 str(run),
-                f"cannot go on: {config.model} had {before:,} parameters there, and has"
-                f" {parameters:,} now; take the model as it was, or start over with --overwrite",
+                f"cannot resume: {config.model} had {before:,} parameters, and now has"
+                f" {parameters:,}; use the model as it was, or start over with --overwrite",
             )
     (run / FINISHED).unlink(missing_ok=True)
     if fresh:
-        # run.json stays until it is replaced: without it the rest would be no run's.
+        # run.json stays until it is replaced, since without it this would be no run folder.
         for name in RUN_FOLDERS:
             shutil.rmtree(run / name, ignore_errors=True)
         for name in set(RUN_FILES) - {"run.json"}:
@@ -133,8 +149,8 @@ def start_run(
 
 
 def _decides(config: TrainConfig) -> dict[str, Any]:
-    """All that the weights depend on, besides the code."""
-    decides = config.model_dump(exclude=_INDIFFERENT)
+    """Everything that the trained weights depend on, besides the code."""
+    decides = config.model_dump(exclude=_WITHOUT_EFFECT)
     for name in ("train", "test"):
         path = getattr(config, name)
         decides[name] = hash_file(path) if path else None
@@ -145,47 +161,56 @@ def _decides(config: TrainConfig) -> dict[str, Any]:
 
 
 def _check_engine(recorded: dict[str, Any], config: TrainConfig) -> None:
-    """A checkpoint fits the engine that wrote it: each process of ZeRO has a part of its own."""
+    """Refuse another engine: with ZeRO a checkpoint has one part for each process that wrote it.
+
+    Raises:
+        InputError: the run was trained with another ZeRO stage or number of processes.
+    """
 
     def engine(ds_config: dict[str, Any] | None, processes: int) -> str:
         if ds_config is None:
             return "without DeepSpeed"
-        stage = ds_config.get("zero_optimization", {}).get("stage", 0)
-        return f"with ZeRO stage {stage} in {processes} process(es)"
+        return f"with ZeRO stage {zero_stage(ds_config)} in {processes} process(es)"
 
-    now = read_json(config.ds_config) if config.ds_config else None
+    ds_config = read_json(config.ds_config) if config.ds_config else None
     before = engine(recorded.get("ds_config"), recorded.get("processes", process_count()))
-    if before != engine(now, process_count()):
+    now = engine(ds_config, process_count())
+    if before != now:
         raise InputError(
             config.output_dir,
-            f"was trained {before}, and cannot go on {engine(now, process_count())}; train as"
-            " before, or start over with --overwrite",
+            f"was trained {before}, and cannot resume {now}; train as before, or start over with"
+            " --overwrite",
         )
 
 
 def _check_weights(recorded: dict[str, Any], config: TrainConfig) -> None:
-    """A checkpoint fits the weights that it was trained with."""
-    others = [name for name in _WEIGHTS if recorded.get(name) != getattr(config, name)]
-    if recorded and others:
+    """Refuse a configuration whose weights do not fit the checkpoints of the run.
+
+    Raises:
+        InputError: with the fields that differ.
+    """
+    changed = [name for name in _WEIGHTS if recorded.get(name) != getattr(config, name)]
+    if recorded and changed:
         raise InputError(
             config.output_dir,
             [
-                "cannot go on with other weights; train as before, or start over with --overwrite",
+                "cannot resume with other weights; train as before, or start over with --overwrite",
                 *(
-                    f"{name}: {recorded.get(name)!r} there, {getattr(config, name)!r} now"
-                    for name in others
+                    f"{name}: {recorded.get(name)!r} before, {getattr(config, name)!r} now"
+                    for name in changed
                 ),
             ],
         )
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """One line for each value of `_decides` that differs."""
     lines = []
     for name in sorted(old.keys() | new.keys()):
         before, now = old.get(name), new.get(name)
         if before != now:
             is_content = name in ("train", "test", "ds_config")
-            what = "its content differs" if is_content else f"{before!r} there, {now!r} now"
+            what = "its content differs" if is_content else f"{before!r} before, {now!r} now"
             lines.append(f"{name}: {what}")
     return lines
 

@@ -1,4 +1,4 @@
-"""What a training shows in the terminal."""
+"""What cli_training.py prints before a training: its rows, its steps, its memory estimate."""
 
 import math
 
@@ -17,21 +17,28 @@ def print_training(
     test: PostingDataset | None,
     precision: str | None,
 ) -> None:
-    """Rows, tokens, steps and precision (None: of another machine) of a training."""
+    """Print a table of the rows, tokens, steps and precision of a training.
+
+    Args:
+        config: the training configuration.
+        training: the training set.
+        test: the held-out set, if there is one.
+        precision: "bf16", "fp16" or "fp32"; None where it is not known, on another machine.
+    """
     if not is_main_process():
         return
     processes = process_count()
     table = Table("", "training", "held out", title=f"Training {config.model}")
-    sets = [training] + ([test] if test else [])
-    table.add_row("rows", *(str(len(rows)) for rows in sets))
-    table.add_row("dropped: too long", *(str(rows.dropped) for rows in sets))
-    table.add_row("special tokens escaped", *(str(rows.escaped) for rows in sets))
-    table.add_row("tokens, at most", *(f"{sum(rows.n_tokens):,}" for rows in sets))
-    table.add_row("longest row", *(str(max(rows.n_tokens)) for rows in sets))
+    datasets = [training] + ([test] if test else [])
+    table.add_row("rows", *(str(len(dataset)) for dataset in datasets))
+    table.add_row("dropped: too long", *(str(dataset.dropped) for dataset in datasets))
+    table.add_row("special tokens escaped", *(str(dataset.escaped) for dataset in datasets))
+    table.add_row("tokens, at most", *(f"{sum(dataset.n_tokens):,}" for dataset in datasets))
+    table.add_row("longest row", *(str(max(dataset.n_tokens)) for dataset in datasets))
     steps = math.ceil(config.epochs * config.steps_per_epoch(len(training), processes))
     table.add_row("optimizer steps", str(config.max_steps or steps))
     table.add_row(
-        "postings a step",
+        "postings per step",
         str(config.micro_batch_size * config.gradient_accumulation_steps * processes),
     )
     table.add_row("precision", precision or ("16 bits" if config.half_precision else "fp32"))
@@ -39,7 +46,7 @@ def print_training(
 
 
 def print_rows(training: PostingDataset) -> None:
-    """Three rows of a training as the model sees them."""
+    """Print the first three rows of a training set as the model sees them."""
     if not is_main_process():
         return
     console = Console()

@@ -1,4 +1,4 @@
-"""Nothing is lost: checkpoints that are whole or do not count, and runs that go on."""
+"""Checkpoints are valid or not used at all, and interrupted runs resume to the same result."""
 
 import contextlib
 import json
@@ -179,7 +179,9 @@ def test_killed_at_random_moments_and_started_again(train, tmp_path):
             continue
         moments.pop(0)
         if number == stop:
-            assert "interrupted. All is trained. The same command exports it" in said
+            assert (
+                "interrupted. The training is complete. The same command exports the model" in said
+            )
             assert "Traceback" not in said
         newest.add(latest_valid_checkpoint(training.run))
         in_a_save += bool(list((training.run / "checkpoints" / ".writing").glob("*")))
@@ -252,14 +254,14 @@ def test_a_full_disk(train, tmp_path):
         refused = run_script(*command, preexec_fn=no_room)
         assert refused.returncode == 2, refused.stderr[-3000:]
         assert f"{what} cannot be written (" in refused.stderr
-        assert "the same command goes on from the newest" in refused.stderr
+        assert "the same command resumes from the latest one" in refused.stderr
         assert "Traceback" not in refused.stderr
 
     assert_refused(f"error: {run}: the run", 4000)  # what TensorBoard shows
     assert_refused("a checkpoint", of_model)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["checkpoint-2"]
     assert latest_valid_checkpoint(run).name == "checkpoint-2"
-    # All is trained, and only the plot, then only the exported model finds no room.
+    # The training is complete, and only the plot, then only the exported model finds no room.
     (run / "loss.png").unlink()
     (run / "loss.png").symlink_to("/dev/full")
     assert_refused("the run", resource.RLIM_INFINITY)
@@ -289,8 +291,8 @@ def test_another_configuration_is_refused_unless_asked_for(
     contents = [path.read_bytes() for path in records]
     other = train("run", "--resume", **STEADY | {"model": str(no_dropout)})
     assert other.returncode == 2
-    assert "cannot go on with other weights" in other.stderr
-    assert f"model: '{tiny_model}' there, '{no_dropout}' now" in other.stderr
+    assert "cannot resume with other weights" in other.stderr
+    assert f"model: '{tiny_model}' before, '{no_dropout}' now" in other.stderr
     assert [path.read_bytes() for path in records] == contents
 
     records[1].unlink()  # as if it had been killed just then
@@ -303,9 +305,9 @@ def test_another_configuration_is_refused_unless_asked_for(
 
     said = refusal(resume=False, lr=2e-3, logging_steps=2)
     assert "holds an unfinished run that differs" in said
-    assert "lr: 0.001 there, 0.002 now" in said
+    assert "lr: 0.001 before, 0.002 now" in said
     assert "logging_steps" not in said
-    assert "lora_rank: None there, 2 now" in refusal(resume=True, lora_rank=2, lr=2e-3)
+    assert "lora_rank: None before, 2 now" in refusal(resume=True, lora_rank=2, lr=2e-3)
     before = tables[0].read_bytes()
     pd.read_pickle(tables[0]).head(10).to_pickle(tables[0])
     assert "train: its content differs" in refusal(resume=False)
@@ -314,12 +316,12 @@ def test_another_configuration_is_refused_unless_asked_for(
     del record["decides"]["optimizer"]  # as if it were older than this field
     records[0].write_text(json.dumps(record))
     assert run_folder.should_resume(config, resume=False, overwrite=False)
-    assert "optimizer: 'adamw' there, 'adamw_8bit' now" in refusal(
+    assert "optimizer: 'adamw' before, 'adamw_8bit' now" in refusal(
         resume=True, optimizer="adamw_8bit"
     )
     more = train("run", "--resume", **STEADY | {"lr": 2e-3, "max_steps": 25})
     assert more.returncode == 0
-    assert "goes on with a change: lr: 0.001 there, 0.002 now" in more.stdout
+    assert "resumes with a change: lr: 0.001 before, 0.002 now" in more.stdout
     assert records[1].is_file()
 
 
@@ -329,7 +331,7 @@ def test_a_model_of_another_size_is_refused(tmp_path):
     (tmp_path / "run.json").write_text('{"parameters": 1000}')
     (tmp_path / "trained_model").mkdir()
     (tmp_path / "trained_model/training.json").touch()
-    with pytest.raises(InputError, match="had 1,000 parameters there, and has 6 now"):
+    with pytest.raises(InputError, match="had 1,000 parameters, and now has 6"):
         run_folder.start_run(config, torch.nn.Linear(2, 2), None, None, fresh=False)
     assert (tmp_path / "trained_model/training.json").exists()
     assert (tmp_path / "run.json").read_text() == '{"parameters": 1000}'
@@ -342,7 +344,7 @@ def test_two_at_once_are_refused(train, tmp_path):
     with FileLock(tmp_path / "run" / ".lock"):
         run = train("run")
     assert run.returncode == 2
-    assert "another training is at work there" in run.stderr
+    assert "is in use by another training" in run.stderr
 
 
 def test_the_best_weights_are_kept_and_a_worse_course_is_stopped(train, tmp_path):

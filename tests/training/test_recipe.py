@@ -191,7 +191,7 @@ class StopAt(TrainerCallback):
     [
         ({"max_grad_norm": 1}, "bf16", "max_grad_norm = 1.0  expected 0"),
         ({"gradient_accumulation_steps": 2}, "bf16", "accumulation_steps = 2  expected 1"),
-        ({"ds_config": ZERO_2}, "bf16", "goes without DeepSpeed: ds_config=null"),
+        ({"ds_config": ZERO_2}, "bf16", "works without DeepSpeed only: ds_config=null"),
         ({}, "fp16", "needs a GPU that computes bf16"),
     ],
 )
@@ -379,7 +379,7 @@ def test_no_room_for_the_log(fit, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(
-        InputError, match=r"metrics.jsonl cannot be written \(.*No space.*the same command goes on"
+        InputError, match=r"metrics.jsonl cannot be written \(.*No space.*the same command resumes"
     ):
         fit()
 

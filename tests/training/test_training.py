@@ -108,7 +108,7 @@ def test_a_port_in_use(train):
 def test_resume_without_a_checkpoint(train, tmp_path):
     run = train("new", "--resume")
     assert run.returncode == 2
-    assert "holds no run to go on with" in run.stderr
+    assert "holds no run to resume" in run.stderr
     assert not (tmp_path / "new").exists()
     assert "Traceback" not in run.stderr
 
@@ -180,7 +180,7 @@ def test_8_bits_up_to_the_exported_model(train, tmp_path, lora_rank):
     }
     other = train("run", "--resume", **values | {"optimizer": "adamw", "max_steps": 8})
     assert other.returncode == 2
-    assert "optimizer: 'adamw_8bit' there, 'adamw' now" in other.stderr
+    assert "optimizer: 'adamw_8bit' before, 'adamw' now" in other.stderr
 
 
 @pytest.mark.parametrize("stage", [2, 3])
@@ -195,7 +195,7 @@ def test_two_processes_do_the_work_of_one(train, no_dropout, tmp_path, stage):
     two = launcher("--num_accelerators", "2")
     run = train("two", launcher=two, micro_batch_size=1, **settings)
     assert run.returncode == 0, run.stderr[-3000:]
-    assert run.stdout.count("postings a step") == 1
+    assert run.stdout.count("postings per step") == 1
     assert train("one", micro_batch_size=2, **settings).returncode == 0
     assert_learnt_alike(tmp_path / "two", tmp_path / "one")
     assert min(tensor.numel() for tensor in weights(tmp_path / "two").values()) > 0
@@ -434,13 +434,13 @@ def test_another_number_of_processes_is_refused(tables, tmp_path, monkeypatch):
     (tmp_path / "run/run.json").write_text(json.dumps(record))
     assert run_folder.should_resume(config, resume=False, overwrite=False)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match="processes: 1 there, 2 now"):
+    with pytest.raises(InputError, match="processes: 1 before, 2 now"):
         run_folder.should_resume(config, resume=False, overwrite=False)
     with pytest.raises(InputError, match="with ZeRO stage 2 in 1 process.*stage 2 in 2 process"):
         run_folder.should_resume(config, resume=True, overwrite=False)
     assert not run_folder.should_resume(config, resume=False, overwrite=True)
     alone = config.model_copy(update={"ds_config": None})
-    with pytest.raises(InputError, match="cannot go on without DeepSpeed"):
+    with pytest.raises(InputError, match="cannot resume without DeepSpeed"):
         run_folder.should_resume(alone, resume=True, overwrite=False)
     monkeypatch.setenv("WORLD_SIZE", "1")
     assert run_folder.should_resume(config, resume=True, overwrite=False)
@@ -492,9 +492,9 @@ def test_the_originals_files_train(tiny_model, tmp_path):
 FP16_ON_A_CPU = """
 import sys
 from deepspeed.accelerator import get_accelerator
-from jobgen import training
+from jobgen.training import arguments
 get_accelerator().is_fp16_supported = lambda: True  # it would be, but slowly
-training.precision_of = lambda config: "fp16"
+arguments.precision_of = lambda config: "fp16"
 import cli_training
 from jobgen.common.cli import run
 sys.argv = ["cli_training.py", "-cfg", sys.argv[1]]
@@ -525,7 +525,7 @@ def test_large_blocks_start_at_a_page(asked, monkeypatch):
     monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)  # jobgen has set it here
     if asked is not None:
         monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", asked)
-    imports = "import mmap; from jobgen import memory, report, trainer; import torch, utils"
+    imports = "import mmap; from jobgen.training import memory, summary, trainer; import torch, utils"
     place = "torch.empty(2**24).data_ptr() % mmap.PAGESIZE"
     command = [sys.executable, "-c", f"{imports}; print({place})"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
