@@ -1,1 +1,1 @@
-"""From the name of a model to tokenizer and weights."""
+"""From the name of a model to its tokenizer and weights, and to a GGUF file."""

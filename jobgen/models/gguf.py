@@ -1,4 +1,4 @@
-"""A fine-tuned model folder -> one GGUF file, which llama.cpp runs.
+"""Export a fine-tuned model folder as one GGUF file, which llama.cpp can run.
 
 python -m jobgen.models.gguf runs/my_run/trained_model --type q8_0
 """
@@ -23,21 +23,21 @@ from jobgen.models.loading import load_tokenizer
 from jobgen.models.sequence import SPECIAL_TOKENS, never_written
 
 F32, F16, Q8_0, Q4_1 = (GGMLQuantizationType[name] for name in ("F32", "F16", "Q8_0", "Q4_1"))
-# Of matrices, of embeddings, and of the whole file. Embeddings are the head as well, which suffers
-# most from 4 bits: llama.cpp keeps them finer too.
+# The types of matrices, of embeddings, and of the whole file. The embeddings are also the head,
+# which suffers most from 4 bits; llama.cpp's own conversion stores them with more bits too.
 KINDS = {
     "f32": (F32, F32, LlamaFileType.ALL_F32),
     "f16": (F16, F16, LlamaFileType.MOSTLY_F16),
     "q8_0": (Q8_0, Q8_0, LlamaFileType.MOSTLY_Q8_0),
     "q4_1": (Q4_1, Q8_0, LlamaFileType.MOSTLY_Q4_1),
 }
-# What llama.cpp computes for an architecture, whatever the configuration says.
+# What llama.cpp computes for an architecture, regardless of the model's configuration.
 _COMPUTED = {
     "gpt2": {"activation_function": "gelu_new", "scale_attn_by_inverse_layer_idx": False},
     "llama": {"hidden_act": "silu", "rope_type": "default"},
 }
-# llama.cpp's names for how tokenizers cut text before they merge. It is the tokenizer that tells,
-# not the model: a SmolLM2 converted from GGUF has lost the step for digits.
+# llama.cpp's names for the ways in which tokenizers split text before they merge. They depend on
+# the tokenizer, not on the model: a SmolLM2 converted from GGUF has lost the step for digits.
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 _DIGITS = {"type": "Digits", "individual_digits": True}
 _PRE_TOKENIZERS = {"gpt-2": [_BYTE_LEVEL], "smollm": [_DIGITS, _BYTE_LEVEL]}
@@ -45,29 +45,40 @@ _EMBEDDINGS = ("token_embd.weight", "output.weight")
 
 
 def main() -> None:
-    """Write the GGUF file of a model folder into it."""
+    """Write the GGUF file of a model folder into that folder."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", metavar="MODEL_FOLDER", type=Path, help="what a training left")
     parser.add_argument("--type", dest="kind", default="q8_0", help=", ".join(KINDS))
     arguments = parser.parse_args()
-    path = _place(arguments.folder, arguments.kind)
+    path = _gguf_path(arguments.folder, arguments.kind)
     export_gguf(arguments.folder, path, arguments.kind)
     say(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
 
 
 def gguf_of(folder: Path, kind: str) -> Path:
-    """`model.<kind>.gguf` of a model folder; made if it is not there, or older than the model."""
-    path = _place(folder, kind)
+    """Return the GGUF file of a model folder; write it if it is missing or older than the model.
+
+    Args:
+        folder: the model folder.
+        kind: the type of the matrices, see `export_gguf`.
+
+    Returns:
+        The path of `model.<kind>.gguf`.
+
+    Raises:
+        InputError: the model cannot be exported, see `export_gguf`.
+    """
+    path = _gguf_path(folder, kind)
     files = [file for file in folder.iterdir() if file.suffix in (".safetensors", ".bin", ".json")]
     changed = max(file.stat().st_mtime for file in files)
 
-    def is_there() -> bool:
+    def is_current() -> bool:
         return path.is_file() and path.stat().st_mtime >= changed
 
-    if not is_there():
+    if not is_current():
         check_writable(str(folder))
         with FileLock(path.with_name(f".{path.name}.lock")):
-            if not is_there():  # another process may have made it meanwhile
+            if not is_current():  # another process may have written it meanwhile
                 say(f"writing {path} (once)")
                 export_gguf(folder, path, kind)
     return path
@@ -76,21 +87,22 @@ def gguf_of(folder: Path, kind: str) -> Path:
 def export_gguf(folder: Path, path: Path, kind: str) -> None:
     """Write a fine-tuned GPT-2 or Llama, its tokenizer included, as a GGUF file.
 
-    Embeddings that belong to no token are left out: they are never predicted.
+    Embeddings that belong to no token are never predicted, and are left out.
 
     Args:
-        folder: model in Hugging Face's format, whose tokenizer has our special tokens.
-        path: of the GGUF file.
-        kind: "f32", "f16", "q8_0" or "q4_1", of the matrices; vectors and position embeddings stay
-            f32, and matrices whose rows are not whole blocks of 32 numbers become f16.
+        folder: the model folder, whose tokenizer has our special tokens.
+        path: the GGUF file to write.
+        kind: the type of the matrices: "f32", "f16", "q8_0" or "q4_1". Vectors and position
+            embeddings stay f32, and matrices whose rows cannot be divided into blocks of 32 numbers
+            become f16.
 
     Raises:
-        InputError: the folder is missing or damaged, its model is of another kind, or the file
-            cannot be written; nothing of it is left.
+        InputError: the folder is missing or corrupted, its model is of another architecture, or
+            the file cannot be written; no partial file is left.
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    _place(folder, kind)
+    _gguf_path(folder, kind)  # checks both
     config = _load(AutoConfig, folder)
     _check_computed(config, folder)
     tokenizer = load_tokenizer(folder, fine_tuned=True)
@@ -100,7 +112,7 @@ def export_gguf(folder: Path, path: Path, kind: str) -> None:
     _add_config(writer, config)
     n_tokens = _add_tokenizer(writer, tokenizer, folder)
     model, report = _load(AutoModelForCausalLM, folder, dtype="float32", output_loading_info=True)
-    if report["missing_keys"]:  # transformers has drawn them
+    if report["missing_keys"]:  # transformers has initialized them at random
         missing = ", ".join(sorted(report["missing_keys"]))
         raise InputError(str(folder), f"its weights lack {missing}")
     if config.vocab_size < n_tokens:
@@ -110,9 +122,9 @@ def export_gguf(folder: Path, path: Path, kind: str) -> None:
         numbers, stored = _encode(name, tensor, kind)
         writer.add_tensor(name, numbers, raw_dtype=stored)
 
-    def write(place: Path) -> None:
+    def write(partial: Path) -> None:
         try:
-            writer.write_header_to_file(place)
+            writer.write_header_to_file(partial)
             writer.write_kv_data_to_file()
             writer.write_tensors_to_file()
         finally:
@@ -121,8 +133,12 @@ def export_gguf(folder: Path, path: Path, kind: str) -> None:
     write_whole(path, write)
 
 
-def _place(folder: Path, kind: str) -> Path:
-    """Where the GGUF file of a model folder belongs, if there is such a folder and type."""
+def _gguf_path(folder: Path, kind: str) -> Path:
+    """The path of a model folder's GGUF file.
+
+    Raises:
+        InputError: there is no such type, or the folder holds no model.
+    """
     if kind not in KINDS:
         raise InputError("type", f'"{kind}" given; expected one of {", ".join(KINDS)}')
     if not (folder / "config.json").is_file():
@@ -132,7 +148,7 @@ def _place(folder: Path, kind: str) -> Path:
 
 
 def _load(kind: Any, folder: Path, **options: Any) -> Any:
-    """A part of a model folder, by its class of transformers."""
+    """Load the configuration or model of a folder with a class of transformers."""
     from safetensors import SafetensorError
 
     try:
@@ -143,21 +159,22 @@ def _load(kind: Any, folder: Path, **options: Any) -> Any:
 
 
 def _check_computed(config: Any, folder: Path) -> None:
-    """Refuse what llama.cpp would compute in another way than transformers."""
+    """Refuse a model that llama.cpp would compute in another way than transformers."""
     if config.model_type not in _COMPUTED:
         problem = f'"{config.model_type}" cannot be exported; expected {" or ".join(_COMPUTED)}'
         raise InputError(str(folder), f"architecture {problem}")
     settings = config.to_dict() | (getattr(config, "rope_parameters", None) or {})
-    faults = [
+    problems = [
         f"{name} {json.dumps(settings[name])} cannot be exported; expected {json.dumps(value)}"
         for name, value in _COMPUTED[config.model_type].items()
         if settings[name] != value
     ]
-    if faults:
-        raise InputError(str(folder / "config.json"), faults)
+    if problems:
+        raise InputError(str(folder / "config.json"), problems)
 
 
 def _add_config(writer: GGUFWriter, config: Any) -> None:
+    """Describe the model's architecture and sizes."""
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
@@ -176,8 +193,8 @@ def _add_config(writer: GGUFWriter, config: Any) -> None:
 
 
 def _add_tokenizer(writer: GGUFWriter, tokenizer: Any, folder: Path) -> int:
-    """Describe a tokenizer; returns how many tokens it has."""
-    # What transformers really does, which the files of a folder tell in several ways.
+    """Describe the tokenizer, and return its number of tokens."""
+    # What transformers really does; the files of a folder can describe it in several ways.
     backend = json.loads(tokenizer.backend_tokenizer.to_str()) if tokenizer.is_fast else {}
     pre = _pre_tokenizer(backend)
     if pre is None:
@@ -195,31 +212,35 @@ def _add_tokenizer(writer: GGUFWriter, tokenizer: Any, folder: Path) -> int:
     writer.add_token_merges([" ".join(pair) for pair in backend["model"]["merges"]])
     for name in SPECIAL_TOKENS:  # bos_token and so on
         getattr(writer, f"add_{name}_id")(getattr(tokenizer, f"{name}_id"))
-    writer.add_add_bos_token(False)  # it stands in the rendered prompt
+    writer.add_add_bos_token(False)  # the rendered prompt contains it
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(False)
-    # As in our own decoding: its end is the only special token that a model may write.
+    # As in our own decoding: the end token is the only special token that a model may generate.
     writer.add_array("tokenizer.ggml.suppress_tokens", never_written(tokenizer, len(ids)))
     return len(ids)
 
 
 def _pre_tokenizer(backend: dict[str, Any]) -> str | None:
-    """llama.cpp's name for how a tokenizer, as JSON of the library tokenizers, cuts text."""
-    bpe, cutting = backend.get("model", {}), backend.get("pre_tokenizer") or {}
+    """llama.cpp's name for the way in which a tokenizer splits text; None if it has none.
+
+    Args:
+        backend: the tokenizer as the JSON of the library `tokenizers`.
+    """
+    bpe, splitter = backend.get("model", {}), backend.get("pre_tokenizer") or {}
     if bpe.get("type") != "BPE" or bpe.get("ignore_merges") or backend["normalizer"]:
         return None
-    steps = [dict(step) for step in cutting.get("pretokenizers", [cutting])]
+    steps = [dict(step) for step in splitter.get("pretokenizers", [splitter])]
     for step in steps:
-        step.pop("trim_offsets", None)  # changes no id
+        step.pop("trim_offsets", None)  # it has no effect on token ids
     return next((name for name, known in _PRE_TOKENIZERS.items() if known == steps), None)
 
 
 def _tensors(model: Any, n_tokens: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Weights under llama.cpp's names, float32, of the shapes (out, in) or (n,)."""
+    """Yield the weights under llama.cpp's names, in float32, of shape (out, in) or (n,)."""
     config = model.config
     names = get_tensor_name_map(MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers)
-    for theirs, parameter in model.named_parameters():  # a tied head is not among them
-        name = names.get_name(theirs, try_suffixes=(".weight", ".bias"))
+    for parameter_name, parameter in model.named_parameters():  # a tied head is not among them
+        name = names.get_name(parameter_name, try_suffixes=(".weight", ".bias"))
         tensor = parameter.detach().numpy()
         if name in _EMBEDDINGS:
             tensor = tensor[:n_tokens]
@@ -233,23 +254,24 @@ def _tensors(model: Any, n_tokens: int) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _interleave(tensor: np.ndarray, heads: int) -> np.ndarray:
-    """Order the rows of queries or keys, (heads * width, ...), for rotary position embeddings.
+    """Reorder the rows of queries or keys, (heads * width, ...), for rotary position embeddings.
 
-    transformers turns row i of a head with row i + width / 2, llama.cpp two neighbours.
+    transformers rotates row i of a head together with row i + width / 2, llama.cpp rotates two
+    neighboring rows.
     """
     halves = tensor.reshape(heads, 2, -1, *tensor.shape[1:])
     return halves.swapaxes(1, 2).reshape(tensor.shape)
 
 
 def _encode(name: str, tensor: np.ndarray, kind: str) -> tuple[np.ndarray, GGMLQuantizationType]:
-    """A tensor in the type that it is stored in, and that type."""
+    """Quantize a tensor; returns it with the type in which it is stored."""
     matrices, embeddings, _ = KINDS[kind]
     stored = embeddings if name in _EMBEDDINGS else matrices
     if tensor.ndim == 1 or name == "position_embd.weight":
         stored = F32
     try:
         return quantize(tensor, stored), stored
-    except QuantError:  # its rows are not whole blocks
+    except QuantError:  # its rows cannot be divided into blocks
         return quantize(tensor, F16), F16
 
 

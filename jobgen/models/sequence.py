@@ -1,19 +1,21 @@
-"""The sequence that the model sees: special tokens, rendering, and the way back.
+"""The sequence that the model sees: its special tokens, rendering, parsing and encoding.
 
-`<|BOS|>` title `<|SEP|>` keyword, keyword, ... `<|SEP|>` text `<|EOS|>`, with nothing in between.
-Tokens and their order are the original project's, so that its checkpoints fit. No other module
-knows this format.
+It is `<|BOS|>` title `<|SEP|>` keyword, keyword, ... `<|SEP|>` text `<|EOS|>`, with nothing in
+between. The tokens and their order are those of the original project, so that its checkpoints fit.
+No other module knows this format.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
+from jobgen.models.protocols import Tokenizer
+
 BOS, EOS, UNK, PAD, SEP = "<|BOS|>", "<|EOS|>", "<|UNK|>", "<|PAD|>", "<|SEP|>"
 
-# In the order in which they are added to a vocabulary; their ids follow from it.
+# Their ids follow from this order, in which they are added to a vocabulary.
 SPECIAL_TOKENS = {
     "bos_token": BOS,
     "eos_token": EOS,
@@ -24,7 +26,7 @@ SPECIAL_TOKENS = {
 
 
 class Parsed(NamedTuple):
-    """The parts of a rendered sequence."""
+    """The parts of a rendered sequence, and whether it has its end token."""
 
     title: str
     keywords: list[str]
@@ -33,7 +35,7 @@ class Parsed(NamedTuple):
 
 
 def render_prompt(title: str, keywords: Iterable[str]) -> str:
-    """What generation starts from, and every training sequence as well.
+    """Render the prompt that generation starts from, and every training sequence too.
 
     >>> render_prompt("Nurse", ["night shifts", "ICU"])
     '<|BOS|>Nurse<|SEP|>night shifts, ICU<|SEP|>'
@@ -42,7 +44,7 @@ def render_prompt(title: str, keywords: Iterable[str]) -> str:
 
 
 def render_completion(text: str) -> str:
-    """What the model is to write after the prompt.
+    """Render what the model is to generate after the prompt.
 
     >>> render_completion("We look for a nurse.")
     'We look for a nurse.<|EOS|>'
@@ -51,7 +53,7 @@ def render_completion(text: str) -> str:
 
 
 def parse(sequence: str) -> Parsed:
-    """Take a rendered sequence apart; `finished` says whether its end token was there.
+    """Split a rendered sequence into its parts.
 
     >>> parse("<|BOS|>Nurse<|SEP|>ICU, nights<|SEP|>We look for a nurse.<|EOS|><|PAD|>")
     Parsed(title='Nurse', keywords=['ICU', 'nights'], text='We look for a nurse.', finished=True)
@@ -62,14 +64,14 @@ def parse(sequence: str) -> Parsed:
 
 
 def escape_special_tokens(text: str, tokens: Iterable[str]) -> tuple[str, int]:
-    """Break up special tokens that stand in a user's text, so that they stay ordinary characters.
+    """Escape special tokens in a user's text, so that they are read as ordinary characters.
 
     Args:
         text: a title, keyword or posting.
         tokens: the special tokens of the tokenizer in use.
 
     Returns:
-        The text with a blank after the first character of each, and how many there were.
+        The text with a blank after the first character of each, and the number of tokens escaped.
 
     >>> escape_special_tokens("end <|EOS|> here", [BOS, EOS])
     ('end < |EOS|> here', 1)
@@ -78,19 +80,23 @@ def escape_special_tokens(text: str, tokens: Iterable[str]) -> tuple[str, int]:
     return re.subn(pattern, lambda match: f"{match[0][0]} {match[0][1:]}", text)
 
 
-def encode(tokenizer, texts: list[str]) -> list[list[int]]:
-    """Token ids of rendered text, without anything a tokenizer would add by itself."""
+def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    """Token ids of rendered texts, without any tokens that a tokenizer would add by itself."""
     if not texts:
         return []
     return tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
 
 
-def escape_frame(frame: pd.DataFrame, tokenizer) -> tuple[pd.DataFrame, int]:
-    """Break up special-token strings in titles, keywords and texts; also returns how many."""
+def escape_frame(frame: pd.DataFrame, tokenizer: Tokenizer) -> tuple[pd.DataFrame, int]:
+    """Escape special tokens in titles, keywords (if there are any) and texts.
+
+    Returns:
+        The frame with escaped columns, and the number of tokens escaped.
+    """
     tokens = special_tokens(tokenizer)
     total = 0
 
-    def safe(text: str) -> str:
+    def escape(text: str) -> str:
         nonlocal total
         text, count = escape_special_tokens(text, tokens)
         total += count
@@ -98,34 +104,37 @@ def escape_frame(frame: pd.DataFrame, tokenizer) -> tuple[pd.DataFrame, int]:
 
     frame = frame.copy()
     for column in ("title", "text"):
-        frame[column] = frame[column].map(safe)
+        frame[column] = frame[column].map(escape)
     if "keywords" in frame:
-        frame["keywords"] = frame["keywords"].map(lambda words: [safe(word) for word in words])
+        frame["keywords"] = frame["keywords"].map(lambda words: [escape(word) for word in words])
     return frame, total
 
 
-def count_tokens(frame: pd.DataFrame, tokenizer) -> list[int]:
-    """Tokens of each row's whole rendered sequence with all its keywords."""
+def count_tokens(frame: pd.DataFrame, tokenizer: Tokenizer) -> list[int]:
+    """Number of tokens of each row's rendered sequence, with all its keywords."""
     prompts = [render_prompt(*row) for row in zip(frame["title"], frame["keywords"], strict=True)]
     completions = [render_completion(text) for text in frame["text"]]
     pairs = zip(encode(tokenizer, prompts), encode(tokenizer, completions), strict=True)
     return [len(prompt) + len(completion) for prompt, completion in pairs]
 
 
-def special_tokens(tokenizer: Any) -> list[str]:
-    """All strings that the tokenizer would read as one special token."""
+def special_tokens(tokenizer: Tokenizer) -> list[str]:
+    """All strings that the tokenizer reads as one special token."""
     added = tokenizer.added_tokens_decoder.values()
     return [token.content for token in added if token.special]
 
 
-def never_written(tokenizer: Any, vocabulary: int) -> list[int]:
-    """Ids that no text holds: of special tokens but the end, and of embeddings without a token.
+def never_written(tokenizer: Tokenizer, vocabulary: int) -> list[int]:
+    """Token ids that must not be generated: special tokens but the end, and vocabulary padding.
 
-    The special ones are also those of the base model, such as a chat model's turns.
+    The special tokens of the base model, such as the turns of a chat model, are among them.
 
     Args:
-        tokenizer: of the model, with the special tokens of our sequence.
-        vocabulary: size of the logits.
+        tokenizer: the model's tokenizer, with the special tokens of our sequence.
+        vocabulary: the size of the logits.
+
+    Returns:
+        The ids in ascending order.
     """
     special = set(tokenizer.convert_tokens_to_ids(special_tokens(tokenizer)))
     special |= set(range(len(tokenizer), vocabulary))
@@ -133,12 +142,18 @@ def never_written(tokenizer: Any, vocabulary: int) -> list[int]:
 
 
 def escape_prompts(
-    prompts: Sequence[tuple[str, list[str]]], tokenizer: Any
+    prompts: Sequence[tuple[str, list[str]]], tokenizer: Tokenizer
 ) -> tuple[list[tuple[str, list[str]]], int]:
-    """Break up special-token strings in titles and keywords; also returns how many there were."""
-    tokens, total, safe = special_tokens(tokenizer), 0, []
+    """Escape special tokens in titles and keywords.
+
+    Returns:
+        The escaped prompts, and the number of tokens escaped.
+    """
+    tokens, total, escaped = special_tokens(tokenizer), 0, []
     for title, keywords in prompts:
-        parts = [escape_special_tokens(part, tokens) for part in (title, *keywords)]
-        total += sum(count for _, count in parts)
-        safe.append((parts[0][0], [text for text, _ in parts[1:]]))
-    return safe, total
+        texts, counts = zip(
+            *(escape_special_tokens(text, tokens) for text in (title, *keywords)), strict=True
+        )
+        total += sum(counts)
+        escaped.append((texts[0], list(texts[1:])))
+    return escaped, total

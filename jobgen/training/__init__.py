@@ -1,1 +1,1 @@
-"""Prepared tables -> a fine-tuned model."""
+"""From prepared tables to a fine-tuned model."""
