@@ -1,6 +1,6 @@
 """Near-duplicate postings, so that no copy of a training posting is tested on.
 
-1. `minhash_signature` and `word_hashes` turn each text into numbers. Texts do not depend on one
+1. `minhash_signature` and `ngram_hashes` turn each text into numbers. Texts do not depend on one
    another, so any number of workers gives the same arrays.
 2. `near_duplicate_groups` finds copies and paraphrases; `overlap_groups` finds whatever shares more
    than half of its 8-grams. Both return a grouping (jobgen.data.splitting).
@@ -14,7 +14,7 @@ from datasketch import MinHash
 from scipy.sparse import csr_array, vstack
 
 from jobgen.data.splitting import merge_groups
-from jobgen.text.ngrams import mix_hashes, word_hashes
+from jobgen.text.ngrams import mix_hashes, ngram_hashes
 
 SHINGLE = 2  # words; of runs of three, a paraphrase with every fifth word replaced keeps too few
 PERMUTATIONS = 256  # the estimated similarity is off by 0.03 (standard deviation), at most
@@ -36,7 +36,7 @@ def minhash_signature(text: str) -> np.ndarray:
     """
     # The hash function hands on what is hashed already: 32 of the 64 bits.
     minhash = MinHash(PERMUTATIONS, permutations=_PERMUTATIONS, scheme="affine32", hashfunc=int)
-    minhash.update_batch(word_hashes(text, SHINGLE) >> np.uint64(32))
+    minhash.update_batch(ngram_hashes(text, SHINGLE) >> np.uint64(32))
     return minhash.hashvalues
 
 
@@ -189,7 +189,7 @@ def overlap_groups(
     row. What two rows have in common is then a product of sparse matrices.
 
     Args:
-        hashes: (m,), uint64, `word_hashes` of all rows, one row after the other.
+        hashes: (m,), uint64, `ngram_hashes` of all rows, one row after the other.
         offsets: (n + 1,), where each row begins, and m.
         labels: (n,), a grouping known already, such as that of `near_duplicate_groups`; rows that
             stand alone are `np.arange(n)`.

@@ -38,7 +38,7 @@ from jobgen.data.splitting import group_counts, join_groups, split_groups, value
 from jobgen.data.tables import find_invalid_rows, read_chunks, refuse_invalid_rows, rename_columns
 from jobgen.models.loading import load_tokenizer
 from jobgen.models.sequence import count_tokens, escape_frame
-from jobgen.text.ngrams import word_hashes
+from jobgen.text.ngrams import ngram_hashes
 
 # Rows of which one shares more than this with another go to one side. The promise is that no test
 # posting shares more than half; 0.4 keeps it however words are told apart.
@@ -141,7 +141,7 @@ def clean_chunk(context: PipelineContext, chunk: int) -> None:
     n_tokens = np.array(count_tokens(rows.assign(keywords=[[]] * len(rows)), tokenizer), int)
     fits = n_tokens <= config.max_length
     rows = rows[fits].reset_index(drop=True)
-    hashes = [word_hashes(text) for text in rows["text"]]
+    hashes = [ngram_hashes(text) for text in rows["text"]]
     context.store.write_arrays(
         "copies",
         chunk,

@@ -1,1 +1,1 @@
-"""Pure functions of a text."""
+"""Pure functions of a text: n-grams, coverage of keywords, memorized spans, redaction."""

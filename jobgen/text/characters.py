@@ -1,4 +1,4 @@
-"""Characters that no text should hold."""
+"""Characters that no text should contain."""
 
 import re
 
@@ -6,7 +6,7 @@ CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def remove_control_characters(text: str) -> str:
-    """Drop what no one can see and some programs stumble over; tab and line feed stay.
+    """Remove control characters, which some programs cannot read; tab and line feed stay.
 
     >>> remove_control_characters("a" + chr(0) + chr(13) + "b")
     'ab'

@@ -7,10 +7,33 @@ from functools import lru_cache
 
 import numpy as np
 
-SEQUENCE = 8  # words; a run of eight rarely repeats unless it was copied
-
+NGRAM_SIZE = 8  # words; an 8-gram rarely occurs twice unless one text was copied from the other
 
 WORD = re.compile(r"\w[\w+#]*")
+
+
+def ngram_hashes(text: str, n: int = NGRAM_SIZE) -> np.ndarray:
+    """Hashes of a text's distinct n-grams of words; case and punctuation do not count.
+
+    Returns:
+        (S,), uint64, sorted. A text of fewer than n words counts as a single n-gram.
+
+    >>> len(ngram_hashes("We hire C++ developers. We hire!", n=2))
+    4
+    >>> ngram_hashes("Night shifts", n=8) == ngram_hashes("night SHIFTS!", n=8)
+    array([ True])
+    """
+    return np.unique(ngram_hashes_in_order(text, n))
+
+
+def ngram_hashes_in_order(text: str, n: int = NGRAM_SIZE) -> np.ndarray:
+    """`ngram_hashes` in the order of the text, repeated n-grams included."""
+    words = [word.lower() for word in WORD.findall(text)]
+    hashes = np.fromiter(map(_word_hash, words), np.uint64, len(words))
+    n = min(n, len(words))
+    n_ngrams = len(words) - n + 1
+    columns = [hashes[offset : offset + n_ngrams] for offset in range(n)]
+    return mix_hashes([np.zeros(n_ngrams, np.uint64), *columns])
 
 
 @lru_cache(maxsize=2**17)
@@ -20,54 +43,31 @@ def _word_hash(word: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-def mix_hashes(parts: list[np.ndarray]) -> np.ndarray:
-    """One 64-bit hash of several columns of numbers; their order counts."""
-    mixed = np.zeros(len(parts[0]), np.uint64)
-    for part in parts:
-        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + part
+def mix_hashes(columns: list[np.ndarray]) -> np.ndarray:
+    """Hash the rows of several columns of numbers, 64 bits each; the columns' order counts."""
+    mixed = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + column
         mixed ^= mixed >> np.uint64(32)
     return mixed * np.uint64(0xFF51AFD7ED558CCD)
 
 
-def word_hashes(text: str, n: int = SEQUENCE) -> np.ndarray:
-    """Hashes of all runs of n words, case and punctuation aside.
-
-    Returns:
-        (runs,), uint64, sorted, distinct. A text of fewer than n words is one run.
-
-    >>> len(word_hashes("We hire C++ developers. We hire!", n=2))
-    4
-    >>> word_hashes("Night shifts", n=8) == word_hashes("night SHIFTS!", n=8)
-    array([ True])
-    """
-    return np.unique(sequence_hashes(text, n))
-
-
-def sequence_hashes(text: str, n: int = SEQUENCE) -> np.ndarray:
-    """`word_hashes` in the order of the text, those that come again included."""
-    words = [word.lower() for word in WORD.findall(text)]
-    hashes = np.fromiter(map(_word_hash, words), np.uint64, len(words))
-    n = min(n, len(words))
-    runs = len(words) - n + 1
-    return mix_hashes([np.zeros(runs, np.uint64), *(hashes[k : k + runs] for k in range(n))])
-
-
 def count_words(texts: Sequence[str]) -> int:
-    """Words of all texts, as they are counted for runs of words."""
+    """Number of words in all texts, as n-grams count them."""
     return sum(len(WORD.findall(text)) for text in texts)
 
 
 def repetition(text: str, n: int = 4) -> float:
-    """Share of a text's runs of n words that stood in it before.
+    """Share of a text's n-grams that occurred earlier in it.
 
     >>> repetition("we hire you we hire you", n=3)
     0.25
     """
-    runs = ngrams(text, n)
-    return 1 - len(set(runs)) / len(runs) if runs else 0.0
+    text_ngrams = ngrams(text, n)
+    return 1 - len(set(text_ngrams)) / len(text_ngrams) if text_ngrams else 0.0
 
 
 def ngrams(text: str, n: int) -> list[tuple[str, ...]]:
-    """The n-grams of a text in its order, in small letters."""
+    """The n-grams of a text in its order, in lower case."""
     words = WORD.findall(text.lower())
-    return list(zip(*(words[k:] for k in range(n)), strict=False))
+    return list(zip(*(words[offset:] for offset in range(n)), strict=False))

@@ -1,8 +1,8 @@
-"""How postings are worded: for men or for women, and for readers of which grade.
+"""How postings are worded: gender-coded words and the reading grade.
 
 The lists of gender-coded words are those of Gaucher, Friesen and Kay (2011), "Evidence That
-Gendered Wording in Job Advertisements Exists and Sustains Gender Inequality", appendix A. Counted
-and shown, never changed.
+Gendered Wording in Job Advertisements Exists and Sustains Gender Inequality", appendix A. The words
+are counted and reported, never changed.
 """
 
 import re
@@ -21,15 +21,15 @@ submissive* support* sympath* tender* together* trust* understand* warm* whin* y
 
 
 def _pattern(words: str) -> re.Pattern[str]:
-    parts = "|".join(word.replace("*", r"\w*") for word in words.split())
-    return re.compile(rf"(?<![\w-])(?:{parts})(?!\w)", re.IGNORECASE)
+    alternatives = "|".join(word.replace("*", r"\w*") for word in words.split())
+    return re.compile(rf"(?<![\w-])(?:{alternatives})(?!\w)", re.IGNORECASE)
 
 
 _MASCULINE_WORDS, _FEMININE_WORDS = _pattern(_MASCULINE), _pattern(_FEMININE)
 
 
 def gender_coded(text: str) -> tuple[int, int]:
-    """How many masculine-coded and how many feminine-coded words a text has.
+    """Numbers of masculine-coded and of feminine-coded words in a text.
 
     >>> gender_coded("You lead analyses and support our team. A leaderboard helps.")
     (3, 1)
@@ -38,10 +38,11 @@ def gender_coded(text: str) -> tuple[int, int]:
 
 
 def reading_grade(text: str) -> float:
-    r"""School grade in the United States that a text asks of its readers; nan without a word.
+    r"""School grade in the United States that a text requires of its readers; nan without a word.
 
-    The index of Coleman and Liau (1975; `textstat`), which knows letters, words and sentences but
-    no syllables, and so needs no dictionary. A line ends a sentence, as the items of lists do.
+    This is the index of Coleman and Liau (1975; `textstat`). It counts letters, words and sentences
+    but no syllables, and so needs no dictionary. The end of a line ends a sentence, because items
+    of lists have no full stop.
 
     >>> reading_grade("We hire.\nYou come.") < reading_grade("Organisational responsibilities")
     True

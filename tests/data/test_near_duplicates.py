@@ -19,7 +19,7 @@ from jobgen.data.near_duplicates import (
     overlap_groups,
 )
 from jobgen.data.splitting import group_counts, join_groups, split_groups, value_groups
-from jobgen.text.ngrams import word_hashes
+from jobgen.text.ngrams import ngram_hashes
 
 THRESHOLD, SHARE = 0.25, 0.4
 
@@ -30,7 +30,7 @@ def sample_texts() -> list[str]:
 
 def packed(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """The sequences of all texts, and where each text's begin."""
-    return concatenated([word_hashes(text) for text in texts])
+    return concatenated([ngram_hashes(text) for text in texts])
 
 
 def concatenated(rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -93,16 +93,16 @@ def connected(alike: np.ndarray) -> list[int]:
 
 def test_hashes_of_words_ignore_case_and_punctuation():
     text = "Night shifts, free parking and a pension of 10 percent"
-    assert len(word_hashes(text)) == 3
-    assert np.array_equal(word_hashes(text), word_hashes(text.upper().replace(" ", " - ")))
-    assert len(np.intersect1d(word_hashes(text), word_hashes(text + " more"))) == 3
-    assert len(np.intersect1d(word_hashes("C++ C", 1), word_hashes("c C#", 1))) == 1
-    assert not np.array_equal(word_hashes("a b", 2), word_hashes("b a", 2))
-    assert len(word_hashes("")) == len(word_hashes("?!")) == len(word_hashes("one two")) == 1
+    assert len(ngram_hashes(text)) == 3
+    assert np.array_equal(ngram_hashes(text), ngram_hashes(text.upper().replace(" ", " - ")))
+    assert len(np.intersect1d(ngram_hashes(text), ngram_hashes(text + " more"))) == 3
+    assert len(np.intersect1d(ngram_hashes("C++ C", 1), ngram_hashes("c C#", 1))) == 1
+    assert not np.array_equal(ngram_hashes("a b", 2), ngram_hashes("b a", 2))
+    assert len(ngram_hashes("")) == len(ngram_hashes("?!")) == len(ngram_hashes("one two")) == 1
 
 
 def test_hashes_are_the_same_in_every_process():
-    assert word_hashes("We hire welders", 3).tolist() == [6946088010215025018]
+    assert ngram_hashes("We hire welders", 3).tolist() == [6946088010215025018]
     assert minhash_signature("We hire welders")[:3].tolist() == [155569370, 2469289550, 1219066456]
 
 
@@ -110,7 +110,7 @@ def test_signatures_estimate_the_similarity():
     texts = sample_texts()[:40]
     copies = [paraphrased(text, ["other"], seed) for seed, text in enumerate(texts)]
     for text, copy in zip(texts, copies, strict=True):
-        a, b = set(word_hashes(text, SHINGLE)), set(word_hashes(copy, SHINGLE))
+        a, b = set(ngram_hashes(text, SHINGLE)), set(ngram_hashes(copy, SHINGLE))
         estimate = np.mean(minhash_signature(text) == minhash_signature(copy))
         assert abs(estimate - len(a & b) / len(a | b)) < 0.13  # four standard deviations
 
@@ -286,7 +286,7 @@ def test_split_has_a_row_on_each_side():
 def test_same_texts_same_groups_whatever_came_before():
     texts = sample_texts()[:50] * 2
     first = sides(texts)
-    word_hashes("other words first, as in another worker")
+    ngram_hashes("other words first, as in another worker")
     assert np.array_equal(first, sides(texts))
     assert first.tolist() == [*range(50), *range(50)]
 

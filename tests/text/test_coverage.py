@@ -1,4 +1,4 @@
-"""Coverage by words and stems, variety, repetition; wording."""
+"""Coverage of keywords word for word, by stems and by meaning; diversity, repetition, wording."""
 
 import json
 import math
@@ -74,26 +74,26 @@ def test_hand_labelled_words_and_stems():
 
 
 def test_hand_labelled_meaning():
-    """On the half that had no say in the threshold; 0.624, 0.70 and 0.33 when it was chosen."""
+    """On the half that the threshold was not chosen on; 0.624, 0.70 and 0.33 at that time."""
     embed = Embedder(locate(OFFLINE_EMBEDDER), "auto", max_tokens=256, cache=None)
-    found, by_stems, meant = [], [], []
+    by_meaning, by_stems, labels = [], [], []
     for snippet in SNIPPETS:
         if snippet["half"] == "check":
             keywords = [row[0] for row in snippet["keywords"]]
-            found += covered_by_meaning(snippet["text"], keywords, embed)
+            by_meaning += covered_by_meaning(snippet["text"], keywords, embed)
             by_stems += covered_by_stems(snippet["text"], keywords)
-            meant += [row[3] for row in snippet["keywords"]]
-    found, by_stems, meant = np.array(found), np.array(by_stems), np.array(meant)
-    assert len(meant) == 330
-    assert (found == meant).mean() >= 0.61
-    assert (by_stems == meant).mean() < 0.55  # what stems alone get
-    found, meant = found[~by_stems], meant[~by_stems]
-    assert meant[found].mean() >= 0.66  # precision
-    assert found[meant].mean() >= 0.31  # recall
+            labels += [row[3] for row in snippet["keywords"]]
+    by_meaning, by_stems, labels = np.array(by_meaning), np.array(by_stems), np.array(labels)
+    assert len(labels) == 330
+    assert (by_meaning == labels).mean() >= 0.61
+    assert (by_stems == labels).mean() < 0.55  # what stems alone get
+    by_meaning, labels = by_meaning[~by_stems], labels[~by_stems]
+    assert labels[by_meaning].mean() >= 0.66  # precision
+    assert by_meaning[labels].mean() >= 0.31  # recall
 
 
 def by_letters(phrases):
-    """(n, 26): phrases are near if they have the same letters."""
+    """Embeddings, (n, 26): phrases of the same letters are similar."""
     counts = np.array(
         [[phrase.lower().count(chr(97 + k)) for k in range(26)] for phrase in phrases]
     )
@@ -105,7 +105,7 @@ def by_letters(phrases):
     [
         ("night shifts", "night shift", True),  # by stems, whatever the embedding
         ("thing", "night", True),  # an anagram
-        ("thing of xxxx and zzzz", "night", False),  # one phrase is near, its clause is not
+        ("thing of xxxx and zzzz", "night", False),  # a phrase is similar, its clause is not
         ("the", "het", False),  # no phrase begins with `the`
         ("IT", "ti", True),  # but with IT
         ("tea", "ate", True),
@@ -130,13 +130,13 @@ def test_phrases_are_compared(text, keyword, covered):
 def test_all_phrases_are_embedded_at_once():
     calls = []
     keywords = ["eat", "tea", "x", "ate tea"]
-    found = covered_by_meaning(
+    covered = covered_by_meaning(
         "tea, tea ate.", keywords, lambda p: calls.append(p) or by_letters(p)
     )
-    assert found == [True, True, False, True]
+    assert covered == [True, True, False, True]
     assert calls == [["eat", "x", "ate tea", "tea", "tea ate", "ate"]]
     assert covered_by_meaning("tea", ["tea"], calls.append) == [True]
-    assert len(calls) == 1  # nothing to look for
+    assert len(calls) == 1  # all are covered by stems
 
 
 @needs_original
@@ -147,14 +147,14 @@ def test_all_phrases_are_embedded_at_once():
 def test_the_originals_samples_mention_less_than_half(name, covered):
     """Of 205 keywords."""
     rows = pd.read_csv(ORIGINAL / f"generated_texts/{name}.csv", sep="\t")
-    found = []
+    is_covered = []
     for text, keywords in zip(rows["text"], rows["kws"], strict=True):
         words = [word.strip() for word in keywords.split(",") if word.strip()]
-        found += covered_by_stems(text, words)
-    assert (sum(found), len(found)) == (covered, 205)
+        is_covered += covered_by_stems(text, words)
+    assert (sum(is_covered), len(is_covered)) == (covered, 205)
 
 
-def test_variety():
+def test_diversity_and_repetition():
     assert distinct_n(["a b c", "a b d"], 2) == 3 / 4
     assert math.isnan(distinct_n(["a"], 2))
     assert repetition("a b c d e f") == 0
