@@ -8,7 +8,7 @@ stage "1/4 prepare input_data/sample_postings.csv"
 python cli_prepare_data.py -cfg prepare_configs/sample.json
 
 stage "2/4 fine-tune SmolLM2-135M"
-deepspeed cli_training.py -cfg train_configs/offline_default.json --overwrite
+deepspeed --quiet cli_training.py -cfg train_configs/offline_default.json --overwrite
 
 stage "3/4 write a posting for each of the four prompts"
 rm -f generated_texts/offline_default.csv
