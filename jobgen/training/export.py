@@ -1,18 +1,13 @@
 """Exporting the trained model: its weights are read back and checked, a record and a card added."""
 
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from jobgen.common.config import EVALUATION_KEYWORDS, TrainConfig
@@ -23,6 +18,7 @@ from jobgen.models.sequence import EOS, render_prompt
 from jobgen.text.memorized import MemorizationIndex
 from jobgen.training.arguments import precision_of
 from jobgen.training.checkpoints import report_write_errors
+from jobgen.training.export_check import Probe, check_in_fresh_process
 
 _PROBE_TOKENS = 64  # of a training row, on which trained and exported model are compared
 
@@ -92,19 +88,10 @@ def export_model(nlp: LanguageModel, run: Path, figures: dict[str, float]) -> No
         nlp.save(str(written))
     if not is_main_process():
         return
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
-        half = precision_of(nlp.config) != "fp32"
-        probe = Probe(ids.numpy(), logits.numpy(), tolerance=0.05 if half else 1e-3)
-        # The fresh process inherits that Ctrl-C is ignored; only this one has to react to it.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        check = fresh.submit(find_export_errors, written, probe, nlp.tokenizer.get_added_vocab())
-        signal.signal(signal.SIGINT, handler)
-        try:
-            problems = check.result()
-        except KeyboardInterrupt:
-            for child in multiprocessing.active_children():
-                child.kill()
-            raise
+    is_half = precision_of(nlp.config) != "fp32"
+    added = nlp.tokenizer.get_added_vocab()
+    probe = Probe(ids.numpy(), logits.numpy(), added, tolerance=0.05 if is_half else 1e-3)
+    problems = check_in_fresh_process(written, probe)
     if problems:
         raise RuntimeError(f"{written} is not the model that was trained: {'; '.join(problems)}")
     with report_write_errors(written, "the trained model"):
@@ -114,52 +101,6 @@ def export_model(nlp: LanguageModel, run: Path, figures: dict[str, float]) -> No
         sync(written)
     shutil.rmtree(exported, ignore_errors=True)
     os.replace(written, exported)
-
-
-@dataclass
-class Probe:
-    """The logits that a model computes for some tokens.
-
-    Attributes:
-        ids: (1, T), the tokens.
-        logits: (1, T, V), float32.
-        tolerance: the largest difference that is accepted, as a share of the largest logit.
-    """
-
-    ids: np.ndarray
-    logits: np.ndarray
-    tolerance: float
-
-
-def find_export_errors(folder: Path, probe: Probe, added: dict[str, int]) -> list[str]:
-    """Compare an exported model with the trained one.
-
-    Args:
-        folder: the folder of the exported model.
-        probe: tokens and their logits from the trained model.
-        added: the trained model's added tokens and their ids.
-
-    Returns:
-        The problems of the exported model; empty if it is the trained one.
-    """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    empty = [name for name, tensor in model.named_parameters() if not tensor.numel()]
-    problems = [f"{name} is empty" for name in empty]
-    rows = model.get_input_embeddings().num_embeddings
-    if rows != len(tokenizer):
-        problems.append(f"it embeds {rows} tokens, and the tokenizer has {len(tokenizer)}")
-        return problems
-    if tokenizer.get_added_vocab() != added:
-        problems.append(f"its added tokens are {tokenizer.get_added_vocab()}, not {added}")
-    with torch.no_grad():
-        logits = model(input_ids=torch.from_numpy(probe.ids)).logits.numpy()
-    distance = np.abs(logits - probe.logits).max() / np.abs(probe.logits).max()
-    if not distance <= probe.tolerance:
-        problems.append(f"its logits differ by {distance:.2g} of the largest")
-    return problems
 
 
 def _describe(config: TrainConfig, run: Path, folder: Path, figures: dict[str, float]) -> None:

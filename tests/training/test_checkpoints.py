@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -371,24 +372,33 @@ def test_the_best_weights_are_kept_and_a_worse_course_is_stopped(train, tmp_path
 
 def test_an_export_that_is_not_the_trained_model_is_found_out(tiny_model, tiny_tokenizer, tmp_path):
     from jobgen.models.loading import load_model
-    from jobgen.training.export import Probe, find_export_errors
+    from jobgen.training.export_check import (
+        Probe,
+        check_in_fresh_process,
+        find_export_errors,
+    )
 
     model = load_model(tiny_model, tiny_tokenizer, dtype=torch.float32).eval()
-    ids = torch.arange(20)[None]
+    ids, added = torch.arange(20)[None], tiny_tokenizer.get_added_vocab()
     with torch.no_grad():
-        probe = Probe(ids.numpy(), model(input_ids=ids).logits.numpy(), tolerance=1e-3)
-    added = tiny_tokenizer.get_added_vocab()
+        logits = model(input_ids=ids).logits.numpy()
+    probe = Probe(ids.numpy(), logits, added, tolerance=1e-3)
 
     def faults() -> list[str]:
         model.save_pretrained(tmp_path)
         tiny_tokenizer.save_pretrained(tmp_path)
-        return find_export_errors(tmp_path, probe, added)
+        return find_export_errors(tmp_path, probe)
 
     assert faults() == []
-    assert "its added tokens are" in find_export_errors(tmp_path, probe, added | {"<|SEP|>": 3})[0]
+    other = replace(probe, added=added | {"<|SEP|>": 3})
+    (wrong,) = check_in_fresh_process(tmp_path, other)
+    assert "its added tokens are" in wrong
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(RuntimeError, match="could not be read by a fresh process"):
+        check_in_fresh_process(tmp_path, probe)
     with torch.no_grad():
         weight = model.transformer.h[0].mlp.c_fc.weight
         weight += torch.randn_like(weight)
     assert "its logits differ by" in faults()[0]
     model.resize_token_embeddings(len(tiny_tokenizer) + 3)
-    assert "and the tokenizer has" in faults()[0]
+    assert "but the tokenizer has" in faults()[0]
