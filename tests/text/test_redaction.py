@@ -1,4 +1,4 @@
-"""Personal data goes, everything that only looks like it stays (people and numbers invented)."""
+"""Personal data is redacted, what only looks like it stays (people and numbers are invented)."""
 
 import re
 import time
@@ -172,7 +172,7 @@ MUST_GO = [
 ]
 
 MUST_STAY = [
-    # numbers that are no telephone's
+    # numbers that are no phone numbers
     "401(k) with a 4% match, 403(b), 529 plan",
     "401K, 401k and 401 (k)",
     "Salary $120,000 - $150,000 per year",
@@ -235,7 +235,7 @@ MUST_STAY = [
     "part no. 555-123-4567",
     "01 2021, 02 2022, 0.5 100 200",
     "San Francisco\nLocation: Los Angeles\nNew York",
-    # at-signs that are no address
+    # at signs that belong to no address
     "HEALTH[at]SCALE's platform",
     "4% match @ 100%",
     "Data Scientist @ Chicago, IL",
@@ -249,7 +249,7 @@ MUST_STAY = [
     "encryption @rest/in-motion",
     "5 apples @ $2.50 each",
     "root@localhost",
-    # names with dots that are no links
+    # names with a dot that are no links
     "Node.js, Vue.js, Next.js, Three.js and D3.js",
     "ASP.NET, VB.NET, ADO.NET, .NET Core and ML.NET",
     "ASP.NET/C#, Akka.NET",
@@ -271,7 +271,7 @@ MUST_STAY = [
     "Visit customers on site. Apply knowledge of Node.js",
     "Apply now. Website development, web design",
     "visit our Node.js meetup",
-    # capitalised words that are no contacts
+    # capitalized words that name no contact
     "Contact Center",
     "Contact Human Resources",
     "Contact: Human Resources",
@@ -307,41 +307,37 @@ MUST_STAY = [
 ]
 
 
-def replaced(text: str) -> str:
-    return redact_personal_data(text, "replace")[0]
-
-
 def test_there_are_a_hundred_different_cases_each_way():
     assert len({text for text, _ in MUST_GO}) >= 100
     assert len(set(MUST_STAY)) >= 100
 
 
-@pytest.mark.parametrize(("text", "neutral"), MUST_GO)
-def test_personal_data_goes(text, neutral):
-    assert replaced(text) == neutral
+@pytest.mark.parametrize(("text", "redacted"), MUST_GO)
+def test_personal_data_becomes_placeholders(text, redacted):
+    assert redact_personal_data(text, "replace")[0] == redacted
 
 
 @pytest.mark.parametrize("text", MUST_STAY)
-def test_what_only_looks_like_it_stays(text):
+def test_text_that_only_looks_like_personal_data_stays(text):
     assert redact_personal_data(text, "replace") == (text, dict.fromkeys(RULES, 0))
 
 
 @pytest.mark.parametrize("text", [text for text, _ in MUST_GO])
 @pytest.mark.parametrize("mode", MODES)
-def test_twice_is_once(text, mode):
-    once, found = redact_personal_data(text, mode)
-    twice, found_again = redact_personal_data(once, mode)
+def test_redacting_twice_changes_nothing_more(text, mode):
+    once, counts = redact_personal_data(text, mode)
+    twice, second_counts = redact_personal_data(once, mode)
     assert twice == once
-    assert not any(found_again.values())
-    assert any(found.values()) == (mode != "keep")
+    assert not any(second_counts.values())
+    assert any(counts.values()) == (mode != "keep")
     assert "  " not in once
 
 
-def test_the_report_names_every_rule():
+def test_the_counts_name_every_rule():
     text = "Contact Jane Doe (jane@example.com, 212-555-0100) or see www.example.com."
-    clean, found = redact_personal_data(text, "replace")
-    assert clean == "Contact [name] ([e-mail], [phone]) or see [link]."
-    assert found == {
+    redacted, counts = redact_personal_data(text, "replace")
+    assert redacted == "Contact [name] ([e-mail], [phone]) or see [link]."
+    assert counts == {
         "e-mail addresses": 1,
         "links": 1,
         "phone numbers": 1,
@@ -366,7 +362,7 @@ def test_keep_changes_nothing():
         ("jane@example.com", ""),
     ],
 )
-def test_remove_takes_the_sentence_or_the_line(text, rest):
+def test_remove_removes_the_sentence_or_the_line(text, rest):
     assert redact_personal_data(text, "remove")[0] == rest
 
 
@@ -421,7 +417,7 @@ def test_cleaning_of_titles():
     ],
     ids=lambda text: repr(text[:9]),
 )
-def test_time_grows_with_the_length_only(text):
+def test_time_is_linear_in_the_length(text):
     start = time.process_time()
     redact_personal_data(text, "replace")
     assert time.process_time() - start < 2
@@ -431,9 +427,9 @@ def test_time_grows_with_the_length_only(text):
 def test_on_real_postings():
     import pandas as pd
 
-    # Looser than the rules, and written apart from them: any token with an at-sign and a dot, any
-    # ten digits in groups of 3, 3 and 4. The only such number that stays is the code of a position,
-    # of four groups.
+    # These patterns are looser than the rules and independent of them: any token with an at sign
+    # and a dot, any ten digits in groups of 3, 3 and 4. The only such number that stays is the code
+    # of a position, in four groups.
     email = re.compile(r"\S+@\S+\.\w+")
     phone = re.compile(r"(?<!\d)\(?\d{3}\)?[ ./()-]{1,4}\d{3}[ .()-]{1,4}\d{4}(?!\d|-\d{3})")
     texts = pd.read_csv(REAL_POSTINGS)["text"]
@@ -451,5 +447,5 @@ def test_on_real_postings():
             assert clean_text(clean) == (clean, dict.fromkeys(clean_text("")[1], 0))
         raw_emails += len(email.findall(text))
         raw_phones += len(phone.findall(text))
-    assert raw_emails > 150  # the patterns do find what is to go
+    assert raw_emails > 150  # the patterns do match what must go
     assert raw_phones > 30

@@ -1,11 +1,12 @@
-"""Pure text functions that take people's contact data out of a posting.
+"""Redact personal data: pure text functions that remove contact data from a posting.
 
-A posting's e-mail addresses, links, telephone numbers and names of contacts say nothing of the job,
-and a model trained on them would repeat them. Each rule takes a clean text and returns it with
-neutral forms such as `[phone]` and the number of places that it changed. The rule for names runs
-last, because `Jane Doe` on a line above `[phone]` is a contact.
+The e-mail addresses, links, phone numbers and names of contacts in a posting say nothing about the
+job, and a model trained on them would repeat them. Each rule takes a clean text and returns it with
+placeholders such as `[phone]`, and the number of its replacements. The rule for names runs last,
+because `Jane Doe` on a line above `[phone]` is a contact.
 
-All repetitions that can start anywhere are bounded, so that the time grows with the length only.
+In the patterns, every repetition that can start anywhere is bounded, so that the time is linear in
+the length of the text.
 """
 
 import re
@@ -16,10 +17,9 @@ from jobgen.text.redaction.links import redact_links
 from jobgen.text.redaction.names import redact_names
 from jobgen.text.redaction.phones import redact_phones
 
-_NEUTRAL_FORM = re.compile(r"\[(?:e-mail|link|phone|name)\]")
-# Longer stretches without a full stop are scraped lists in one line, not sentences.
+_PLACEHOLDER = re.compile(r"\[(?:e-mail|link|phone|name)\]")
+# Characters; longer text without a full stop is a scraped list in one line, not a sentence.
 _LONGEST_SENTENCE = 600
-
 
 RULES: dict[str, Callable[[str], tuple[str, int]]] = {
     "e-mail addresses": redact_emails,
@@ -35,27 +35,27 @@ _SENTENCE_END = re.compile(
 
 
 def redact_contacts(text: str) -> tuple[str, int]:
-    """Replace e-mail addresses, links and phone numbers; also returns how many there were."""
+    """Replace e-mail addresses, links and phone numbers; also return how many there were."""
     total = 0
     for rule in (redact_emails, redact_links, redact_phones):
-        text, found = rule(text)
-        total += found
+        text, count = rule(text)
+        total += count
     return text, total
 
 
 def _remove_sentences(text: str) -> str:
-    r"""Take out the sentences that hold a neutral form, and lines of which nothing is left.
+    r"""Remove the sentences that contain a placeholder, and the lines that are empty then.
 
     >>> _remove_sentences("We build bikes. Call [phone].\n• [link]\nApply!")
     'We build bikes.\nApply!'
     """
     lines = []
     for line in text.split("\n"):
-        if _NEUTRAL_FORM.search(line):
+        if _PLACEHOLDER.search(line):
             kept = [
                 sentence
                 for sentence in _SENTENCE_END.split(line)
-                if len(sentence) > _LONGEST_SENTENCE or not _NEUTRAL_FORM.search(sentence)
+                if len(sentence) > _LONGEST_SENTENCE or not _PLACEHOLDER.search(sentence)
             ]
             line = " ".join(kept)
             if not line.strip("• "):
@@ -68,27 +68,27 @@ def redact_personal_data(text: str, mode: str) -> tuple[str, dict[str, int]]:
     """Apply all rules.
 
     Args:
-        text: A clean text, with single blanks and `• ` as its only bullet.
-        mode: "replace" puts a neutral form in place of personal data; "remove" takes out the
-            sentence, line or list item that holds it (the neutral form stays in what has more than
-            600 characters without an end of a sentence); "keep" changes nothing.
+        text: a clean text, with single blanks and `• ` as its only bullet.
+        mode: "replace" puts a placeholder in place of personal data; "remove" removes the sentence,
+            line or list item that contains it (of more than 600 characters without the end of a
+            sentence, it replaces only the personal data); "keep" changes nothing.
 
     Returns:
-        The text, and by rule the number of places found, 0 where the mode is "keep".
+        The text, and for each rule the number of its matches, 0 if the mode is "keep".
 
     Raises:
-        ValueError: unknown mode.
+        ValueError: the mode is unknown.
 
     >>> redact_personal_data("We ride. Write to jane@example.com.", "remove")[0]
     'We ride.'
     """
     if mode not in MODES:
         raise ValueError(f"mode = {mode!r}: expected one of {', '.join(MODES)}")
-    found = dict.fromkeys(RULES, 0)
+    counts = dict.fromkeys(RULES, 0)
     if mode == "keep":
-        return text, found
+        return text, counts
     for name, rule in RULES.items():
-        text, found[name] = rule(text)
-    if mode == "remove" and any(found.values()):
+        text, counts[name] = rule(text)
+    if mode == "remove" and any(counts.values()):
         text = _remove_sentences(text)
-    return text, found
+    return text, counts

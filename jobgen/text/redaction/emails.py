@@ -1,4 +1,4 @@
-"""E-mail addresses, also spelt out or masked, as `[e-mail]`."""
+"""Replace e-mail addresses, also masked or spelled out ones, by `[e-mail]`."""
 
 import re
 
@@ -10,8 +10,9 @@ _EMAIL = re.compile(
     rf"(?:(?i:mailto)\s?:?\s?)?{_LOCAL}@{DOMAIN}"
     r"(?:(?:com|org|net|edu|gov|io|ai)(?=[A-Z][a-z])|[^\W\d_]{2,24}(?![\w-]))"
 )
-# `jobs @example.com`, `jobs@ example.com`; with blanks on both sides only what cannot be prose, as
-# `Engineer @ Example.com` is a title: the name has a dot, a digit or a word such as `email` before.
+# `jobs @example.com`, `jobs@ example.com`. With blanks on both sides the address may be prose:
+# `Engineer @ Example.com` is a title. So its name must have a dot or a digit, or a word such as
+# `email` before it.
 _SPACED_EMAIL = re.compile(
     r"(?<![\w.+%'-])(?!(?:with|at|in|on|to|from|and|or|of|the|us|me|via|is|our|for|by|follow)\s)"
     rf"(?:[\w.+%'-]{{1,64}}(?:[ ]@|@[ ])|[\w+%'-]{{1,40}}[.\d_][\w.+%'-]{{1,40}}[ ]@[ ]"
@@ -25,7 +26,7 @@ _SPELLED_EMAIL = re.compile(
     rf"(?:{_AT}[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,3}}{_DOT}{TLD}"
     rf"|\sat\s[\w-]{{1,63}}\sdot\s{TLD})(?![\w-])"
 )
-# Dice prints addresses without their @: `Email janeexample.com mailtojaneexample.com`.
+# The job site Dice prints addresses without their @: `Email janeexample.com mailtojaneexample.com`.
 _LOST_AT_EMAIL = re.compile(
     rf"()[mM]ailto[\w.+%'-]{{1,80}}\.(?i:{TLD})(?![\w-])"
     r"|([mM]ail ?:? ?|[rR]esumes? to )[\w-]{1,63}\.(?:com|org|net)(?![\w/-]|\.\w)"
@@ -40,19 +41,16 @@ _EMAIL_MARK = re.compile(
 
 def _change_emails(line: str, _: int) -> tuple[str, int]:
     count = 0
-    for pattern, form in (
-        (_EMAIL, EMAIL),
-        (_SPACED_EMAIL, EMAIL),
-        (_SPELLED_EMAIL, EMAIL),
-        (_LOST_AT_EMAIL, lambda match: match[match.lastindex] + EMAIL),
-    ):
-        line, places = pattern.subn(form, line)
-        count += places
-    return line, count
+    for pattern in (_EMAIL, _SPACED_EMAIL, _SPELLED_EMAIL):
+        line, replaced = pattern.subn(EMAIL, line)
+        count += replaced
+    # The one group that matched is the cue before the address, which stays.
+    line, replaced = _LOST_AT_EMAIL.subn(lambda match: match[match.lastindex or 0] + EMAIL, line)
+    return line, count + replaced
 
 
 def redact_emails(text: str) -> tuple[str, int]:
-    """Put `[e-mail]` in place of e-mail addresses, spelled out ones included.
+    """Replace e-mail addresses, spelled out ones included.
 
     >>> redact_emails("Write to jane.doe@example.com or jobs [at] example [dot] com.")
     ('Write to [e-mail] or [e-mail].', 2)

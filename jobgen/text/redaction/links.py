@@ -1,4 +1,4 @@
-"""Links and bare domains as `[link]`."""
+"""Replace links and bare domains by `[link]`."""
 
 import re
 
@@ -6,7 +6,7 @@ from jobgen.text.redaction.patterns import LABEL, LINK, TLD, change_lines
 
 _URL = re.compile(
     r"(?i)(?:(?:https?|ftp)://|(?<![\w@.])www\.)[^\s<>\"“”|]*[^\s<>\"“”|.,;:!?()\[\]{}'’]/?"
-    # Dice prints links without their signs: `httpwww.example.com`.
+    # The job site Dice prints links without their punctuation: `httpwww.example.com`.
     rf"|(?-i:\bhttps?(?:www\.)?[a-z][\w-]{{1,62}}(?:\.[a-z][\w-]{{1,62}}){{0,4}}\."
     rf"(?:{TLD}(?:[/!#?][^\s<>]*|(?!\w))|(?:com|org|net)[A-Z]\w*))"
 )
@@ -14,11 +14,11 @@ _NOT_A_SITE = r"(?!(?i:(?:asp|vb|ado|ml|dot|paint|c|f|akka|microsoft|studio)\.ne
 _BARE = rf"(?<![\w@./#-]){_NOT_A_SITE}(?:{LABEL}\.)"
 _END = r"(?![\w@-]|\.\w)"
 _BARE_LINK = re.compile(
-    # with a path, which is not another name: `Example.com/Example.org` names two companies
+    # with a path, unless it is another name: `Example.com/Example.org` names two companies
     rf"{_BARE}{{1,4}}(?i:{TLD})/(?![\w-]*\.(?i:{TLD})\b)(?:[\w#?%~][^\s<>\"|]*[^\s<>\"|.,;:!?()\[\]'’]|\w)/?"
-    # with a sub-domain: `careers.example.com`, but not `Amazon.co.uk` or `java.util.io`
+    # with a subdomain: `careers.example.com`, but not `Amazon.co.uk` or `java.util.io`
     rf"|{_BARE}(?!(?:com?|org|ac|gov|net)\.)(?:{LABEL}\.){{1,3}}(?:com|org|net|edu|gov|co|us){_END}"
-    # a site of vacancies: `examplecareers.com`, `example.jobs`
+    # a site for vacancies: `examplecareers.com`, `example.jobs`
     rf"|(?<![\w@./#-])(?:[a-z\d-]{{0,40}}(?:careers|jobs)\.(?:com|org|net)|[a-z\d-]{{2,40}}\.jobs){_END}"
 )
 _CUED_LINK = re.compile(
@@ -31,8 +31,6 @@ _CUED_LINK = re.compile(
 _LINK_ON_ITS_LINE = re.compile(
     rf"^(•?[ ]?){_NOT_A_SITE}[a-z\d-]{{2,60}}\.(?:com|org|edu|gov|net|co\.uk)/?$"
 )
-
-
 _LINK_MARK = re.compile(rf"\.(?i:{TLD})(?!\w)|://|[wW]{{3}}\.|https?\w")
 
 
@@ -45,11 +43,11 @@ def _change_links(line: str, _: int) -> tuple[str, int]:
 
 
 def redact_links(text: str) -> tuple[str, int]:
-    """Put `[link]` in place of addresses on the web.
+    """Replace addresses of web sites.
 
-    A bare domain in running prose mostly names a company or a product (`Example.com is hiring`),
-    so it is a link only with a path, with a sub-domain, as a site of vacancies, after words such as
-    `visit` and `apply at`, or in small letters on a line of its own.
+    A bare domain in running prose mostly names a company or a product (`Example.com is hiring`).
+    It counts as a link only if it has a path or a subdomain, is a site for vacancies, follows words
+    such as `visit` and `apply at`, or stands in lower case on a line of its own.
 
     >>> redact_links("See https://example.com/jobs?id=1, www.example.org or visit example.com!")
     ('See [link], [link] or visit [link]!', 3)

@@ -1,4 +1,4 @@
-"""Names of contacts as `[name]`: people behind a cue, beside an address, in a signature."""
+"""Replace the names of contacts by `[name]`: after a cue, beside an address, in a signature."""
 
 import re
 from typing import NamedTuple
@@ -16,11 +16,11 @@ _PARTICLE = r"(?:(?:van|von|de|der|den|la|del|al|bin|da|dos)[ ])"
 _PERSON = (
     rf"(?P<name>(?:(?:Mr|Mrs|Ms|Dr|Prof)\.?[ ])?{_WORD}(?:[ ]{_PARTICLE}{{0,2}}{_WORD}){{0,3}})"
 )
-# `RECRUITER: JANE DOE`; only where a label announces a person.
+# `RECRUITER: JANE DOE`; only after a label that announces a person.
 _PERSON_OR_CAPITALS = (
     rf"(?:{_PERSON}|(?P<capitals>[{_UPPER}]{{2,20}}(?:[ ][{_UPPER}]{{2,20}}){{1,2}}\b))"
 )
-# Words that show that a capitalised phrase names no person.
+# Words that show that a capitalized phrase does not name a person.
 _NO_NAMES = frozenset(
     """a about academy access accommodation accommodations account accounting accounts
     acquisition admin administration advisor affairs africa after agency agile ai all america
@@ -80,12 +80,19 @@ _TITLES = frozenset(
 
 
 class _Contact(NamedTuple):
-    """Where a contact's name stands."""
+    """A context in which the name of a contact stands.
 
-    cues: tuple[str, ...]  # in small letters: the pattern is tried only where one of them occurs
+    Attributes:
+        cues: texts in lower case; the pattern is searched for only if one of them occurs.
+        pattern: the context, with the name in its group "name" or "capitals".
+        after_first_name: pattern that must follow a first name without a surname; "" for any text.
+        after_name: pattern that must follow every name.
+    """
+
+    cues: tuple[str, ...]
     pattern: re.Pattern[str]
-    alone: str  # what must follow a first name without a surname; "" for nothing
-    following: str = ""  # what must follow any name
+    after_first_name: str
+    after_name: str = ""
 
 
 _REACHED = r"[ ,(]{1,2}(?:[ ]?directly[ ])?(?:(?:at|on|via|by)\b|\[)"
@@ -165,8 +172,8 @@ _CONTACTS = (
         ),
         _REACHED,
     ),
-    # Call Jane Doe at [phone]: a verb only where the sentence goes on like that, for `Call Center`
-    # and `Text Mining` have the same form.
+    # Call Jane Doe at [phone]: `Call` is a verb only if the sentence continues like that, because
+    # `Call Center` and `Text Mining` look the same.
     _Contact(
         ("call ", "mail ", "text ", "message "),
         re.compile(rf"\b(?:Call|E-?[mM]ail|Text|Message)[ ]{_PERSON}"),
@@ -228,53 +235,57 @@ _CONTACTS = (
         r"(?!)",
     ),
 )
-_ALONE = {contact.alone: re.compile(contact.alone, re.M) for contact in _CONTACTS}
-_FOLLOWING = {contact.following: re.compile(contact.following, re.M) for contact in _CONTACTS}
+_AFTER = {
+    pattern: re.compile(pattern, re.M)
+    for contact in _CONTACTS
+    for pattern in (contact.after_first_name, contact.after_name)
+}
 
 
-def _length_of_name(phrase: str) -> int:
-    """Length of the person's name at the start of a capitalised phrase, 0 if it names no one."""
-    end = words = 0
+def _name_length(phrase: str) -> int:
+    """Length of the person's name at the start of a capitalized phrase; 0 if there is none."""
+    end = n_words = 0
     for match in re.finditer(r"\S+", phrase):
         word = match[0].rstrip(".").lower()
-        if word in ("mr", "mrs", "ms", "dr", "prof") and not words:
+        if word in ("mr", "mrs", "ms", "dr", "prof") and not n_words:
             continue
         if word in _NO_NAMES:
             # `Jane Doe Technical Recruiter` starts with a name, `Example Bikes Group` does not.
-            return end if words == 2 and word in _TITLES or word in _PREPOSITIONS else 0
-        end, words = match.end(), words + 1
+            return end if n_words == 2 and word in _TITLES or word in _PREPOSITIONS else 0
+        end, n_words = match.end(), n_words + 1
     return end
 
 
 def redact_names(text: str) -> tuple[str, int]:
-    r"""Put `[name]` in place of people to contact and people who sign.
+    r"""Replace the names of people to contact and of people who sign.
 
-    A first name alone counts only where an address or `at` follows it, in a greeting and in a
-    signature. Names elsewhere, as of founders and universities, stay.
+    A first name alone counts only before an address or `at`, in a greeting and in a signature.
+    Names elsewhere, for example those of founders and universities, stay.
 
     >>> redact_names("Dear Jane,\nplease contact John Doe at [phone].\nKind regards,\nAnn Roe")
     ('Dear [name],\nplease contact [name] at [phone].\nKind regards,\n[name]', 3)
     >>> redact_names("Contact Human Resources. Dear Hiring Manager, call Center Operations")
     ('Contact Human Resources. Dear Hiring Manager, call Center Operations', 0)
     """
-    small = text.lower()
+    lower = text.lower()
     count = 0
     for contact in _CONTACTS:
-        if not any(cue in small for cue in contact.cues):
+        if not any(cue in lower for cue in contact.cues):
             continue
 
         def replace(match: re.Match[str], contact: _Contact = contact) -> str:
             nonlocal count
-            kind = "name" if match["name"] else "capitals"
-            phrase, start = match[kind], match.start(kind)
-            length = _length_of_name(phrase)
+            group = "name" if match["name"] else "capitals"
+            phrase, start = match[group], match.start(group)
+            length = _name_length(phrase)
+            if not length:
+                return match[0]
             end = start + length
-            alone = " " not in phrase[:length]
-            if (
-                not length
-                or (alone and not _ALONE[contact.alone].match(match.string, end))
-                or not _FOLLOWING[contact.following].match(match.string, end)
-            ):
+            is_first_name = " " not in phrase[:length]
+            required = [contact.after_name]
+            if is_first_name:
+                required.append(contact.after_first_name)
+            if not all(_AFTER[pattern].match(match.string, end) for pattern in required):
                 return match[0]
             count += 1
             return match.string[match.start() : start] + NAME + match.string[end : match.end()]

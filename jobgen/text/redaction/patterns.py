@@ -1,10 +1,10 @@
-"""What the rules share: placeholders, domains, and how lines are changed."""
+"""What the rules share: placeholders, patterns of domains, and a loop over the lines."""
 
 import re
 from collections.abc import Callable
 
 EMAIL, LINK, PHONE, NAME = "[e-mail]", "[link]", "[phone]", "[name]"
-# Endings of domains; a closed list wherever `Node.js`, `Spark.ML` or `System.out` could be meant.
+# Top-level domains; a closed list, used where `Node.js`, `Spark.ML` or `System.out` can occur.
 TLD = (
     r"(?:com|org|net|edu|gov|mil|int|info|biz|io|ai|co|us|uk|ca|de|eu|in|fr|nl|ch|au|ie|es|it|at|"
     r"me|tv|ly|app|dev|tech|jobs|careers|health|healthcare|care|bio|science|cloud|works|work|xyz)"
@@ -16,25 +16,26 @@ DOMAIN = rf"(?:{LABEL}\.){{1,5}}"
 def change_lines(
     text: str, mark: re.Pattern[str], change: Callable[[str, int], tuple[str, int]]
 ) -> tuple[str, int]:
-    """Apply a change to the lines in which a mark occurs, for speed: they are few.
+    """Change the lines in which a mark occurs; they are few, so this is fast.
 
     Args:
-        text: The whole text.
-        mark: What a line must contain, cheap to find.
-        change: Takes a line and its position in the text; returns it changed, and in how many
-            places.
+        text: the whole text.
+        mark: a pattern, cheap to search for, that occurs in every line to be changed.
+        change: function from a line and its position in the text to the changed line and the number
+            of replacements in it.
 
     Returns:
-        The text, and the sum of places.
+        The text, and the number of all replacements.
     """
-    pieces, done, count = [], 0, 0
+    pieces: list[str] = []
+    copied_to = total = 0
     for match in mark.finditer(text):
-        if match.start() < done:
-            continue  # another mark in the line before
+        if match.start() < copied_to:
+            continue  # a second mark in a line that has been changed
         start = text.rfind("\n", 0, match.start()) + 1
         end = text.find("\n", match.start())
         end = len(text) if end < 0 else end
-        line, places = change(text[start:end], start)
-        pieces += [text[done:start], line]
-        done, count = end, count + places
-    return "".join([*pieces, text[done:]]), count
+        line, count = change(text[start:end], start)
+        pieces += [text[copied_to:start], line]
+        copied_to, total = end, total + count
+    return "".join([*pieces, text[copied_to:]]), total
