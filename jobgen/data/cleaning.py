@@ -1,7 +1,7 @@
-"""Pure text functions that remove what scraping left in a posting.
+"""Pure text functions that remove the traces of scraping from a posting.
 
 `clean_text` applies `RULES` in their order. Each rule takes a text and returns it with the number
-of places that it changed, so that the preparation can report what it did.
+of its changes, so that the preparation can report what was done.
 """
 
 import html
@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import ftfy
 
-from jobgen.text import redaction as personal
 from jobgen.text.characters import CONTROL_CHARACTERS, remove_control_characters
+from jobgen.text.redaction import redact_personal_data
 
-# A button, alone on its line; or `Show more` and `Show less` glued to the end of the text.
+# A button alone on its line; or `Show more` and `Show less` glued to the end of the text.
 _SHOW = r"show (?:more|less)"
 _BUTTONS = re.compile(
     rf"(?im)^[ \t]*(?:{_SHOW}(?:\s+{_SHOW}){{0,9}}|(?:easy )?apply(?: now| here| today)?"
@@ -25,8 +25,8 @@ _BUTTONS = re.compile(
     r"|referrals increase your chances [^\n]{1,90})[.!]*[ \t]*$"
     rf"|(?<=[.!?\s]){_SHOW}(?:\s+{_SHOW}){{0,9}}\s*\Z"
 )
-# Text that a job site puts around every posting, word for word. What it names of the job itself,
-# such as the client in Dice's opening, stays.
+# Boilerplate that a job site puts around every posting. Details of the job in it, such as the
+# client in the opening of Dice, stay.
 _SITE_TEXTS = re.compile(
     r"(?m)^Powered by JazzHR(?:\s+\w{10}\s*\Z|[ \t]*$)"
     r"|Dice is the leading career destination for tech experts at every stage of their careers\. ?"
@@ -42,7 +42,7 @@ _SITE_TEXTS = re.compile(
     r"[^\n]{1,60} in the email subject line for your application to be considered\.\**"
     r"|^Posted By:? [A-Z][^\n]{1,40}$"
     r"|^We can recommend jobs specifically for you! Create a custom Job Alert [^\n]{1,90}$"
-    # The criteria that LinkedIn prints below a posting.
+    # The criteria that LinkedIn shows below a posting.
     r"|^Seniority level\n+[^\n]{1,90}\n+Employment type\n+[^\n]{1,90}"
     r"(?:\n+Job function\n+[^\n]{1,90})?(?:\n+Industries\n+[^\n]{1,90})?$"
 )
@@ -61,7 +61,8 @@ _ANY_TAG = re.compile(
 # A tag that the scraper cut off before its end.
 _CUT_TAG = re.compile(r"(?im)<(?:a|div|font|p|span|td)\s+(?:class|href|style)\s*=[^<>\n]*$")
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
-# Dice prints entities without their marks: `Bachelorrsquos degree`, `ldquoDeveloper ndash 2rdquo`.
+# The job site Dice prints entities without `&` and `;`: `Bachelorrsquos degree`,
+# `ldquoDeveloper ndash 2rdquo`.
 _STRIPPED_ENTITY = re.compile(
     r"(?<=\w)(?P<quote>rsquo)(?=(?:s|ve|re|ll|t|d)?\b)|\b(?P<open>ldquo)(?=[A-Z])"
     r"|(?<=\w)(?P<close>rdquo)\b|\b(?P<dash>[nm]dash)\b|\s{0,3}\bmiddot\b[ \t]*(?P<bullet>)"
@@ -69,29 +70,30 @@ _STRIPPED_ENTITY = re.compile(
 _STRIPPED_BULL = re.compile(r"\s{0,3}\bbull(?:[ \t]+(?=[A-Z])|(?=[A-Z][a-z])|[ \t]*\n)")
 _DOTS = "•·▪●◦‣⁃∙○■□►➢➤❖✓✔"
 _BULLET = re.compile(
-    # Nested marks, as `•` before a scraped `o`, count as one. A dot needs no blank after it; a
-    # hyphen does or a word, so that `-5 °C` stays; a star does, as `*this*` is emphasis.
+    # Nested marks, such as `•` before a scraped `o`, count as one. A dot needs no space after it. A
+    # hyphen needs a space or a word, because `-5 °C` is a number, and a star needs a space, because
+    # `*this*` is emphasis.
     rf"(?m)^[ \t]*(?:(?:[{_DOTS}]|§(?![ \t]*\d))(?:\s{{0,3}}\n[ \t]*(?=[^\s{_DOTS}]))?[ \t]*"
     r"|[*–—−→-][ \t]+|--[ \t]+)+"
     r"(?:[o?][ \t]+(?=[A-Z]))?(?=\S)"
     r"|(?m:^)[ \t]*(?:[o?][ \t]+(?=[A-Z][a-z'’]*[ ,])|-(?=[A-Za-z][a-z]*[ ,]))"
 )
 _EMPTY_BULLET = re.compile(rf"(?m)^[ \t]*[{_DOTS}][ \t]*(?:\n|\Z)")
-# Items that run on in one line: `businesses• Experience`, `technologies · 5+ years of ...`.
+# Items that follow one another in one line: `businesses• Experience`, `technologies · 5+ years`.
 _INLINE_BULLET = re.compile(
     r"(?<=[\w.,;:)])(?:[•●▪][ \t]*(?=[A-Z])|[ \t]+[•●▪·][ \t]+(?=[^\n•●▪·]{40}))"
 )
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
-# A heading such as `Key Responsibilities:Design` or a sentence end such as `right.Key`. The word
-# before must end in three small letters, so that `e.g.`, `Jane.Doe@...` and `3.Go` stay whole; what
-# follows is a capitalised word before a blank, which `dask.DataFrames` is not, and no file or
-# domain.
+# A heading such as `Key Responsibilities:Design` or the end of a sentence such as `right.Key`. The
+# word before must end in three lower-case letters, so that `e.g.`, `Jane.Doe@...` and `3.Go` stay
+# whole. After it comes a capitalized word before a space, unlike in `dask.DataFrames`, that is not
+# the ending of a file or a domain.
 _GLUED_SENTENCE = re.compile(
     r"[.!?:](?<=[a-z)]{3}.)(?=[A-Z][a-z]*[ ,’'])(?!(?:Net|Js|Ts|Ai|Io|Ml|Com|Org|Co|Py|Health)\b)"
 )
-# `responsibilitiesYou will`, `(12+Months)Rate`: a common opener of sentences or headings right
-# after a small letter. A list, because names such as JavaScript and LinkedIn have the same form.
-# Headings may also be glued on both sides: `dayDescriptionExpertise in`.
+# `responsibilitiesYou will`, `(12+Months)Rate`: a word that often opens a sentence or heading,
+# right after a lower-case letter. It is a list, because names such as JavaScript and LinkedIn look
+# the same. A heading may also be glued on both sides: `dayDescriptionExpertise in`.
 _GLUED_WORD = re.compile(
     r"(?:(?<=[a-z]{4})|(?<=[a-z]\)))(?=(?:(?:You|We|Our|The|This|Your|Strong|Experience|Excellent|"
     r"Knowledge|Ability|Responsibilities|Requirements|Required|Qualifications|Preferred|Benefits|"
@@ -100,7 +102,7 @@ _GLUED_WORD = re.compile(
     r"(?:[ ’':,\n]|\Z)|Description[A-Z][a-z]))"
     r"|(?<=[a-z.]\))(?=[A-Z][a-z]{3,}[ ,])"
 )
-# `SummaryApple is looking`: a heading that lost the line break after it.
+# `SummaryApple is looking`: a heading without the line break after it.
 _GLUED_HEADING = re.compile(
     r"(?m)^((?:Job )?(?:Summary|Description|Overview)|Education & Experience|Responsibilities"
     r"|(?:(?:Key|Preferred|Minimum|Basic) )?Qualifications|(?:Additional )?Requirements)"
@@ -109,22 +111,22 @@ _GLUED_HEADING = re.compile(
 
 
 def fix_encoding(text: str) -> tuple[str, int]:
-    """Repair mojibake, curly leftovers of wrong encodings and invisible characters (ftfy).
+    """Repair mojibake and remove invisible characters (ftfy).
 
     >>> fix_encoding("weâ€™re hiring")
     ("we're hiring", 1)
     """
     if text.isascii() and not CONTROL_CHARACTERS.search(text):
-        return text, 0  # ftfy would change nothing, and takes most of the cleaning's time
+        return text, 0  # ftfy would change nothing, and it takes most of the time of the cleaning
     fixed = ftfy.fix_text(text, unescape_html=False)  # also turns CR and CRLF into LF
     fixed, invisible = _INVISIBLE.subn("", remove_control_characters(fixed))
     return fixed, max(invisible, int(fixed != text))
 
 
 def remove_html(text: str) -> tuple[str, int]:
-    r"""Decode entities; turn block tags into line breaks, items into bullets; drop other tags.
+    r"""Decode entities; turn block tags into line breaks, items into bullets; remove other tags.
 
-    Entities come first, because scraped tags are often escaped. `<5 years` is no tag and stays.
+    Entities come first, because scraped tags are often escaped. `<5 years` is not a tag and stays.
 
     >>> remove_html("<p>R&amp;D</p><ul><li>C++</li></ul>")
     ('\nR&D\n\n\n• C++\n', 7)
@@ -142,9 +144,9 @@ def remove_html(text: str) -> tuple[str, int]:
 
 
 def restore_stripped_entities(text: str) -> tuple[str, int]:
-    r"""Put signs in place of entities that lost their `&` and `;`.
+    r"""Restore the characters of entities that lost their `&` and `;`.
 
-    `bull` is also a word: it is a bullet where a text has two of it before capitals.
+    `bull` is also a word: it is a bullet only in a text with two of them before capital letters.
 
     >>> restore_stripped_entities("a Bachelorrsquos degree ndash or more middot Java")
     ("a Bachelor's degree – or more\n• Java", 3)
@@ -153,17 +155,19 @@ def restore_stripped_entities(text: str) -> tuple[str, int]:
     >>> restore_stripped_entities("Red bull Racing")
     ('Red bull Racing', 0)
     """
-    signs = {"quote": "'", "open": '"', "close": '"', "dash": "–", "bullet": "\n• "}
+    characters = {"quote": "'", "open": '"', "close": '"', "dash": "–", "bullet": "\n• "}
     restored = bulls = 0
     if "quo" in text or "dash" in text or "middot" in text:
-        text, restored = _STRIPPED_ENTITY.subn(lambda match: signs[match.lastgroup], text)
+        text, restored = _STRIPPED_ENTITY.subn(
+            lambda match: characters[match.lastgroup or ""], text
+        )
     if "bull" in text and len(_STRIPPED_BULL.findall(text)) > 1:
         text, bulls = _STRIPPED_BULL.subn("\n• ", text)
     return text, restored + bulls
 
 
 def remove_buttons(text: str) -> tuple[str, int]:
-    r"""Drop the buttons of job sites: `Show more`, `Apply now`, `Report this job` and the like.
+    r"""Remove the buttons of job sites: `Show more`, `Apply now`, `Report this job` and the like.
 
     >>> remove_buttons("Apply now for this role.\nApply now\nShow more\nShow less")
     ('Apply now for this role.\n\n', 2)
@@ -174,7 +178,7 @@ def remove_buttons(text: str) -> tuple[str, int]:
 
 
 def remove_site_texts(text: str) -> tuple[str, int]:
-    r"""Drop the standing text of job sites around a posting, LinkedIn's criteria among it.
+    r"""Remove the boilerplate of job sites around a posting, such as LinkedIn's criteria.
 
     >>> remove_site_texts("We build bikes.\n\nPowered by JazzHR\n\na1B2c3D4e5")
     ('We build bikes.\n\n', 1)
@@ -187,7 +191,7 @@ def remove_site_texts(text: str) -> tuple[str, int]:
 
 
 def remove_tracking_codes(text: str) -> tuple[str, int]:
-    r"""Drop the codes by which job boards and recruiting systems count their visitors.
+    r"""Remove the codes with which job boards and recruiting systems count their visitors.
 
     >>> remove_tracking_codes("Remote. #LI-remote")
     ('Remote. ', 1)
@@ -198,7 +202,7 @@ def remove_tracking_codes(text: str) -> tuple[str, int]:
 
 
 def split_glued_sentences(text: str) -> tuple[str, int]:
-    r"""Put back the line break that was lost between two sentences.
+    r"""Restore the lost line break between two sentences, or between heading and text.
 
     >>> split_glued_sentences("your responsibilitiesYou use JavaScript. Get it right.Key Skills")
     ('your responsibilities\nYou use JavaScript. Get it right.\nKey Skills', 2)
@@ -212,9 +216,9 @@ def split_glued_sentences(text: str) -> tuple[str, int]:
 
 
 def unify_bullets(text: str) -> tuple[str, int]:
-    r"""Write every list bullet as `• ` at the start of a line; drop bullets without an item.
+    r"""Write every bullet as `• ` at the start of a line; remove bullets without an item.
 
-    A question mark before a capital is what is left of a bullet in a foreign encoding.
+    A question mark before a capital letter is what a wrong encoding leaves of a bullet.
 
     >>> unify_bullets("* Java\n  - Go\n? Develop reports\no Test them\n•\n• §Rust")
     ('• Java\n• Go\n• Develop reports\n• Test them\n• Rust', 6)
@@ -227,10 +231,10 @@ def unify_bullets(text: str) -> tuple[str, int]:
     return _BULLET.sub("• ", text), inline + empty + changed
 
 
-def squeeze_blanks(text: str) -> tuple[str, int]:
-    r"""At most one empty line and one blank in a row, none at line ends or around the text.
+def squeeze_whitespace(text: str) -> tuple[str, int]:
+    r"""Leave at most one empty line and one space in a row, none at line ends or around the text.
 
-    >>> squeeze_blanks("a  b \n\n\n\nc ")
+    >>> squeeze_whitespace("a  b \n\n\n\nc ")
     ('a b\n\nc', 1)
     """
     text = re.sub(r"[ \t\xa0]+", " ", text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -248,7 +252,7 @@ RULES: dict[str, Callable[[str], tuple[str, int]]] = {
     "tracking codes": remove_tracking_codes,
     "glued sentences": split_glued_sentences,
     "bullets": unify_bullets,
-    "runs of blank lines": squeeze_blanks,
+    "runs of blank lines": squeeze_whitespace,
 }
 
 
@@ -256,31 +260,31 @@ def clean_text(text: str, personal_data: str = "replace") -> tuple[str, dict[str
     r"""Apply all rules, those for personal data last.
 
     Args:
-        text: A posting as scraped.
-        personal_data: What happens to it: "replace", "remove" or "keep"
-            (`jobgen.personal_data.redact_personal_data`).
+        text: a posting as scraped.
+        personal_data: what is done with personal data: "replace", "remove" or "keep"
+            (`jobgen.text.redaction.redact_personal_data`).
 
     Returns:
-        The clean text, and by rule the number of places changed.
+        The clean text, and for each rule the number of its changes.
 
     >>> clean_text("<b>About us</b><br>We build bikes. Call +1 212 555 0100.")[0]
     'About us\nWe build bikes. Call [phone].'
     """
-    fired = {}
+    changes = {}
     for name, rule in RULES.items():
-        text, fired[name] = rule(text)
-    text, found = personal.redact_personal_data(text, personal_data)
-    return text, fired | found
+        text, changes[name] = rule(text)
+    text, redacted = redact_personal_data(text, personal_data)
+    return text, changes | redacted
 
 
 def clean_title(title: str, personal_data: str = "replace") -> str:
-    """A title on one line, repaired like a text.
+    """Clean a title, and put it on one line.
 
-    Personal data in it is replaced, never removed with its sentence, unless it is to be kept.
+    Unless personal data is kept, it is replaced; it is never removed with its sentence.
 
     >>> clean_title(" R&amp;D  <b>Engineer</b> (jane@example.com) ")
     'R&D Engineer ([e-mail])'
     """
     title = " ".join(fix_encoding(remove_html(title)[0])[0].split())
     mode = "keep" if personal_data == "keep" else "replace"
-    return personal.redact_personal_data(title, mode)[0]
+    return redact_personal_data(title, mode)[0]

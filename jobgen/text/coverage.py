@@ -10,8 +10,8 @@ import snowballstemmer
 from jobgen.text.ngrams import WORD
 
 _STEMMER = snowballstemmer.stemmer("english")
-# A clause ends at a line's end, at punctuation before a blank, and at a dash, bullet or opening
-# bracket after a blank. `Node.js`, `C++` and `A/B-testing` are not cut.
+# A clause ends at a line's end, at punctuation before a space, and at a dash, bullet or opening
+# bracket after a space. `Node.js`, `C++` and `A/B-testing` are not cut.
 _CLAUSE_END = re.compile(r"[\r\n]|[.,;:!?()\[\]\"“”…|]+(?!\S)|(?<!\S)[-–—*•·(\[\"“]+|—")
 # A paraphrase may need some more words than the keyword. With fewer words it says less:
 # `maintenance` is similar to `planned maintenance`, but also to its opposite.
@@ -27,7 +27,7 @@ _FUNCTION_WORDS = frozenset(
 
 
 def covered_exactly(text: str, keywords: Sequence[str]) -> list[bool]:
-    r"""Which keywords stand in the text word for word; letter case and kind of blanks do not count.
+    r"""Which keywords stand in the text word for word; letter case and kind of whitespace do not count.
 
     A keyword must not be a part of a longer word: `C` is not found in `CSS`, nor in `C++`.
 

@@ -1,4 +1,4 @@
-"""Cleaning removes what scraping left and leaves everything else alone (rules: see doctests)."""
+"""Cleaning removes the traces of scraping and nothing else (each rule also has doctests)."""
 
 import time
 
@@ -15,7 +15,7 @@ from jobgen.data.cleaning import (
     remove_tracking_codes,
     restore_stripped_entities,
 )
-from jobgen.text import redaction as personal_data
+from jobgen.text import redaction
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ from jobgen.text import redaction as personal_data
     ],
 )
 def test_clean_text_stays_as_it_is(text):
-    assert clean_text(text) == (text, dict.fromkeys([*RULES, *personal_data.RULES], 0))
+    assert clean_text(text) == (text, dict.fromkeys([*RULES, *redaction.RULES], 0))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_clean_text_stays_as_it_is(text):
         ("We ride. #LI-remote\n\nPI555010099", "We ride."),
     ],
 )
-def test_artifacts_go(dirty, clean):
+def test_traces_of_scraping_are_removed(dirty, clean):
     assert clean_text(dirty)[0] == clean
 
 
@@ -156,7 +156,7 @@ def test_titles_are_one_line():
     ],
     ids=lambda text: repr(text[:9]),
 )
-def test_time_grows_with_the_length_only(text):
+def test_time_is_linear_in_the_length(text):
     start = time.process_time()
     clean_text(text)
     assert time.process_time() - start < 2
@@ -176,10 +176,10 @@ def test_on_real_postings():
         assert "\u200c" not in clean
         if i % 8 == 0:
             assert clean_text(clean, personal_data="keep")[0] == clean
-        # Letters are never lost: what goes is blanks, marks and tags, besides the standing texts of
-        # job sites, in a short posting much of it, and the letters of `middot` and of tags. The
-        # comparison therefore leaves these out.
-        own = text
+        # No letters of the posting itself are lost. What is removed besides blanks, punctuation and
+        # tags is the boilerplate of job sites, which is much of a short posting, and the letters of
+        # `middot` and of tags. The comparison therefore leaves these out.
+        own_text = text
         for rule in (
             remove_html,
             restore_stripped_entities,
@@ -187,7 +187,7 @@ def test_on_real_postings():
             remove_site_texts,
             remove_tracking_codes,
         ):
-            own, _ = rule(own)
-        assert sum(map(str.isalnum, clean)) > 0.97 * sum(map(str.isalnum, own))
-        assert sum(map(str.isalnum, own)) > 0.6 * sum(map(str.isalnum, text))
+            own_text, _ = rule(own_text)
+        assert sum(map(str.isalnum, clean)) > 0.97 * sum(map(str.isalnum, own_text))
+        assert sum(map(str.isalnum, own_text)) > 0.6 * sum(map(str.isalnum, text))
     assert 0 < changed < len(texts)

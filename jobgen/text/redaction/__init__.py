@@ -68,7 +68,7 @@ def redact_personal_data(text: str, mode: str) -> tuple[str, dict[str, int]]:
     """Apply all rules.
 
     Args:
-        text: a clean text, with single blanks and `• ` as its only bullet.
+        text: a clean text, with single spaces and `• ` as its only bullet.
         mode: "replace" puts a placeholder in place of personal data; "remove" removes the sentence,
             line or list item that contains it (of more than 600 characters without the end of a
             sentence, it replaces only the personal data); "keep" changes nothing.

@@ -10,7 +10,7 @@ _EMAIL = re.compile(
     rf"(?:(?i:mailto)\s?:?\s?)?{_LOCAL}@{DOMAIN}"
     r"(?:(?:com|org|net|edu|gov|io|ai)(?=[A-Z][a-z])|[^\W\d_]{2,24}(?![\w-]))"
 )
-# `jobs @example.com`, `jobs@ example.com`. With blanks on both sides the address may be prose:
+# `jobs @example.com`, `jobs@ example.com`. With spaces on both sides the address may be prose:
 # `Engineer @ Example.com` is a title. So its name must have a dot or a digit, or a word such as
 # `email` before it.
 _SPACED_EMAIL = re.compile(

@@ -12,7 +12,7 @@ _NOT_BEFORE = r"(?![\w$€%]|[-–][\w(]|[.,]\d)"
 _COUNTRY = rf"(?:\+?1{_SEPARATOR}?{_SEPARATOR}?)?"
 _AFTER = rf"(?i:{_EXTENSION}){_NOT_BEFORE}"
 _PHONE = re.compile(
-    # North America: brackets or punctuation between the groups; blanks alone only after +1 or 1
+    # North America: brackets or punctuation between the groups; spaces alone only after +1 or 1
     rf"{_NOT_INSIDE}{_COUNTRY}\(\d{{3}}\)[ ]?{_SEPARATOR}?[ ]?\(?\d{{3}}\)?{_SEPARATOR}?"
     rf"\(?\d{{4}}\)?{_AFTER}"
     rf"|{_NOT_INSIDE}{_COUNTRY}[2-9]\d\d[ ]?[-.–/][ ]?[2-9]\d\d[ ]?[-.– ][ ]?\d{{4}}{_AFTER}"
