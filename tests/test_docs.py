@@ -1,7 +1,6 @@
 """The documentation: tables are up to date, links lead somewhere, commands would run."""
 
 import importlib.util
-import json
 import re
 import shlex
 import sys
@@ -323,8 +322,14 @@ def test_experiments_are_newest_first():
     assert dates == sorted(dates, reverse=True)
 
 
-def test_example_configurations_are_json():
-    for page in GUIDES:
-        for language, code in FENCE.findall(page.read_text(encoding="utf-8")):
-            if language == "json":
-                assert isinstance(json.loads(code), dict)
+def test_the_message_of_the_example_is_the_real_one(tmp_path, monkeypatch):
+    blocks = FENCE.findall(PAGE.read_text(encoding="utf-8"))
+    (example,) = (code for language, code in blocks if language == "json")
+    (message,) = (code for _, code in blocks if code.startswith("error: "))
+    monkeypatch.chdir(tmp_path)
+    path = Path(message.removeprefix("error: ").partition(":")[0])
+    path.parent.mkdir()
+    path.write_text(example, encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        load_config(str(path), TrainConfig, check_files=False)
+    assert f"error: {error.value}\n" == message
