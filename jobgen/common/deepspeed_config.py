@@ -109,7 +109,9 @@ def zero_size(content: dict[str, Any], name: str) -> float | Literal["auto"] | N
         Number of elements; "auto" where the file says so; None where it does not name the size.
     """
     size = _zero(content).get(name)
-    return size if size in ("auto", None) else float(size)
+    if size is None or size == "auto":
+        return size
+    return float(size)
 
 
 def compiled_ops(content: dict[str, Any], on_gpu: bool) -> list[str]:

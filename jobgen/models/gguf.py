@@ -32,7 +32,7 @@ KINDS = {
     "q4_1": (Q4_1, Q8_0, LlamaFileType.MOSTLY_Q4_1),
 }
 # What llama.cpp computes for an architecture, regardless of the model's configuration.
-_COMPUTED = {
+_COMPUTED: dict[str, dict[str, Any]] = {
     "gpt2": {"activation_function": "gelu_new", "scale_attn_by_inverse_layer_idx": False},
     "llama": {"hidden_act": "silu", "rope_type": "default"},
 }
@@ -241,6 +241,7 @@ def _tensors(model: Any, n_tokens: int) -> Iterator[tuple[str, np.ndarray]]:
     names = get_tensor_name_map(MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers)
     for parameter_name, parameter in model.named_parameters():  # a tied head is not among them
         name = names.get_name(parameter_name, try_suffixes=(".weight", ".bias"))
+        assert name is not None, parameter_name
         tensor = parameter.detach().numpy()
         if name in _EMBEDDINGS:
             tensor = tensor[:n_tokens]

@@ -17,7 +17,7 @@ class _Attention(GPTNeoSelfAttention):
     In local layers a token attends to the last `window_size` tokens, itself included.
     """
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         hidden_states: torch.Tensor,
         attention_mask: torch.Tensor | None = None,

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -94,7 +95,7 @@ def _convert_gguf(source: Path, target: Path) -> Path:
 
         partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
         try:
-            model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name)
+            model: Any = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name)
             # The weights are no longer quantized, but cannot be saved while they are marked so.
             model.hf_quantizer = None
             del model.config.quantization_config

@@ -69,7 +69,7 @@ def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Tokenizer:
             str(folder), f"holds no tokenizer; expected one of {', '.join(_VOCABULARY_FILES)}"
         )
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError) as error:
         reason = str(error).split("\n")[0]
         raise InputError(str(folder), f"its tokenizer cannot be loaded: {reason}") from None
@@ -112,6 +112,7 @@ def load_model(
 
     from jobgen.models.gpt_neo import use_fast_attention
 
+    model: Any
     try:
         if weights is None:
             model = AutoModelForCausalLM.from_pretrained(folder, **options)
@@ -260,5 +261,5 @@ def _load_state_dict(folder: Path, weights: str, options: dict[str, Any]) -> Any
     if embedding is None:
         raise InputError(weights, f"holds no embeddings of a {config.model_type} model")
     config.vocab_size = embedding.shape[0]
-    architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     return architecture.from_pretrained(None, config=config, state_dict=state, **options)

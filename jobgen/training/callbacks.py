@@ -60,7 +60,7 @@ class ObservedTrainer(Protocol):
 
 def evaluated_steps(state: TrainerState) -> set[int]:
     """The steps after which the model was evaluated."""
-    return {line["step"] for line in state.log_history if "eval_loss" in line}
+    return {int(line["step"]) for line in state.log_history if "eval_loss" in line}
 
 
 class EvaluationStopped(KeyboardInterrupt):

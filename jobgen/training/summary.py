@@ -8,7 +8,7 @@ from rich.table import Table
 from jobgen.common.config import TrainConfig
 from jobgen.common.distributed import is_main_process, process_count
 from jobgen.training.dataset import PostingDataset
-from jobgen.training.memory import Estimate
+from jobgen.training.memory import Estimate, find_remedies, largest_batches
 
 
 def print_training(
@@ -57,20 +57,20 @@ def print_rows(training: PostingDataset) -> None:
     console.rule()
 
 
-def print_estimate(estimate: "Estimate") -> None:
-    """What a training needs by item, whether it fits, and if not, what is short and what helps."""
+def print_estimate(estimate: Estimate) -> None:
+    """Print what a training needs by item, whether that fits, and if not, what would."""
     target, config, need = estimate.target, estimate.config, estimate.need()
     parameters, trained = estimate.parameters
     names = {"device": f"memory of {target.name}", "host": "memory beside it", "disk": "disk"}
-    names = {part: name for part, name in names.items() if getattr(need, part)}  # a CPU has no host
-    table = Table("", "GB", "there are", title=f"{parameters:,} parameters, {trained:,} trained")
-    for part, name in names.items():
-        for item, size in getattr(need, part).items():
-            table.add_row(item, _gigabytes(size))
-        there = getattr(target, part)
-        shown = _gigabytes(there) if math.isfinite(there) else "not known"
-        total = _gigabytes(need.total(part))
-        table.add_row(name, total, shown, style="bold", end_section=True)
+    names = {kind: name for kind, name in names.items() if getattr(need, kind)}  # no host on a CPU
+    title = f"{parameters:,} parameters, {trained:,} trained"
+    table = Table("", "needed, GiB", "available, GiB", title=title)
+    for kind, name in names.items():
+        for item, size in getattr(need, kind).items():
+            table.add_row(item, _gib(size))
+        available = getattr(target, kind)
+        shown = _gib(available) if math.isfinite(available) else "not known"
+        table.add_row(name, _gib(need.total(kind)), shown, style="bold", end_section=True)
     Console().print(table)
     batch = f"{config.micro_batch_size} postings of up to {estimate.length} tokens"
     shortfalls = need.shortfalls(target)
@@ -78,25 +78,25 @@ def print_estimate(estimate: "Estimate") -> None:
         print(f"fits: {batch}")
         return
     short = [
-        f"{names[part]}: {_gigabytes(need.total(part))} GB, there are"
-        f" {_gigabytes(getattr(target, part))}"
-        for part in shortfalls
+        f"{names[kind]}: {_gib(need.total(kind))} GiB needed, {_gib(getattr(target, kind))} GiB"
+        " available"
+        for kind in shortfalls
     ]
     print(f"does not fit: {batch}: {'; '.join(short)}")
-    if shortfalls != ["disk"]:  # which holds no batch
-        largest, rows = estimate.largest(), config.micro_batch_size
+    if shortfalls != ["disk"]:  # a smaller batch does not help the disk
+        largest, rows = largest_batches(estimate), config.micro_batch_size
         print(
             f"largest micro_batch_size with postings of {estimate.length} tokens:"
             f" {largest.rows or 'none'}\n"
             f"largest max_length with micro_batch_size={rows}: {largest.length or 'none'};"
             f" with micro_batch_size=1: {largest.length_of_one or 'none'}"
         )
-    for setting, other in estimate.remedies():
-        sizes = [f"{name} {_gigabytes(other.total(part))} GB" for part, name in names.items()]
-        still = " and ".join(names[part] for part in other.shortfalls(target))
-        verdict = f"too much for {still}" if still else "fits"
+    for setting, other in find_remedies(estimate):
+        sizes = [f"{name} {_gib(other.total(kind))} GiB" for kind, name in names.items()]
+        still_short = " and ".join(names[kind] for kind in other.shortfalls(target))
+        verdict = f"too much for {still_short}" if still_short else "fits"
         print(f"with {setting}: {verdict} ({', '.join(sizes)})")
 
 
-def _gigabytes(size: float) -> str:
-    return f"{size / 2**30:.2f}"  # a card of 12 GB has 12 x 2^30 bytes
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.2f}"

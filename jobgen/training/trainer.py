@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate.state import AcceleratorState
 from deepspeed.runtime.chunked_cross_entropy import ChunkedCausalLMLoss, chunked_cross_entropy
@@ -72,6 +73,11 @@ class PostingTrainer(Trainer):
         test_dataset: the held-out set; None to train without evaluation.
     """
 
+    train_dataset: Any
+    eval_dataset: Any
+    optimizer: Any
+    lr_scheduler: Any
+
     def __init__(
         self,
         model: Any,
@@ -111,13 +117,14 @@ class PostingTrainer(Trainer):
         plain = model.get_base_model() if isinstance(model, PeftModel) else model
         plain.loss_function = ChunkedCausalLMLoss()
         self._update_hooks: list[Any] = []
+        datasets = [dataset for dataset in (train_dataset, test_dataset) if dataset is not None]
         super().__init__(
             model=model,
             args=arguments,
             train_dataset=train_dataset,
             eval_dataset=test_dataset,
             processing_class=tokenizer,
-            data_collator=(train_dataset or test_dataset).collate,
+            data_collator=datasets[0].collate,
             compute_metrics=self._held_out_metrics,
             callbacks=callbacks,
         )
@@ -244,7 +251,7 @@ class PostingTrainer(Trainer):
 
     # transformers' own sampling by length depends on the global random state, see
     # `SimilarLengthSampler` (test_training.py: test_run_resume_and_the_refusal_to_overwrite).
-    def _get_train_sampler(self, train_dataset: PostingDataset | None = None) -> Any:
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         # All rows of an optimizer step are of similar length, however many processes share them.
         args = self.args
         step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
@@ -290,7 +297,7 @@ class PostingTrainer(Trainer):
 
     def _held_out_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
         """Metrics of the whole held-out set, from the nats and tokens of its rows."""
-        nats, tokens = prediction.predictions.sum(), prediction.label_ids.sum()
+        nats, tokens = np.sum(prediction.predictions), np.sum(prediction.label_ids)
         nats_per_byte = float(nats / self.eval_dataset.n_bytes)
         return {
             "nats_per_byte": nats_per_byte,
@@ -304,7 +311,7 @@ class PostingTrainer(Trainer):
         # A loader draws from the global random state, which must not depend on whether there was an
         # evaluation: a resumed training does not repeat those before its checkpoint.
         with torch.random.fork_rng():
-            output = super().evaluation_loop(*args, **kwargs)
+            output: Any = super().evaluation_loop(*args, **kwargs)
         output.metrics["eval_loss"] = output.metrics["eval_nats_per_token"]
         return output
 
@@ -315,7 +322,7 @@ class PostingTrainer(Trainer):
         # Only the evaluation before the first step of this process skips the scheduler.
         if skip_scheduler and self.state.global_step:
             self._determine_best_metric(metrics, trial)
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            folder = checkpoints_folder(self.run_dir) / f"checkpoint-{self.state.global_step}"
             # The Trainer restores the random state later, and it has to be saved again here.
             self._load_rng_state(str(folder))
             self._save_checkpoint(self.model_wrapped, trial)
@@ -343,7 +350,7 @@ class PostingTrainer(Trainer):
 
     def final_figures(self) -> dict[str, float]:
         """Held-out metrics of the final weights, evaluated again only if they never were."""
-        final = self.state.global_step
+        final: int | None = self.state.global_step
         if self.args.load_best_model_at_end and self.state.best_model_checkpoint:
             final = self.state.best_global_step
         for line in reversed(self.state.log_history):
@@ -363,7 +370,7 @@ class PostingTrainer(Trainer):
     # A corrupted checkpoint would be exported, or end a finished training in a traceback
     # (test_recipe.py: test_a_corrupted_best_checkpoint_is_not_loaded).
     def _load_best_model(self) -> None:
-        corruption = find_corruption(Path(self.state.best_model_checkpoint))
+        corruption = find_corruption(Path(str(self.state.best_model_checkpoint)))
         if corruption is None:
             super()._load_best_model()
         else:
@@ -387,7 +394,7 @@ class PostingTrainer(Trainer):
                 "weights became NaN after a non-finite gradient; they are not saved."
                 f" {_AGAINST_OVERFLOW}",
             )
-        folder = Path(args.output_dir)
+        folder = checkpoints_folder(self.run_dir)
         staging = folder / STAGING
         is_main = self.is_world_process_zero()
         with report_write_errors(staging, "a checkpoint"):

@@ -20,7 +20,14 @@ from jobgen.common.config import TrainConfig
 from jobgen.common.errors import InputError
 from jobgen.models.loading import computes_bfloat16
 from jobgen.training.checkpoints import latest_valid_checkpoint
-from jobgen.training.memory import Estimate, Largest, Target, find_target
+from jobgen.training.memory import (
+    Estimate,
+    LargestBatches,
+    Target,
+    find_remedies,
+    find_target,
+    largest_batches,
+)
 from utils import NLP_model
 
 SHAPES = {
@@ -249,12 +256,12 @@ def test_the_largest_that_fits(tiny_tokenizer, tmp_path):
     gpu = target(on_gpu=True, half=True, device=0.999 * need.total("device"))
     estimate = estimate_of(folder, gpu, micro_batch_size=8)
     assert not estimate.fits()
-    largest = estimate.largest()
+    largest = largest_batches(estimate)
     assert largest.rows == 7
     assert estimate.fits(length=largest.length)
     assert not estimate.fits(length=largest.length + 1)
     assert largest.length < estimate.length < largest.length_of_one
-    settings, needs = zip(*estimate.remedies(), strict=True)
+    settings, needs = zip(*find_remedies(estimate), strict=True)
     assert max(other.total("device") for other in needs) < need.total("device")
     assert "--set gradient_checkpointing=true" in settings
 
@@ -273,13 +280,13 @@ def test_what_the_host_lacks_is_no_remedy(tiny_tokenizer, tmp_path, monkeypatch)
     assert plain.host["check of the exported model"] > plain.device["weights"]
     values = {"device": 0.999 * plain.total("device"), "host": 0.999 * moved.total("host")}
     small = target(on_gpu=True, half=True, **values)
-    remedies = dict(estimate_of(tmp_path, small).remedies())
+    remedies = dict(find_remedies(estimate_of(tmp_path, small)))
     assert remedies[f"--set ds_config={offload}"].shortfalls(small) == ["host"]
     assert not remedies["--set gradient_checkpointing=true"].shortfalls(small)
     short = estimate_of(tmp_path, small, ds_config=offload)
     assert not short.fits()
-    assert short.largest() == Largest(None, None, None)
-    assert not dict(short.remedies())["--set lora_rank=16"].shortfalls(small)
+    assert largest_batches(short) == LargestBatches(None, None, None)
+    assert not dict(find_remedies(short))["--set lora_rank=16"].shortfalls(small)
 
 
 def test_a_disk_that_is_too_small(tiny_tokenizer, tmp_path):
@@ -289,18 +296,20 @@ def test_a_disk_that_is_too_small(tiny_tokenizer, tmp_path):
     estimate = estimate_of(folder, target(disk=0.999 * need.total("disk")), **settings)
     assert need.shortfalls(estimate.target) == ["disk"]
     assert not estimate.fits()
-    assert not dict(estimate.remedies())["--set save_total_limit=1"].shortfalls(estimate.target)
+    assert not dict(find_remedies(estimate))["--set save_total_limit=1"].shortfalls(estimate.target)
 
 
 def test_no_batch_fits_a_device_that_is_too_small(tiny_tokenizer, tmp_path):
     folder = untrained("gpt2", tiny_tokenizer, tmp_path, **SHAPES["gpt2"])
     estimate = estimate_of(folder, target(on_gpu=True, half=True, device=1e6))
-    assert estimate.largest() == Largest(None, None, None)
+    assert largest_batches(estimate) == LargestBatches(None, None, None)
 
 
 def test_targets(monkeypatch, tmp_path):
     config = TrainConfig(output_dir=str(tmp_path / "new/run"))
-    monkeypatch.setattr("jobgen.training.memory._CONTAINER_LIMITS", [str(tmp_path / "limit")])
+    monkeypatch.setattr(
+        "jobgen.training.memory.target._CONTAINER_LIMITS", [str(tmp_path / "limit")]
+    )
     gpu = find_target(config, 12, None)
     assert (gpu.device, gpu.on_gpu, gpu.half) == (12 * 2**30, True, True)
     assert gpu.host == psutil.virtual_memory().total
@@ -329,7 +338,7 @@ def test_the_script_prints_an_estimate_and_exits_with_3(train, tmp_path):
     fits = train("x", "--estimate", "--vram", "12")
     assert fits.returncode == 0, fits.stderr
     assert re.search(r"^fits: 2 postings of up to \d+ tokens$", fits.stdout, re.MULTILINE)
-    assert re.search(r"memory of a GPU of 12 GB +│ \d\.\d\d +│ 12\.00", fits.stdout)
+    assert re.search(r"memory of a GPU of 12 GiB +│ \d\.\d\d +│ 12\.00", fits.stdout)
     for item in ("weights", "gradients", "optimizer", "activations", "logits", "buckets", "disk"):
         assert item in fits.stdout
     assert "optimizer steps" in fits.stdout
@@ -337,11 +346,13 @@ def test_the_script_prints_an_estimate_and_exits_with_3(train, tmp_path):
     small = train("x", "--estimate", "--vram", "0.5", "--ram", "0.1")
     assert small.returncode == 3, small.stderr
     verdict = re.search("^does not fit: .*$", small.stdout, re.MULTILINE)[0]
-    assert re.search(r": memory of a GPU of 0\.5 GB: \d\.\d\d GB, there are 0\.50", verdict)
-    assert re.search(r"; memory beside it: \d\.\d\d GB, there are 0\.10$", verdict)
+    assert re.search(
+        r": memory of a GPU of 0\.5 GiB: \d\.\d\d GiB needed, 0\.50 GiB available", verdict
+    )
+    assert re.search(r"; memory beside it: \d\.\d\d GiB needed, 0\.10 GiB available$", verdict)
     assert re.search(r"│ disk +│ 0\.\d\d +│ not known", small.stdout)
     assert "largest micro_batch_size with postings of" in small.stdout
-    assert "too much for memory of a GPU of 0.5 GB and memory beside it" in small.stdout
+    assert "too much for memory of a GPU of 0.5 GiB and memory beside it" in small.stdout
     assert train("x", "--estimate").returncode == 0
     wrong = train("x", "--estimate", "--vram", "much")
     assert wrong.returncode == 2

@@ -525,7 +525,9 @@ def test_large_blocks_start_at_a_page(asked, monkeypatch):
     monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)  # jobgen has set it here
     if asked is not None:
         monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", asked)
-    imports = "import mmap; from jobgen.training import memory, summary, trainer; import torch, utils"
+    imports = (
+        "import mmap; from jobgen.training import memory, summary, trainer; import torch, utils"
+    )
     place = "torch.empty(2**24).data_ptr() % mmap.PAGESIZE"
     command = [sys.executable, "-c", f"{imports}; print({place})"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
