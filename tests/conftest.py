@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from script_server import ScriptServer
 
 from jobgen.common.logging import show_messages
 
@@ -37,13 +38,32 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def run_script(*command: str, **options) -> subprocess.CompletedProcess:
-    """Run a script of the repository in a process of its own, as a user would."""
-    if command[0].endswith(".py"):
+_server = ScriptServer()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def script_server():
+    """End the server of `run_script` with the tests."""
+    yield
+    _server.stop()
+
+
+def run_script(*command: str, fresh: bool = False, **options) -> subprocess.CompletedProcess:
+    """Run a script of the repository in a process of its own, as a user would.
+
+    Args:
+        command: a script and its arguments, or any program.
+        fresh: start Python anew, where that is the subject; otherwise a script is forked from a
+            process that has imported the libraries already.
+        options: of `subprocess.run`.
+    """
+    cwd = options.pop("cwd", ROOT)
+    if not command[0].endswith(".py"):
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, **options)
+    if fresh or options:
         command = (sys.executable, *command)
-    return subprocess.run(
-        command, cwd=options.pop("cwd", ROOT), capture_output=True, text=True, **options
-    )
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, **options)
+    return _server.run(list(command), cwd, dict(os.environ))
 
 
 def launcher(*options: str) -> tuple[str, ...]:
@@ -115,6 +135,28 @@ def tiny_tokenizer(tiny_model):
     from jobgen.models.loading import load_tokenizer
 
     return load_tokenizer(tiny_model)
+
+
+@pytest.fixture(scope="session")
+def tiny_embedder(tmp_path_factory) -> Path:
+    """Folder of a sentence-transformers model with random weights, for tests of anything else."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel, set_seed
+
+    from jobgen.common.config import OFFLINE_EMBEDDER
+    from jobgen.models.hub import locate
+
+    folder = tmp_path_factory.mktemp("embedders")
+    tokenizer = AutoTokenizer.from_pretrained(locate(OFFLINE_EMBEDDER))
+    set_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = BertConfig(vocab_size=len(tokenizer), intermediate_size=64, **shape)
+    BertModel(config).save_pretrained(folder / "bert")
+    tokenizer.save_pretrained(folder / "bert")
+    layers = [Transformer(str(folder / "bert"), max_seq_length=256), Pooling(32)]
+    SentenceTransformer(modules=layers).save(str(folder / "tiny"))
+    return folder / "tiny"
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def table(tmp_path):
 
 
 @pytest.fixture
-def prepare(table, tiny_model, tmp_path):
+def prepare(table, tiny_model, tiny_embedder, tmp_path):
     def run(**values):
         config = {
             "source": str(table),
@@ -38,7 +38,9 @@ def prepare(table, tiny_model, tmp_path):
             "model": str(tiny_model),
             "min_length": 1,
             "max_length": 128,
-            "keywords": 4,
+            "num_keywords": 4,
+            "embedder": str(tiny_embedder),
+            "workers": 1,
             # The rows are of one pattern, and none shall go for that.
             "near_duplicate_similarity": 1,
             "related_similarity": 1,
