@@ -1,43 +1,50 @@
-"""Tasks -> texts with transformers: as one text of the batch ends, the next takes its place."""
+"""Requests -> completions with transformers, many at a time.
+
+A batch has a fixed number of slots, and a slot holds one text while it is written. When the text
+ends, the slot is free, and the next waiting request takes it: a batch stays full until no request
+waits any more (continuous batching). One turn of the batch writes one token in each slot;
+`generate_completions` numbers its steps.
+"""
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import psutil
 import torch
-from transformers import DynamicCache
+from torch.nn.utils.rnn import pad_sequence
+from transformers import DynamicCache, PreTrainedModel
 
 from jobgen.common.config import GenerateConfig
 from jobgen.common.distributed import process_count
 from jobgen.common.errors import InputError
 from jobgen.common.logging import say
 from jobgen.generation.kv_cache import KVCache
-from jobgen.generation.requests import Completion, Request
+from jobgen.generation.requests import Completion, OnTokens, Request, Streamer, ignore
 from jobgen.generation.sampling import Sampler
 from jobgen.models.loading import computes_bfloat16
+from jobgen.models.protocols import Tokenizer
 
-# More rows than these gained no speed where it was measured (EXPERIMENTS.md).
-_MOST_ROWS = {"cpu": 64, "cuda": 256}
-_SHARE_OF_MEMORY = 0.5  # of what is free, for the cache
-_SMALLER = 0.7  # a batch that has shrunk to this share of its rows is made smaller
-
-
-def pick_device(wanted: str) -> str:
-    """Resolve "auto", a GPU for each process; check that a GPU that was asked for is there."""
-    if wanted == "auto":
-        own = f":{os.environ['LOCAL_RANK']}" if process_count() > 1 else ""
-        return f"cuda{own}" if torch.cuda.is_available() else "cpu"
-    device = torch.device(wanted)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError("device", f'"{wanted}": this machine has no such GPU; use "auto"')
-    return wanted
+# More slots than these gained no speed where it was measured (EXPERIMENTS.md).
+_MAX_BATCH_SIZE = {"cpu": 64, "cuda": 256}
+_CACHE_SHARE = 0.5  # of the free memory
+_COMPACT_SHARE = 0.7  # a batch with no more slots in use than this share of them is made smaller
 
 
-def place_model(model: Any, device: str, half_precision: bool) -> None:
-    """Move a model to where it writes, in 16 bits where the hardware computes in them."""
+def pick_device(device: str) -> str:
+    """Resolve "auto", a GPU for each process; check that a GPU that was asked for exists."""
+    if device == "auto":
+        number = f":{os.environ['LOCAL_RANK']}" if process_count() > 1 else ""
+        return f"cuda{number}" if torch.cuda.is_available() else "cpu"
+    asked = torch.device(device)
+    if asked.type == "cuda" and (asked.index or 0) >= torch.cuda.device_count():
+        raise InputError("device", f'"{device}": this machine has no such GPU; use "auto"')
+    return device
+
+
+def place_model(model: torch.nn.Module, device: str, half_precision: bool) -> None:
+    """Move a model to a device, in 16 bits where the hardware computes in them."""
     model.to(device)
     if half_precision and computes_bfloat16(torch.device(device)):
         model.to(torch.bfloat16)
@@ -46,50 +53,66 @@ def place_model(model: Any, device: str, half_precision: bool) -> None:
 
 
 def generate_completions(
-    model: Any,
-    tokenizer: Any,
+    model: PreTrainedModel,
+    tokenizer: Tokenizer,
     requests: Sequence[Request],
     config: GenerateConfig,
-    rows: int,
-    streamer: Callable[[int], Any] = lambda token: None,
+    batch_size: int,
+    streamer: Streamer | None = None,
+    on_tokens: OnTokens = ignore,
 ) -> Iterator[tuple[Request, Completion]]:
-    """Write a text for each task, the shortest prompts last.
+    """Write the text of each request; those with the longest prompts begin first.
 
-    A text is decided by its task, the seed and the weights; what is written beside it changes it by
-    no more than the rounding of sums, which differs with the size of the batch.
+    The request, the seed and the weights decide a text. The texts beside it change it by no more
+    than the rounding of sums, which differs with the size of the batch.
 
     Args:
-        model: fine-tuned causal LM, where it is to run.
+        model: a fine-tuned causal LM, on the device where it is to run.
         tokenizer: its tokenizer, with the special tokens.
         requests: what to write.
         config: lengths, sampling settings, seed, guidance.
-        rows: how many are written at the same time, at most.
-        streamer: is given each token of the first row.
+        batch_size: number of texts written at the same time, at most.
+        streamer: is given each token of the first slot; None: nobody streams.
+        on_tokens: is told the number of new tokens after each turn of the batch.
 
     Yields:
-        Each task with its text, in the order in which they end.
+        Each request with its completion, in the order in which they end.
     """
     model.eval()
-    waiting, batch = _by_length(requests), None
+    waiting = _longest_first(requests)
+    batch: _Batch | None = None
     while waiting:
         try:
-            batch = _Batch(model, tokenizer, waiting, min(rows, len(waiting)), config)
+            # 1. Begin: the first requests take the slots, and their prompts are read.
+            batch = _Batch(model, tokenizer, waiting, min(batch_size, len(waiting)), config)
             while True:
-                # What has ended is handed on first: whatever happens next, it is not lost.
-                yield from batch.sample(streamer)
+                # 2. Draw the next token of each text.
+                texts = len(batch.sampler.unfinished())
+                completed = batch.sampler.sample(batch.logits)
+                on_tokens(texts)
+                if streamer:
+                    streamer(int(batch.sampler.tokens[0]))
+                # 3. Hand on what has ended, before anything else can fail: its slots are free.
+                yield from completed
                 if batch.is_done():
                     break
+                # 4. Once no request waits any more, drop free slots.
+                batch.compact()
+                # 5. Read the drawn tokens, for the logits of the next ones.
                 batch.forward()
+                # 6. Fill free slots with waiting requests, and read their prompts.
+                batch.add_requests()
         except (RuntimeError, MemoryError) as error:
-            if rows == 1 or not _is_out_of_memory(error):
+            # 7. Out of memory: what is unfinished begins again, in a smaller batch.
+            if batch_size == 1 or not _is_out_of_memory(error):
                 raise
-            waiting = _by_length([*(batch.sampler.unfinished() if batch else []), *waiting])
-            batch, rows = None, max(1, rows // 2)
-            say(f"note: out of memory; going on with batches of {rows}")
+            waiting = _longest_first([*(batch.sampler.unfinished() if batch else []), *waiting])
+            batch, batch_size = None, max(1, batch_size // 2)
+            say(f"note: out of memory; continuing with batches of {batch_size}")
 
 
-def _by_length(requests: Iterable[Request]) -> deque[Request]:
-    # Longest first, so that a prompt never needs more columns of the cache than there are.
+def _longest_first(requests: Iterable[Request]) -> deque[Request]:
+    # So that a prompt that comes in later never needs more columns of the cache than there are.
     return deque(sorted(requests, key=lambda request: -len(request.ids)))
 
 
@@ -99,109 +122,118 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return known or "not enough memory" in str(error)
 
 
-def batch_size_that_fits(model: Any, longest: int) -> int:
-    """How many rows of a cache the free memory holds.
+def batch_size_that_fits(model: PreTrainedModel, max_length: int) -> int:
+    """The number of slots whose key-value cache the free memory holds.
 
     Args:
-        model: where it is to run.
-        longest: most tokens of a row.
+        model: on the device where it is to run.
+        max_length: most tokens in a slot.
     """
     config, device = model.config, model.device
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    each = 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize * 1.5 * longest
-    each += 16 * config.vocab_size  # scores
+    # Keys and values of each layer; KVCache has up to 1.5 times as many columns as tokens.
+    slot_bytes = 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize
+    slot_bytes *= 1.5 * max_length
+    slot_bytes += 16 * config.vocab_size  # scores
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]
     else:
         free = psutil.virtual_memory().available / process_count()
-    most = _MOST_ROWS.get(device.type, _MOST_ROWS["cpu"])
-    return int(min(max(1, _SHARE_OF_MEMORY * free / each), most))
+    most = _MAX_BATCH_SIZE.get(device.type, _MAX_BATCH_SIZE["cpu"])
+    return int(min(max(1, _CACHE_SHARE * free / slot_bytes), most))
+
+
+def _pad_left(rows: Sequence[Sequence[int]], padding: int) -> torch.Tensor:
+    tensors = [torch.tensor(row) for row in rows]
+    return pad_sequence(tensors, batch_first=True, padding_value=padding, padding_side="left")
 
 
 class _Batch:
-    """Texts that are being written.
+    """The texts that are being written: their sampler, key-value cache and logits.
 
     Args:
         model: as for `generate_completions`.
         tokenizer: as for `generate_completions`.
-        waiting: tasks that are still to begin; those that begin are taken from it.
-        rows: how many are written at the same time.
+        waiting: the requests that have not begun; the batch takes from it those that begin.
+        batch_size: number of slots.
         config: as for `generate_completions`.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, waiting: deque[Request], rows: int, config: GenerateConfig
+        self,
+        model: PreTrainedModel,
+        tokenizer: Tokenizer,
+        waiting: deque[Request],
+        batch_size: int,
+        config: GenerateConfig,
     ):
         self.model, self.tokenizer, self.waiting = model, tokenizer, waiting
-        vocabulary = model.get_output_embeddings().weight.shape[0]
+        vocab_size = model.get_output_embeddings().weight.shape[0]
         keywords = [request.keywords for request in waiting]
-        self.sampler = Sampler(tokenizer, vocabulary, rows, config, model.device, keywords)
-        self.cache = KVCache(model.config.num_hidden_layers, rows, config.max_length)
-        self.logits = torch.zeros(rows, vocabulary, device=model.device)
-        self._add_requests()
+        self.sampler = Sampler(tokenizer, vocab_size, batch_size, config, model.device, keywords)
+        self.cache = KVCache(model.config.num_hidden_layers, batch_size, config.max_length)
+        self.logits = torch.zeros(batch_size, vocab_size, device=model.device)  # (B, V)
+        self.add_requests()
 
     def is_done(self) -> bool:
         """Whether nothing is left to write."""
         return not self.sampler.unfinished() and not self.waiting
 
     @torch.no_grad()
-    def _add_requests(self) -> None:
-        """Begin waiting texts in the free places, as far as there are any."""
-        places = self.sampler.free_slots()
-        requests = list(islice(self.waiting, len(places)))
+    def add_requests(self) -> None:
+        """Move waiting requests into the free slots, as many as there are."""
+        slots = self.sampler.free_slots()
+        requests = list(islice(self.waiting, len(slots)))
         if not requests:
             return
-        places, device = places[: len(requests)], self.model.device
+        slots, device = slots[: len(requests)], self.model.device
+        # 1. Read each different prompt once, padded on the left: all end at the same column.
         prompts = list(dict.fromkeys(tuple(request.ids) for request in requests))
-        padded = self.tokenizer.pad({"input_ids": list(map(list, prompts))}, return_tensors="pt")
-        ids, mask = padded["input_ids"].to(device), padded["attention_mask"].to(device)
-        self.cache.end = self.cache.end or ids.shape[1]
+        ids = _pad_left(prompts, self.tokenizer.pad_token_id).to(device)  # (prompts, T)
+        mask = _pad_left([[1] * len(prompt) for prompt in prompts], 0).to(device)
         prefilled = DynamicCache()
         output = self.model(
-            input_ids=ids,  # (prompts, width), padding on the left
+            input_ids=ids,
             attention_mask=mask,
             position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0),
             past_key_values=prefilled,
             use_cache=True,
             logits_to_keep=1,
         )
+        # 2. Copy cache and logits of its prompt into the slot of each request.
+        self.cache.end = self.cache.end or ids.shape[1]
         sources = [prompts.index(tuple(request.ids)) for request in requests]
-        self.cache.insert(places, prefilled, sources)
-        self.logits[places] = output.logits[sources, -1].float()
-        for place in places:
-            self.sampler.add_request(place, self.waiting.popleft())
+        self.cache.insert(slots, prefilled, sources)
+        self.logits[slots] = output.logits[sources, -1].float()
+        # 3. Only now have they begun: if memory ran out before, they are still waiting.
+        for slot in slots:
+            self.sampler.add_request(slot, self.waiting.popleft())
 
-    def sample(self, streamer: Callable[[int], Any]) -> list[tuple[Request, Completion]]:
-        """Draw the next token of each row; returns what has ended with it."""
-        ended = self.sampler.sample(self.logits)
-        streamer(int(self.sampler.tokens[0]))
-        return ended
+    def compact(self) -> None:
+        """Drop the free slots, if no request waits for them and they are enough to matter."""
+        used = self.sampler.used_slots()
+        if self.waiting or len(used) > _COMPACT_SHARE * len(self.sampler.requests):
+            return
+        slots = torch.tensor(used, device=self.model.device)
+        self.sampler.compact(slots)
+        self.cache.compact(slots)
+        self.logits = self.logits[slots]
 
     @torch.no_grad()
     def forward(self) -> None:
-        """Read the tokens that were drawn, then begin what waits in the places that are free."""
-        going = [place for place, request in enumerate(self.sampler.requests) if request]
-        if not self.waiting and len(going) <= _SMALLER * len(self.sampler.requests):
-            rows = torch.tensor(going, device=self.model.device)
-            self.sampler.compact(rows)
-            self.cache.compact(rows)
-            self.logits = self.logits[rows]
-        if going:
-            self._forward()
-        else:
-            self.cache.first = self.cache.end = 0
-        self._add_requests()
-
-    def _forward(self) -> None:
-        length = self.sampler.lengths()  # (B,)
-        most = int((length * self.sampler.alive).max())
-        self.cache.first = self.cache.end + 1 - most
-        columns = torch.arange(most, 0, -1, device=length.device)  # (most,), from the end
+        """Read the newest token of each slot; `logits` are then those of the next one."""
+        if not self.sampler.used_slots():
+            self.cache.first = self.cache.end = 0  # all texts ended at once: start afresh
+            return
+        lengths = self.sampler.lengths()  # (B,)
+        longest = int((lengths * self.sampler.active).max())
+        self.cache.first = self.cache.end + 1 - longest
+        distance = torch.arange(longest, 0, -1, device=lengths.device)  # (T,), 1 in the last column
         output = self.model(
             input_ids=self.sampler.tokens[:, None],
-            attention_mask=(columns <= length[:, None]).long(),  # (B, most)
-            position_ids=(length - 1)[:, None],
+            attention_mask=(distance <= lengths[:, None]).long(),  # (B, T)
+            position_ids=(lengths - 1)[:, None],
             past_key_values=self.cache,
             use_cache=True,
             logits_to_keep=1,

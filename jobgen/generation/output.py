@@ -1,4 +1,4 @@
-"""The CSV of generated postings, to which whole rows are appended, each of them once."""
+"""The CSV of generated postings: whole rows are appended to it, each of them once."""
 
 import csv
 import io
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock
-from tqdm import tqdm
 
 from jobgen.common.distributed import (
     broadcast_from_main,
@@ -26,14 +26,15 @@ from jobgen.common.errors import InputError
 from jobgen.common.logging import say
 from jobgen.generation.generator import Generator
 from jobgen.generation.posting import POSTING_COLUMNS, Posting
+from jobgen.generation.progress import GenerationProgress
 from jobgen.generation.requests import NumberedPrompt
 
 
 def read_posting_ids(path: Path) -> set[str]:
-    """The ids that a CSV of postings holds, after a row cut off by a crash was removed.
+    """The ids in a CSV of postings; a row that a crash has cut off is removed from the file.
 
     Raises:
-        InputError: the file holds something else, or is damaged.
+        InputError: the file holds something else, or is corrupted.
     """
     if not path.exists():
         return set()
@@ -44,37 +45,39 @@ def read_posting_ids(path: Path) -> set[str]:
         raise InputError(str(path), f"cannot be read: {error.strerror}") from None
 
 
-def _read_ids(path: Path, file: io.BufferedRandom) -> set[str]:
-    """The ids of an open file, cut back to its last whole row."""
+def _read_ids(path: Path, file: IO[bytes]) -> set[str]:
+    """The ids in an open file, which is cut back to its last whole row."""
     ids: set[str] = set()
-    whole, row, quotes, number = 0, [], 0, 0
+    n_rows, n_bytes = 0, 0  # of whole rows
+    lines: list[bytes] = []  # of the next row, which may be several
+    quotes = 0
     for line in file:
-        row.append(line)
+        lines.append(line)
         quotes += line.count(b'"')
         if quotes % 2 or not line.endswith(b"\n"):
-            continue  # within a text, or cut off
+            continue  # the row goes on in the next line, or is cut off
         try:
-            cells = next(csv.reader([b"".join(row).decode()], strict=True), [])
+            cells = next(csv.reader([b"".join(lines).decode()], strict=True), [])
         except (UnicodeDecodeError, csv.Error):
             cells = []
-        if number == 0 and cells != POSTING_COLUMNS:
+        if n_rows == 0 and cells != POSTING_COLUMNS:
             break
         if len(cells) != len(POSTING_COLUMNS):
             raise InputError(
-                str(path), f"row {number} is damaged; repair it, or choose another output_name"
+                str(path), f"row {n_rows} is damaged; repair it, or choose another output_name"
             )
-        if number:
+        if n_rows:
             ids.add(cells[0])
-        whole += sum(map(len, row))
-        row, number = [], number + 1
-    if number == 0 and not _begins_header(row):
-        header = b"".join(row)[:80].decode(errors="replace").splitlines()
+        n_bytes += sum(map(len, lines))
+        n_rows, lines = n_rows + 1, []
+    if n_rows == 0 and not _begins_header(lines):
+        header = b"".join(lines)[:80].decode(errors="replace").splitlines()
         raise InputError(
             str(path),
             f"exists with other columns ({header[0] if header else ''}); expected"
             f" {', '.join(POSTING_COLUMNS)}; choose another output_name",
         )
-    file.truncate(whole)
+    file.truncate(n_bytes)
     return ids
 
 
@@ -87,17 +90,17 @@ def _header() -> bytes:
 
 
 def append_postings(path: Path, postings: Sequence[Posting]) -> int:
-    """Append the rows that are not there yet, in one write; returns how many.
+    """Append the postings that the file does not have yet, in one write; returns how many.
 
     Raises:
-        InputError: the file cannot be written, or is none of postings.
+        InputError: the file cannot be written, or is no CSV of postings.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path), path.open("a+b") as file:
             file.seek(0)
-            there = _read_ids(path, file)
-            new = [posting for posting in postings if posting.id not in there]
+            existing = _read_ids(path, file)
+            new = [posting for posting in postings if posting.id not in existing]
             rows = io.StringIO(newline="")
             writer = csv.writer(rows, lineterminator="\n", quoting=csv.QUOTE_ALL)
             writer.writerows(map(_cells, new))
@@ -127,39 +130,46 @@ def _cells(posting: Posting) -> list[object]:
 
 
 def generate_missing(
-    generator: Generator, prompts: Sequence[NumberedPrompt], path: Path, there: set[str]
+    generator: Generator, prompts: Sequence[NumberedPrompt], path: Path, existing: set[str]
 ) -> None:
-    """Append to a CSV what it does not have yet; all processes of a launcher take part.
+    """Write the postings that a CSV does not have yet; all processes of a launcher take part.
 
     Args:
-        generator: of this process.
-        prompts: all of them.
-        path: of the CSV.
-        there: the ids that it holds.
+        generator: the generator of this process.
+        prompts: all prompts.
+        path: the CSV.
+        existing: the ids in the CSV.
 
     Raises:
-        KeyboardInterrupt: with what was written by then.
+        KeyboardInterrupt: names the number of postings that were written before it.
     """
+    # 1. Divide what is missing among the processes.
     join_process_group()
-    missing = [prompt for prompt in prompts if not there.issuperset(generator.posting_ids(*prompt))]
+    missing = [
+        prompt for prompt in prompts if not existing.issuperset(generator.posting_ids(*prompt))
+    ]
     if done := len(prompts) - len(missing):
         say(f"{done} of {len(prompts)} prompts are in {path} already")
     groups = broadcast_from_main(generator.groups(missing, process_count()))
-    mine = groups[process_rank() :: process_count()]
-    total, written = sum(map(len, mine)) * generator.candidates, 0
-    silent = not total or not is_main_process()
+    own_groups = groups[process_rank() :: process_count()]
+    # 2. Write it; the main process appends what each round of groups gave.
+    texts, written = sum(map(len, own_groups)) * generator.candidates, 0
+    is_silent = not texts or not is_main_process()
     try:
-        with tqdm(total=total, desc="writing", unit=" texts", disable=silent) as progress:
-            texts = generator.generate(mine, progress=progress.update)
+        with GenerationProgress(texts, is_silent) as progress:
+            postings_of_groups = generator.generate(
+                own_groups, on_tokens=progress.add_tokens, on_texts=progress.add_texts
+            )
             rounds = math.ceil(len(groups) / process_count())
-            for postings in gather_rounds(texts, rounds):
+            for postings in gather_rounds(postings_of_groups, rounds):
                 if is_main_process():
                     written += append_postings(path, postings)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"{written} postings were written. The same command goes on from there."
+            f"{written} postings were written. Run the same command again to continue."
         ) from None
-    if copies := sum(gather_on_main(generator.copies)):
-        say(f"{copies} texts were left out: copies of training postings")
+    # 3. Report.
+    if memorized := sum(gather_on_main(generator.memorized)):
+        say(f"{memorized} texts were left out: memorized from training postings")
     say(f"{written} postings appended to {path}")
     leave_process_group()

@@ -1,29 +1,31 @@
-"""A posting that was written."""
+"""A generated posting."""
 
 from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
 class Posting:
-    """A posting that was written; its fields are the columns of the CSV.
+    """A generated posting; its fields are the columns of the CSV.
 
     Attributes:
-        id: of this text: what it was written for, with which settings, and its number.
-        title: of the prompt.
-        keywords: of the prompt.
-        text: what was written, cleaned.
-        seed: of the sampling.
-        model: that wrote it.
-        finished: whether it ended by itself, within the length limit.
+        id: tells this text from all others, by its prompt, settings and number.
+        title: the job title of the prompt.
+        keywords: the keywords of the prompt.
+        text: what was written, after cleaning.
+        seed: the seed of the sampling.
+        model: the model that wrote it.
+        finished: whether it ended by itself, before the length limit.
         covered: how many of the keywords it mentions, by stems.
-        missing: the others.
+        missing: the keywords that it does not mention.
         nats_per_token: negative log-likelihood under the model, without guidance.
-        repetition: share of its runs of four words that stood in it before.
-        memorized_words: longest run of words copied from the training texts; None: not known.
-        memorized_share: share of its runs of eight words that stand there; None: not known.
-        nearest_training_row: number of the training posting it shares most with; None: with none.
-        masculine: gender-coded words (jobgen.wording).
-        feminine: the same.
+        repetition: share of its 4-grams of words that occurred in it before.
+        memorized_words: words of its longest memorized span, which the training texts have in a
+            row; None: not known.
+        memorized_share: share of its 8-grams of words that occur in the training texts; None: not
+            known.
+        nearest_training_row: number of the training posting that it shares most with; None: none.
+        masculine: number of masculine-coded words (`jobgen.text.wording`).
+        feminine: number of feminine-coded words.
     """
 
     id: str

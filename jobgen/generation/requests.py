@@ -1,29 +1,30 @@
-"""Prompts -> the texts that an engine is to write; what it gives back."""
+"""Prompts -> requests, what an engine is asked to write; completions, what it writes."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from jobgen.common.config import GenerateConfig
 from jobgen.common.errors import InputError
 from jobgen.common.logging import say
-from jobgen.models.sequence import (
-    encode,
-    escape_prompts,
-    render_prompt,
-)
+from jobgen.models.protocols import Tokenizer
+from jobgen.models.sequence import encode, escape_prompts, render_prompt
 
 # The number of a prompt, from 0, which decides what is drawn; its title; its keywords.
 NumberedPrompt = tuple[int, str, list[str]]
+# Is given each token id of the first text, while it is written.
+Streamer = Callable[[int], None]
+# Is told the number of new tokens of all texts, each time there are some.
+OnTokens = Callable[[int], None]
 
 
 class Request(NamedTuple):
     """One text to write.
 
     Attributes:
-        prompt: number of the prompt, from 0.
-        candidate: number of the text among those of the prompt, from 0.
-        ids: the prompt's tokens.
-        keywords: that are to be in.
+        prompt: the number of the prompt, from 0.
+        candidate: the number of the text among those of its prompt, from 0.
+        ids: the tokens of the prompt.
+        keywords: what guidance makes the text mention.
     """
 
     prompt: int
@@ -33,13 +34,13 @@ class Request(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """A text in tokens.
+    """The text of a request, in tokens.
 
     Attributes:
-        ids: without the end token.
-        finished: whether the end token came, within the length limit.
-        nats: negative log-likelihood of all that was drawn, under the model as it is: without
-            guidance, penalties and filters.
+        ids: its tokens without the end token.
+        finished: whether the end token came before the length limit.
+        nats: negative log-likelihood of all tokens, the end token among them, under the model
+            itself: without guidance, penalties and filters.
     """
 
     ids: list[int]
@@ -47,11 +48,15 @@ class Completion(NamedTuple):
     nats: float
 
 
+def ignore(number: int) -> None:
+    """Do nothing: where nobody streams or counts tokens."""
+
+
 def cap_max_length(config: GenerateConfig, limit: int | None) -> GenerateConfig:
     """Check max_length against the model's positions; lower it where the configuration says so.
 
     Raises:
-        InputError: it is beyond them, and `beyond_positions` is "stop".
+        InputError: max_length is beyond them, and `beyond_positions` is "stop".
     """
     if limit is None or config.max_length <= limit:
         return config
@@ -63,9 +68,9 @@ def cap_max_length(config: GenerateConfig, limit: int | None) -> GenerateConfig:
 
 
 def number_prompts(
-    prompts: Sequence[tuple[str, list[str]]], tokenizer: Any, config: GenerateConfig
+    prompts: Sequence[tuple[str, list[str]]], tokenizer: Tokenizer, config: GenerateConfig
 ) -> list[NumberedPrompt]:
-    """Number prompts, once their special tokens are broken up and their keywords fit.
+    """Number prompts, after their special tokens were escaped and their keywords made to fit.
 
     Raises:
         InputError: a title leaves no room for a text.
@@ -80,9 +85,9 @@ def number_prompts(
 
 
 def fit_keywords(
-    tokenizer: Any, title: str, keywords: list[str], config: GenerateConfig
+    tokenizer: Tokenizer, title: str, keywords: list[str], config: GenerateConfig
 ) -> list[str]:
-    """The first keywords that leave half of max_length to the text; the others are named.
+    """The first keywords that leave half of max_length to the text; a warning names the others.
 
     Raises:
         InputError: the title alone leaves no room for a text.
@@ -97,12 +102,12 @@ def fit_keywords(
     return keywords[:n]
 
 
-def _prompt_tokens(tokenizer: Any, title: str, keywords: list[str]) -> int:
+def _prompt_tokens(tokenizer: Tokenizer, title: str, keywords: list[str]) -> int:
     return len(encode(tokenizer, [render_prompt(title, keywords)])[0])
 
 
 def encode_prompt(
-    tokenizer: Any, title: str, keywords: list[str], config: GenerateConfig
+    tokenizer: Tokenizer, title: str, keywords: list[str], config: GenerateConfig
 ) -> list[int]:
     """The tokens of a prompt.
 

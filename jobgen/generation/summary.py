@@ -1,4 +1,4 @@
-"""What a generation shows in the terminal."""
+"""A generated posting in the terminal."""
 
 from rich.console import Console
 from rich.text import Text
@@ -12,7 +12,7 @@ def print_title(title: str) -> None:
 
 
 def print_figures(posting: Posting) -> None:
-    """Say which keywords a posting mentions and which it does not, and what it has copied."""
+    """Print which keywords a posting mentions, which it does not, and what it has memorized."""
     console = Console()
     console.rule()
     mentioned = [word for word in posting.keywords if word not in posting.missing]
@@ -21,8 +21,8 @@ def print_figures(posting: Posting) -> None:
             console.print(f"{label}: {', '.join(words)}", markup=False, highlight=False)
     if posting.memorized_words:
         console.print(
-            f"from training postings: at most {posting.memorized_words} words in a row"
-            f" (row {posting.nearest_training_row})",
+            f"longest memorized span: {posting.memorized_words} words"
+            f" (training row {posting.nearest_training_row})",
             highlight=False,
         )
     console.print(

@@ -1,4 +1,4 @@
-"""Generation: places that pass from text to text, the cache, seeds, limits, lack of memory."""
+"""Generation: slots that pass from text to text, the cache, seeds, limits, lack of memory."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ import torch
 
 from jobgen.common.config import GenerateConfig
 from jobgen.common.errors import InputError
-from jobgen.generation import batching as decoding
+from jobgen.generation import batching
 from jobgen.generation.batching import batch_size_that_fits, pick_device
 from jobgen.generation.engines import TransformersEngine
 from jobgen.generation.kv_cache import KVCache
@@ -30,33 +30,51 @@ def settings_of(**settings) -> GenerateConfig:
     return GenerateConfig(model="m", **({"max_length": 60, "guidance": "off"} | settings))
 
 
-def write(model, tokenizer, prompts=PROMPTS, copies=1, **settings) -> dict:
-    """What was written, by prompt and candidate, in their order."""
-    config = settings_of(**settings)
-    requests = [
+def requests_of(tokenizer, prompts, candidates, config) -> list[Request]:
+    return [
         Request(number, n, encode_prompt(tokenizer, *prompt, config), prompt[1])
         for number, prompt in enumerate(prompts)
-        for n in range(copies)
+        for n in range(candidates)
     ]
+
+
+def write(model, tokenizer, prompts=PROMPTS, candidates=1, **settings) -> dict:
+    """What was written, by prompt and candidate, in their order."""
+    config = settings_of(**settings)
+    requests = requests_of(tokenizer, prompts, candidates, config)
     found = list(TransformersEngine(model, tokenizer, config).generate(requests))
     assert len(found) == len(requests)
     return {(request.prompt, request.candidate): text for request, text in sorted(found)}
 
 
 def test_each_text_is_the_one_it_would_be_alone(model, tiny_tokenizer, monkeypatch):
-    """However many are beside it, in whose place it begins, and however the columns move."""
+    """However many are beside it, whose slot it takes, and however the columns move."""
     bias = torch.zeros(model.lm_head.weight.shape[0])
     bias[tiny_tokenizer.eos_token_id] = 2.5  # so that they end here and there
     head = model.lm_head.forward
     monkeypatch.setattr(model.lm_head, "forward", lambda states: head(states) + bias)
-    alone = write(model, tiny_tokenizer, copies=6, batch_size=1)
-    for rows in (2, 5, 18):
-        together = write(model, tiny_tokenizer, copies=6, batch_size=rows)
+    alone = write(model, tiny_tokenizer, candidates=6, batch_size=1)
+    for batch_size in (2, 5, 18):
+        together = write(model, tiny_tokenizer, candidates=6, batch_size=batch_size)
         assert [text.ids for text in together.values()] == [text.ids for text in alone.values()]
         for text, same in zip(together.values(), alone.values(), strict=True):
             assert text.nats == pytest.approx(same.nats, rel=1e-4)
     assert len({tuple(text.ids) for text in alone.values()}) == 18
     assert len({len(text.ids) for text in alone.values()}) > 6
+
+
+def test_tokens_are_counted_and_streamed_while_they_are_written(model, tiny_tokenizer):
+    config = settings_of(batch_size=4)
+    requests = requests_of(tiny_tokenizer, PROMPTS, 3, config)
+    streamed, counted, ended = [], [], []
+    engine = TransformersEngine(model, tiny_tokenizer, config)
+    for _, text in engine.generate(requests, streamed.append, counted.append):
+        ended.append(len(text.ids) + text.finished)
+        assert sum(counted) >= sum(ended)
+    assert sum(counted) == sum(ended)
+    assert counted[:20] == [4] * 20  # of four texts at once, long before one of them ends
+    (_, text), *_ = engine.generate(requests[:1], streamed.clear() or streamed.append)
+    assert streamed[: len(text.ids)] == text.ids
 
 
 def test_the_likeliest_text_is_that_of_transformers(model, tiny_tokenizer):
@@ -73,7 +91,7 @@ def test_the_likeliest_text_is_that_of_transformers(model, tiny_tokenizer):
     use_fast_attention(local)  # as it is loaded
     for one in (model, local):
         rest = {"do_sample": False, "repetition_penalty": 1.0, "min_length": 128}
-        ours = write(one, tiny_tokenizer, copies=2, batch_size=4, max_length=128, **rest)
+        ours = write(one, tiny_tokenizer, candidates=2, batch_size=4, max_length=128, **rest)
         for number, prompt in enumerate(PROMPTS):
             ids = tiny_tokenizer(render_prompt(*prompt), add_special_tokens=False)["input_ids"]
             special = special_tokens(tiny_tokenizer)
@@ -108,7 +126,7 @@ def test_the_same_seed_writes_the_same(model, tiny_tokenizer):
     assert write(model, tiny_tokenizer, seed=2) != first
 
 
-def test_each_row_has_its_own_limits(model, tiny_tokenizer, monkeypatch):
+def test_each_text_has_its_own_limits(model, tiny_tokenizer, monkeypatch):
     """The end token waits for min_length, and max_length ends a text: prompt included."""
     bias = torch.zeros(model.lm_head.weight.shape[0])
     bias[tiny_tokenizer.eos_token_id] = 1e4
@@ -126,20 +144,20 @@ def test_each_row_has_its_own_limits(model, tiny_tokenizer, monkeypatch):
 
 
 def test_a_batch_that_fills_all_positions(model, tiny_tokenizer):
-    texts = write(model, tiny_tokenizer, copies=3, max_length=128, min_length=128)
+    texts = write(model, tiny_tokenizer, candidates=3, max_length=128, min_length=128)
     assert len(texts) == 9
     assert not any(text.finished for text in texts.values())
 
 
 def test_special_tokens_are_never_written(model, tiny_tokenizer):
-    texts = write(model, tiny_tokenizer, copies=8, temperature=5.0, max_length=100, top_p=1.0)
+    texts = write(model, tiny_tokenizer, candidates=8, temperature=5.0, max_length=100, top_p=1.0)
     special = set(tiny_tokenizer.all_special_ids) | {0}
     assert not any(special & set(text.ids) for text in texts.values())
 
 
 def test_lack_of_memory_loses_no_text(model, tiny_tokenizer, monkeypatch, capsys):
-    expected = write(model, tiny_tokenizer, copies=4, batch_size=2)
-    forward, calls = decoding._Batch.forward, []
+    expected = write(model, tiny_tokenizer, candidates=4, batch_size=2)
+    forward, calls = batching._Batch.forward, []
 
     def short_of_memory(batch):
         calls.append(len(batch.sampler.requests))
@@ -147,20 +165,20 @@ def test_lack_of_memory_loses_no_text(model, tiny_tokenizer, monkeypatch, capsys
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
         forward(batch)
 
-    monkeypatch.setattr(decoding._Batch, "forward", short_of_memory)
-    assert write(model, tiny_tokenizer, copies=4, batch_size=12).keys() == expected.keys()
-    again = write(model, tiny_tokenizer, copies=4, batch_size=12)
+    monkeypatch.setattr(batching._Batch, "forward", short_of_memory)
+    assert write(model, tiny_tokenizer, candidates=4, batch_size=12).keys() == expected.keys()
+    again = write(model, tiny_tokenizer, candidates=4, batch_size=12)
     assert [text.ids for text in again.values()] == [text.ids for text in expected.values()]
     said = capsys.readouterr().out
-    assert "out of memory; going on with batches of 6" in said
+    assert "out of memory; continuing with batches of 6" in said
     assert "batches of 3" in said
-    monkeypatch.setattr(decoding._Batch, "forward", lambda _: torch.zeros(1)[5])
+    monkeypatch.setattr(batching._Batch, "forward", lambda _: torch.zeros(1)[5])
     with pytest.raises(IndexError):
         write(model, tiny_tokenizer)
 
 
 def test_the_cache_keeps_what_moves(tiny_tokenizer, model):
-    cache = KVCache(1, rows=1, longest=40)
+    cache = KVCache(1, batch_size=1, max_length=40)
     cache.end = 1
     layer = cache.layers[0]
     for column in range(1, 300):
@@ -175,14 +193,14 @@ def test_the_cache_keeps_what_moves(tiny_tokenizer, model):
         assert cache.end < cache.capacity
 
 
-def test_rows_are_as_many_as_the_memory_holds(model, monkeypatch):
-    def rows(free: float) -> int:
+def test_slots_are_as_many_as_the_memory_holds(model, monkeypatch):
+    def slots(free: float) -> int:
         memory = SimpleNamespace(available=free)
-        monkeypatch.setattr(decoding.psutil, "virtual_memory", lambda: memory)
+        monkeypatch.setattr(batching.psutil, "virtual_memory", lambda: memory)
         return batch_size_that_fits(model, 128)
 
-    assert rows(2e6) < rows(4e6) <= 64
-    assert rows(1) == 1
+    assert slots(2e6) < slots(4e6) <= 64
+    assert slots(1) == 1
 
 
 def drawn(scores, uniform, **settings) -> list[int]:

@@ -97,7 +97,7 @@ def test_ctrl_c_says_how_to_go_on(command, tmp_path):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Traceback" not in said
-    assert "postings were written. The same command goes on from there." in said
+    assert "postings were written. Run the same command again to continue." in said
     assert 0 < len(rows_of(tmp_path / "out.csv")) < 120
 
 

@@ -1,4 +1,4 @@
-"""The best of several texts: order, ids, copies, cleaning."""
+"""The best of several texts: order, ids, memorized texts, cleaning."""
 
 import pytest
 import torch
@@ -86,7 +86,7 @@ def test_coverage_comes_first_then_likelihood(model, tiny_tokenizer):
 def written(monkeypatch, tokenizer, texts):
     """Let the model write these texts."""
 
-    def write(engine, requests, streamer):
+    def write(engine, requests, streamer, on_tokens):
         for request, text in zip(requests, texts, strict=True):
             ids = tokenizer.encode(text, add_special_tokens=False)
             yield request, Completion(ids, True, 2.0 * (len(ids) + 1))
@@ -94,7 +94,7 @@ def written(monkeypatch, tokenizer, texts):
     monkeypatch.setattr(TransformersEngine, "generate", write)
 
 
-def test_copies_are_left_out_and_counted(model, tiny_tokenizer, monkeypatch):
+def test_memorized_texts_are_left_out_and_counted(model, tiny_tokenizer, monkeypatch):
     learnt = " ".join(f"w{n}" for n in range(100))
     index = MemorizationIndex.of([learnt], [7])
     part = " ".join(learnt.split()[:40])
@@ -103,10 +103,10 @@ def test_copies_are_left_out_and_counted(model, tiny_tokenizer, monkeypatch):
     (group,) = ours.generate([[(0, "Cook", [])]])
     assert [(row.memorized_words, row.nearest_training_row) for row in group] == [(40, 7)]
     assert group[0].memorized_share == pytest.approx(33 / 36, abs=0.02)
-    assert ours.copies == 1
+    assert ours.memorized == 1
     all_kept = generator(model, tiny_tokenizer, index, max_memorized_words=None)
     (group,) = all_kept.generate([[(0, "Cook", [])]])
-    assert (len(group), all_kept.copies) == (2, 0)
+    assert (len(group), all_kept.memorized) == (2, 0)
     (group,) = generator(model, tiny_tokenizer).generate([[(0, "Cook", [])]])
     assert [row.memorized_words for row in group] == [None, None]
 

@@ -30,18 +30,18 @@ def coverage(tokenizer, prompts, texts) -> list[float]:
     return found
 
 
-def test_certain_writes_all_keywords_of_a_model_that_knows_none(model, tiny_tokenizer):  # noqa: F811
+def test_hard_writes_all_keywords_of_a_model_that_knows_none(model, tiny_tokenizer):  # noqa: F811
     """The weights are random: nothing of this is the model's own doing."""
-    settings = {"max_length": 128, "copies": 5, "temperature": 1.5}
+    settings = {"max_length": 128, "candidates": 5, "temperature": 1.5}
     plain = write(model, tiny_tokenizer, PROMPTS, guidance="off", **settings)
     soft = write(model, tiny_tokenizer, PROMPTS, guidance="soft", **settings)
-    certain = write(model, tiny_tokenizer, PROMPTS, guidance="hard", **settings)
-    plain, soft, certain = (coverage(tiny_tokenizer, PROMPTS, x) for x in (plain, soft, certain))
+    hard = write(model, tiny_tokenizer, PROMPTS, guidance="hard", **settings)
+    plain, soft, hard = (coverage(tiny_tokenizer, PROMPTS, x) for x in (plain, soft, hard))
     assert sum(plain) / len(plain) < 0.5 < sum(soft) / len(soft)
-    assert certain == [1.0] * 15
+    assert hard == [1.0] * 15
 
 
-def test_certain_needs_no_more_room_than_the_keywords(model, tiny_tokenizer):  # noqa: F811
+def test_hard_needs_no_more_room_than_the_keywords(model, tiny_tokenizer):  # noqa: F811
     prompt = [("Cook", SKILLS)]
     n = len(encode_prompt(tiny_tokenizer, *prompt[0], settings_of(max_length=128)))
     assert n <= 64  # as fit_keywords leaves it
@@ -51,7 +51,7 @@ def test_certain_needs_no_more_room_than_the_keywords(model, tiny_tokenizer):  #
 
 def test_a_text_is_guided_the_same_beside_others(model, tiny_tokenizer):  # noqa: F811
     for mode in ("soft", "hard"):
-        settings = {"guidance": mode, "max_length": 128, "copies": 3}
+        settings = {"guidance": mode, "max_length": 128, "candidates": 3}
         alone = write(model, tiny_tokenizer, PROMPTS, batch_size=1, **settings)
         together = write(model, tiny_tokenizer, PROMPTS, batch_size=5, **settings)
         assert [text.ids for text in alone.values()] == [text.ids for text in together.values()]
@@ -64,7 +64,7 @@ def test_without_keywords_nothing_changes(model, tiny_tokenizer):  # noqa: F811
 
 
 class Guided:
-    """One row, into which tokens are put by hand."""
+    """One slot, into which tokens are put by hand."""
 
     def __init__(self, tokenizer, keywords, mode="soft"):
         self.tokenizer, self.ids, self.room = tokenizer, [], 200
@@ -99,61 +99,61 @@ class Guided:
 
 
 def test_the_bonus_grows_and_ends(tiny_tokenizer):
-    row = Guided(tiny_tokenizer, ["welding"])
-    row.write(" You")
-    early = row.bonus(" welding")
-    row.write(" use team in team in team in team")
-    late = row.bonus(" welding")
+    slot = Guided(tiny_tokenizer, ["welding"])
+    slot.write(" You")
+    early = slot.bonus(" welding")
+    slot.write(" use team in team in team in team")
+    late = slot.bonus(" welding")
     assert 0 < early < late
-    assert row.bonus(" use") == 0
-    assert row.end() < 0
-    row.write(" welding")
-    assert row.bonus(" welding") < 0  # not twice in a row
-    row.write(" in")
-    assert row.end() == 0
-    row.write(" team" * 20)
-    assert row.bonus(" welding") == 0
+    assert slot.bonus(" use") == 0
+    assert slot.end() < 0
+    slot.write(" welding")
+    assert slot.bonus(" welding") < 0  # not twice in a row
+    slot.write(" in")
+    assert slot.end() == 0
+    slot.write(" team" * 20)
+    assert slot.bonus(" welding") == 0
 
 
 def test_what_was_begun_is_finished(tiny_tokenizer):
-    row = Guided(tiny_tokenizer, ["night shifts"])
-    ids = row.encode(" night shifts")
+    slot = Guided(tiny_tokenizer, ["night shifts"])
+    ids = slot.encode(" night shifts")
     assert len(ids) > 1
-    row.write(" You")
-    row.ids.append(ids[0])
-    row.guidance.observe(torch.tensor([ids[0]]), lambda _: row.ids)
-    scores = torch.zeros(1, row.size)
-    row.guidance.adjust(scores, torch.tensor([2]), torch.tensor([100]))
+    slot.write(" You")
+    slot.ids.append(ids[0])
+    slot.guidance.observe(torch.tensor([ids[0]]), lambda _: slot.ids)
+    scores = torch.zeros(1, slot.size)
+    slot.guidance.adjust(scores, torch.tensor([2]), torch.tensor([100]))
     assert int(scores.argmax()) == ids[1]
     assert float(scores[0, ids[1]]) > 10
 
 
 def test_a_keyword_within_a_longer_word_is_not_in(tiny_tokenizer):
     """`C` is not written by `C++`, and neither is `Java` by `JavaScript`."""
-    row = Guided(tiny_tokenizer, ["C"])
-    row.write(" You use C++ in team")
-    assert bool(row.guidance.state.missing[0, 0])
-    row.write(" You use C in team")
-    assert not bool(row.guidance.state.missing[0, 0])
+    slot = Guided(tiny_tokenizer, ["C"])
+    slot.write(" You use C++ in team")
+    assert bool(slot.guidance.state.missing[0, 0])
+    slot.write(" You use C in team")
+    assert not bool(slot.guidance.state.missing[0, 0])
 
 
 def test_words_need_a_blank_but_behind_a_line_break(tiny_tokenizer):
-    row = Guided(tiny_tokenizer, ["welding"])
-    assert row.bonus("welding") > 0  # the text begins
-    row.write(" You")
-    assert row.bonus("welding") == 0
-    row.write("\n")
-    assert row.bonus("welding") > 0
+    slot = Guided(tiny_tokenizer, ["welding"])
+    assert slot.bonus("welding") > 0  # the text begins
+    slot.write(" You")
+    assert slot.bonus("welding") == 0
+    slot.write("\n")
+    assert slot.bonus("welding") > 0
 
 
 def test_another_form_counts(tiny_tokenizer):
-    row = Guided(tiny_tokenizer, ["night shift"])
-    row.write(" You use night shifts in team" + " team" * 20)
-    assert not row.guidance.state.missing.any()
+    slot = Guided(tiny_tokenizer, ["night shift"])
+    slot.write(" You use night shifts in team" + " team" * 20)
+    assert not slot.guidance.state.missing.any()
 
 
 @pytest.mark.parametrize("keyword", ["", "<|x|>", "日本語", "🙂", "مرحبا", "ab" * 15])
 def test_odd_keywords(model, tiny_tokenizer, keyword):  # noqa: F811
     prompts = [("Cook", [keyword, "soup"])]
-    texts = write(model, tiny_tokenizer, prompts, guidance="hard", max_length=128, copies=2)
+    texts = write(model, tiny_tokenizer, prompts, guidance="hard", max_length=128, candidates=2)
     assert len(texts) == 2
