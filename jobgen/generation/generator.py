@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from jobgen.common.config import GenerateConfig
-from jobgen.generation.engines import Engine
+from jobgen.generation.engines import Engine, open_engine
 from jobgen.generation.posting import Posting
 from jobgen.generation.requests import (
     Completion,
@@ -14,10 +14,11 @@ from jobgen.generation.requests import (
     OnTokens,
     Request,
     Streamer,
+    cap_max_length,
     encode_prompt,
     ignore,
 )
-from jobgen.models.protocols import Tokenizer
+from jobgen.models.protocols import LanguageModel, Tokenizer
 from jobgen.text.characters import remove_control_characters
 from jobgen.text.coverage import missing_keywords
 from jobgen.text.memorized import MemorizationIndex
@@ -154,6 +155,29 @@ class Generator:
             masculine=masculine,
             feminine=feminine,
         )
+
+
+def open_generator(
+    nlp: LanguageModel,
+    config: GenerateConfig,
+    engine: Engine | None = None,
+    index: MemorizationIndex | None = None,
+) -> Generator:
+    """Open what writes postings with a model; scripts, notebooks and benchmarks all do it here.
+
+    Args:
+        nlp: the fine-tuned model.
+        config: all that decides the texts; its max_length is capped to the model's positions.
+        engine: runs the model; None: the engine that the configuration names.
+        index: finds what was memorized; None: the index in the model folder, if there is one.
+
+    Raises:
+        InputError: the engine cannot be used, or max_length is beyond the model's positions.
+    """
+    config = cap_max_length(config, nlp.limit)
+    engine = engine or open_engine(nlp, config)
+    index = index or MemorizationIndex.load(nlp.folder)
+    return Generator(engine, nlp.tokenizer, config, index)
 
 
 def ranking_key(posting: Posting) -> tuple[float, ...]:
