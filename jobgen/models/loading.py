@@ -3,7 +3,6 @@
 import json
 import warnings
 from functools import partial
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +121,7 @@ def load_model(
         reason = str(error).split("\n")[0]
         raise InputError(str(folder), f"its weights cannot be loaded: {reason}") from None
     rows = max(len(tokenizer), model.get_input_embeddings().num_embeddings)
-    if pad_to:
-        rows = ceil(rows / pad_to) * pad_to
-    if rows != model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(rows)
+    model.resize_token_embeddings(rows, pad_to_multiple_of=pad_to)
     use_fast_attention(model)
     model.get_output_embeddings().register_forward_hook(partial(_mask_padding, len(tokenizer)))
     ids = {

@@ -121,8 +121,9 @@ class StopOnSignal(TrainerCallback):
 class StopEarly(TrainerCallback):
     """Ends a training whose evaluations no longer improve (`early_stopping`).
 
-    transformers' `EarlyStoppingCallback` counts the evaluations itself, and a resumed training
-    starts counting anew, so it would train on after its end
+    With transformers' `EarlyStoppingCallback`, a training that was stopped early and is started
+    again, because its export was interrupted, takes further steps, also when the callback's state
+    is restored from the checkpoint
     (test_recipe.py: test_a_training_that_was_stopped_early_stays_stopped).
 
     Args:

@@ -168,7 +168,7 @@ class PostingTrainer(Trainer):
 
     # Without this override a resumed training skips the evaluation that its interruption abandoned
     # (test_recipe.py: test_stopped_in_an_evaluation), and keeps the intervals of the checkpoint
-    # instead of the configured ones (test_going_on_with_other_settings).
+    # instead of the configured ones (test_resuming_with_other_settings).
     def _init_training_state(self, max_steps: int, *args: Any) -> tuple[int, int]:
         epoch_and_batches = super()._init_training_state(max_steps, *args)
         state = self.state
@@ -205,7 +205,7 @@ class PostingTrainer(Trainer):
 
     # A checkpoint brings the learning rate, weight decay and epsilon it was trained with; without
     # this override a resume with other ones keeps the old ones
-    # (test_recipe.py: test_going_on_with_other_settings).
+    # (test_recipe.py: test_resuming_with_other_settings).
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         groups = self.optimizer.param_groups
@@ -249,8 +249,8 @@ class PostingTrainer(Trainer):
         else:
             super()._run_epoch(*args, **kwargs)
 
-    # transformers' own sampling by length depends on the global random state, see
-    # `SimilarLengthSampler` (test_training.py: test_run_resume_and_the_refusal_to_overwrite).
+    # transformers' own sampling by length (`group_by_length`) cannot be resumed, and leaves batches
+    # sorted: see `SimilarLengthSampler`.
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         # All rows of an optimizer step are of similar length, however many processes share them.
         args = self.args
@@ -308,8 +308,8 @@ class PostingTrainer(Trainer):
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluate; `eval_loss` is the mean over tokens instead of the mean of batch means."""
-        # A loader draws from the global random state, which must not depend on whether there was an
-        # evaluation: a resumed training does not repeat those before its checkpoint.
+        # A loader draws from the global random state, on which the trained weights would depend
+        # (test_recipe.py: test_evaluations_change_no_weights).
         with torch.random.fork_rng():
             output: Any = super().evaluation_loop(*args, **kwargs)
         output.metrics["eval_loss"] = output.metrics["eval_nats_per_token"]

@@ -1,4 +1,4 @@
-"""What the model trains on: labels, keywords drawn, lengths, batches."""
+"""What the model trains on: labels, drawn keywords, lengths, batches."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ def dataset(tokenizer, n=12, **options):
     return PostingDataset(postings(n), tokenizer, **({"max_length": 128} | options))
 
 
-def test_only_the_text_and_its_end_are_learnt(tiny_tokenizer):
+def test_only_the_text_and_its_end_are_learned(tiny_tokenizer):
     data = dataset(tiny_tokenizer)
     row, frame = data[0], postings(1)
     prompt = encode(tiny_tokenizer, [render_prompt("Engineer 0", frame["keywords"][0])])[0]
@@ -168,7 +168,7 @@ def test_batches_hold_similar_lengths_in_an_order_of_seed_and_epoch(tiny_tokeniz
     assert padding(order) < 0.2 * padding(list(range(43)))
 
 
-def test_special_tokens_in_a_table_are_neutralised_and_counted(tiny_tokenizer):
+def test_special_tokens_in_a_table_are_escaped_and_counted(tiny_tokenizer):
     frame = pd.DataFrame(
         {"title": ["a<|SEP|>"], "keywords": [["<|EOS|>", "b"]], "text": ["c<|PAD|>d<|BOS|>"]}
     )

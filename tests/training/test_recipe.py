@@ -1,4 +1,4 @@
-"""Each setting of the optimization does what it says; trainings in this process."""
+"""Each setting of the optimization has its effect, in trainings within this process."""
 
 import json
 import os
@@ -145,7 +145,7 @@ def test_8_bit_adamw_learns_as_adamw_does(fit, tmp_path):
 
 
 def test_steps_within_the_backward_pass_keep_no_gradients(fit):
-    """At no moment is there more than one, also of the embeddings, which the head shares."""
+    """There is never more than one gradient, even of the embeddings, which the head shares."""
     seen = []
 
     def count(nlp) -> None:
@@ -161,8 +161,8 @@ def test_steps_within_the_backward_pass_keep_no_gradients(fit):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw_8bit", "adamw_8bit_in_backward"])
-def test_going_on_with_8_bits(tiny_model, fit, tmp_path, optimizer):
-    """Bit by bit, and where the hardware computes bf16 with weights in that, rounded by chance."""
+def test_resuming_with_8_bits(tiny_model, fit, tmp_path, optimizer):
+    """Bit by bit; in bf16, where the hardware computes it, the weights are rounded at random."""
     steady = {"model": str(tiny_model), "lr_schedule": "cosine", "save_steps": 2}
     steady |= {"optimizer": optimizer, "max_grad_norm": 0, "half_precision": True}
     whole = weights(fit("whole", steps=6, **steady))
@@ -195,7 +195,7 @@ class StopAt(TrainerCallback):
         ({}, "fp16", "needs a GPU that computes bf16"),
     ],
 )
-def test_what_8_bits_do_not_go_with(monkeypatch, tiny_model, settings, precision, message):
+def test_settings_that_8_bits_exclude(monkeypatch, tiny_model, settings, precision, message):
     config = {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0} | settings
     with pytest.raises(InputError, match=message):
         check_settings(TrainConfig(**config), precision)
@@ -204,7 +204,7 @@ def test_what_8_bits_do_not_go_with(monkeypatch, tiny_model, settings, precision
         NLP_model(config | {"model": str(tiny_model), "max_length": 128}).train(postings(4))
 
 
-def test_what_8_bits_go_with(monkeypatch):
+def test_settings_that_8_bits_allow(monkeypatch):
     within = TrainConfig(optimizer="adamw_8bit_in_backward", max_grad_norm=0)
     after = TrainConfig(optimizer="adamw_8bit", gradient_accumulation_steps=2)
     for config in (within, after):
@@ -220,7 +220,7 @@ def test_what_8_bits_go_with(monkeypatch):
 
 
 def test_a_second_training_of_the_same_weights(fit):
-    """The hooks of the first one are gone."""
+    """The hooks of the first training are removed."""
     settings = {"optimizer": "adamw_8bit_in_backward", "max_grad_norm": 0, "report_to": []}
     nlp = fit(steps=2, **settings)
     after_first = weights(nlp)
@@ -234,8 +234,8 @@ def test_evaluation_of_the_first_rows(no_dropout):
     assert len(nlp.test_set(postings(7))) == 3
 
 
-def test_going_on_without_deepspeed(tiny_model, fit, tmp_path):
-    """In the middle of an epoch, with dropout and accumulated gradients; past a cut checkpoint."""
+def test_resuming_without_deepspeed(tiny_model, fit, tmp_path):
+    """In the middle of an epoch, with dropout and accumulated gradients; past a corrupted one."""
     steady = {"model": str(tiny_model), "lr_schedule": "constant_with_warmup", "save_steps": 2}
     steady |= {"micro_batch_size": 1, "gradient_accumulation_steps": 2}
     whole = weights(fit("whole", steps=10, **steady))
@@ -247,7 +247,7 @@ def test_going_on_without_deepspeed(tiny_model, fit, tmp_path):
     assert_same(weights(fit("half", steps=10, resume=True, **steady)), whole)
 
 
-# With an optimizer and a schedule of its own, as the original project's files have them.
+# A DeepSpeed file with its own optimizer and schedule, like those of the original project.
 OWN_OPTIMIZER = json.loads(Path(ZERO_2).read_text()) | {
     "optimizer": {"type": "AdamW", "params": {"torch_adam": True}},
     "scheduler": {"type": "WarmupLR"},
@@ -255,8 +255,8 @@ OWN_OPTIMIZER = json.loads(Path(ZERO_2).read_text()) | {
 
 
 @pytest.mark.parametrize("engine", [None, json.loads(Path(ZERO_2).read_text()), OWN_OPTIMIZER])
-def test_going_on_with_other_settings(fit, tmp_path, engine):
-    """The rate of the very first step is one of the new schedule already."""
+def test_resuming_with_other_settings(fit, tmp_path, engine):
+    """The first step after the resume follows the new schedule already."""
     if engine:
         (tmp_path / "ds.json").write_text(json.dumps(engine))
     steady = {"ds_config": str(tmp_path / "ds.json") if engine else None, "save_steps": 2}
@@ -266,8 +266,8 @@ def test_going_on_with_other_settings(fit, tmp_path, engine):
     logged = {x["step"]: x["learning_rate"] for x in metrics(tmp_path / "run") if "loss" in x}
     assert list(logged) == [2, 3, 4, 5, 6]
     rates = [logged[step] for step in range(3, 7)]
-    course = [1, 1, 1, 1] if engine is OWN_OPTIMIZER else [0.75, 0.5, 0.25, 0.067]
-    assert rates == pytest.approx([1e-5 * share for share in course], abs=1e-8)
+    schedule = [1, 1, 1, 1] if engine is OWN_OPTIMIZER else [0.75, 0.5, 0.25, 0.067]
+    assert rates == pytest.approx([1e-5 * share for share in schedule], abs=1e-8)
     groups = nlp.trainer.optimizer.param_groups
     assert {group["eps"] for group in groups} == {1e-6}
     decays = [0.5] if engine is OWN_OPTIMIZER else [0.5, 0]
@@ -288,7 +288,7 @@ class StopInEvaluation(TrainerCallback):
 
 @pytest.mark.parametrize("ds_config", [None, ZERO_2])
 def test_stopped_in_an_evaluation(tiny_model, fit, tmp_path, ds_config):
-    """In the first, one amid an epoch, one at its end, and the last one, which comes out best."""
+    """The first one, one within an epoch, one at its end, and the last one, which is the best."""
     steady = {"model": str(tiny_model), "ds_config": ds_config, "steps": 8, "test": postings(12)}
     steady |= {"eval_steps": 2, "save_steps": 100, "micro_batch_size": 3, "save_total_limit": 1}
     whole = weights(fit("whole", **steady))
@@ -311,8 +311,8 @@ def test_stopped_in_an_evaluation(tiny_model, fit, tmp_path, ds_config):
     assert figures[0] == figures[1]
 
 
-def test_the_newest_checkpoint_stays_beside_the_best(fit, tmp_path):
-    """A rate that rises until it is far too high: the last evaluation is not the best."""
+def test_the_latest_checkpoint_is_kept_beside_the_best(fit, tmp_path):
+    """The learning rate rises until it is far too high: the last evaluation is not the best."""
     every = {"lr": 1, "warmup_steps": 3, "eval_steps": 1, "save_steps": 1, "save_total_limit": 1}
     fit(test=postings(4), **every)
     found = list_checkpoints(checkpoints_folder(tmp_path / "run"))
@@ -375,7 +375,7 @@ def test_a_damaged_line_of_the_metrics_is_left_out(fit, tmp_path, capsys, tail):
     assert logged == [1, 2, 3, 4]
 
 
-def test_no_room_for_the_log(fit, tmp_path):
+def test_a_full_disk_for_the_log(fit, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(
@@ -401,3 +401,10 @@ def test_weights_that_are_not_finite_are_not_saved(fit, tmp_path):
     ):
         fit(steps=6, save_steps=2, before_training=poison)
     assert latest_valid_checkpoint(tmp_path / "run").name == "checkpoint-2"
+
+
+def test_evaluations_change_no_weights(tiny_model, fit):
+    """With dropout: the random numbers of a training do not depend on its evaluations."""
+    settings = {"model": str(tiny_model), "keep_best": False, "eval_steps": 1}
+    with_evaluations = fit("with", test=postings(4), **settings)
+    assert_same(weights(with_evaluations), weights(fit("without", **settings)))
