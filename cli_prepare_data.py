@@ -5,46 +5,37 @@ python cli_prepare_data.py -cfg prepare_configs/sample.json --set source=my_post
 """
 
 import argparse
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from jobgen.common.cli import parse_arguments, read_config, run
 from jobgen.common.config import OnlySplit, PrepareConfig
-from jobgen.common.errors import TableError
 from jobgen.common.files import check_writable, hash_file, hash_folder
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.data.tables import check_readable
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that are no matter of the configuration."""
-    parser.add_argument(
-        "--engine",
-        choices=("processes", "ray"),
-        default="processes",
-        help="what does the work: processes of this machine, or a Ray cluster (requirements-ray)",
-    )
-
-
 def main() -> None:
-    """Read, clean, find copies, extract keywords, filter by length, split, write."""
+    """Check what is given, run the stages of the preparation, report what became of the rows."""
     arguments = parse_arguments(__doc__, PrepareConfig, add_flags)
     config = read_config(arguments, PrepareConfig)
     check_readable(config.source, config.encoding, config.columns())
     check_writable(config.output_dir)
 
     # Heavy libraries load only now, so that a wrong file is reported at once.
-    from jobgen.data import pipeline as preparation
-    from jobgen.data.chunk_store import close_chunk_store, open_chunk_store
-    from jobgen.data.parallel import for_each_chunk, release_workers
-    from jobgen.evaluation import summary as report
+    logger.info("loading libraries and models")
+    from jobgen.data import pipeline
+    from jobgen.data.assembly import assemble_tables, write_prepared
+    from jobgen.data.chunk_store import open_chunk_store
+    from jobgen.data.grouping import group_rows
+    from jobgen.data.source import split_source
+    from jobgen.data.summary import print_preparation
     from jobgen.models.hub import WEIGHTS, locate, user_cache
     from jobgen.models.loading import check_positions, positions
 
     model = locate(config.model, config.cache_dir, weights=False)
     check_positions("max_length", config.max_length, positions(model), config.model)
     embedder = locate(config.embedder, config.cache_dir)
+    cache = user_cache(config.cache_dir).resolve() if config.embedding_cache else None
 
     folder, name = Path(config.output_dir), f"{config.min_length}_{config.max_length}"
     source_sha256 = hash_file(config.source)
@@ -52,42 +43,35 @@ def main() -> None:
         "configuration": config.result_settings(but=OnlySplit),
         "source": source_sha256,
         "models": [hash_folder(model, but=WEIGHTS), hash_folder(embedder)],
-        "code": hash_folder(Path(preparation.__file__).parent),
     }
-    cache = user_cache(config.cache_dir).resolve() if config.embedding_cache else None
-    is_new = not folder.exists()
-    store, lock = open_chunk_store(folder / f".prepare_{name}", decides)
-    context = preparation.PipelineContext(config, model.resolve(), embedder.resolve(), cache, store)
+    with open_chunk_store(folder / f".prepare_{name}", decides) as store:
+        context = pipeline.PipelineContext(
+            config, model.resolve(), embedder.resolve(), cache, store, arguments.engine
+        )
+        split_source(config, store)
+        pipeline.check_embedder(context)
+        pipeline.clean_rows(context)
+        group_rows(config, store)
+        pipeline.embed_sample(context)
+        pipeline.count_phrases(context)
+        pipeline.add_keywords(context)
+        prepared = assemble_tables(config, store, source_sha256)
+        write_prepared(prepared, store, folder, name)
 
-    def each(stage: str, function: Callable, label: str) -> None:
-        done = set(store.chunks(stage))
-        left = [chunk for chunk in store.chunks("source") if chunk not in done]
-        for_each_chunk(partial(function, context), left, label, arguments.engine, config.workers)
+    print_preparation(prepared)
+    for split, n_rows in prepared.manifest["rows_out"].items():
+        logger.info(f"{split}: {n_rows} rows in {folder / f'{split}_{name}.pkl'}")
 
-    try:
-        preparation.split_source(config, store)
-        preparation.check_embedder(context)
-        each("clean", preparation.clean_chunk, "cleaning")
-        preparation.refuse_empty(config, store)
-        preparation.group_rows(config, store)
-        each("sample", preparation.embed_sample_chunk, "embedding a sample")
-        preparation.count_phrases(context)
-        each("keywords", preparation.add_keywords_chunk, "keywords")
-        release_workers()  # the end holds the whole table in memory
-        prepared = preparation.assemble_tables(config, store, source_sha256)
-        preparation.write_prepared(prepared, store, folder, name)
-    except TableError:
-        close_chunk_store(store, lock)
-        if is_new:
-            folder.rmdir()
-        raise
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("The same command goes on where this one stopped.") from None
-    close_chunk_store(store, lock)
-    report.print_preparation(prepared)
-    for part in ("train", "test"):
-        rows = prepared.manifest["rows_out"][part]
-        say(f"{part}: {rows} rows in {folder / f'{part}_{name}.pkl'}")
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that do not belong to the configuration."""
+    parser.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        help="what runs the workers: processes of this machine, or a Ray cluster"
+        " (requirements-ray.txt)",
+    )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Speed, memory and quality of the keywords: a KeyBERT loop, KeyBERT on a list, this project.
 
 python benchmarks/prepare.py                          # on a machine that does nothing else
-python benchmarks/prepare.py --sizes 20,40            # a taste
-python benchmarks/prepare.py --resume                 # go on after an interruption
-python benchmarks/prepare.py --resume --large 100000  # a row of cli_prepare_data.py as well
+python benchmarks/prepare.py --sizes 20,40            # a quick try
+python benchmarks/prepare.py --resume                 # resume after an interruption
+python benchmarks/prepare.py --resume --large 100000  # with a row of cli_prepare_data.py
 
-Every row runs in a process of its own: clean texts to 8 keywords each, with the models loaded and
-no embedding cached. Memory is the peak of the process and its workers, shared pages counted once.
-Retrieval is the mean reciprocal rank of a posting among all postings, by the similarity of their
-embeddings (plain, float32) to that of its joined keywords.
+Every row runs in a process of its own, from clean texts to 8 keywords each, with the models loaded
+and no embedding cached. Memory is the peak of the process and its workers, shared pages counted
+once. MRR is the mean reciprocal rank of a posting among all postings, by the similarity of their
+embeddings (plain, float32) to the embedding of its joined keywords.
 """
 
 import argparse
@@ -56,7 +56,7 @@ LARGE_SETTINGS = (
 
 
 def main() -> None:
-    """Measure row after row, each written at once; print the table and the bars."""
+    """Measure row after row, and write each at once; print the table and the bars."""
     arguments = parse_arguments()
     if arguments.row:
         measure(**json.loads(arguments.row))
@@ -69,20 +69,20 @@ def main() -> None:
     sizes = sorted({min(size, len(clean)) for size in arguments.sizes})
     results = open_results(arguments.output, arguments.resume, LIBRARIES, postings=len(clean))
     run = partial(run_row, results, arguments.output)
-    with tempfile.TemporaryDirectory() as work:
-        clean.to_parquet(Path(work, "postings.parquet"))
-        if "loop" in arguments.only:  # its cost does not depend on the table: one loop for all
-            run("loop", sizes, work)
+    with tempfile.TemporaryDirectory() as folder:
+        clean.to_parquet(Path(folder, "postings.parquet"))
+        if "loop" in arguments.only:  # its cost per posting is constant: one loop for all sizes
+            run("loop", sizes, folder)
         for method in ("list", "jobgen", "float32"):
             auto = find_row(results, "jobgen", sizes[-1])
             if method in arguments.only and not (
                 method == "float32" and auto and auto["computes"] == "float32"
             ):
                 for size in sizes:
-                    run(method, [size], work, is_largest=size == sizes[-1])
+                    run(method, [size], folder, is_largest=size == sizes[-1])
         if arguments.large:
-            write_copies(Path(work), raw, arguments.large)
-            run("large", [arguments.large], work, settings=[*LARGE_SETTINGS, *arguments.set])
+            write_copies(Path(folder), raw, arguments.large)
+            run("large", [arguments.large], folder, settings=[*LARGE_SETTINGS, *arguments.set])
     judge(results, sizes)
     save(arguments.output, results)
     columns = {
@@ -92,7 +92,7 @@ def main() -> None:
         "postings/s": "postings_per_second",
         "s/posting": "seconds_per_posting",
         "peak MB": "peak_memory_mb",
-        "retrieval": "retrieval",
+        "MRR": "retrieval",
         "second run s": "second_run_seconds",
     }
     print_results(results, columns)
@@ -126,7 +126,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def find_row(results: dict, method: str, postings: int) -> dict | None:
-    """The row, if it is there and complete: retrieval comes last."""
+    """The row of a method and size, if it is complete: its MRR comes last."""
     for row in results["rows"]:
         if (row["method"], row["postings"]) == (METHODS[method], postings):
             return row if row["retrieval"] is not None else None
@@ -138,11 +138,11 @@ def run_row(
     output: Path,
     method: str,
     sizes: list[int],
-    work: str,
+    folder: str,
     is_largest: bool = True,
     settings: list[str] | None = None,
 ) -> None:
-    """Measure one method in a process of its own; write its figures as they come."""
+    """Measure one method in a process of its own; write its results as they come."""
     if all(find_row(results, method, size) for size in sizes):
         return
     more = {"busy_before_percent": announce(f"{METHODS[method]}: {sizes[-1]:,} postings")}
@@ -153,9 +153,9 @@ def run_row(
         for row in results["rows"]
         if row["method"] != METHODS[method] or row["postings"] not in sizes
     ]
-    job = {"method": method, "sizes": sizes, "work": work}
-    job |= {"is_largest": is_largest, "settings": settings}
-    for event, peak in watch(__file__, job):
+    arguments = {"method": method, "sizes": sizes, "folder": folder}
+    arguments |= {"is_largest": is_largest, "settings": settings}
+    for event, peak in watch(__file__, arguments):
         n, row = event["postings"], rows[event["postings"]]
         if "seconds" in event:
             row |= {"peak_memory_mb": peak, "retrieval": None}
@@ -167,21 +167,21 @@ def run_row(
 
 
 def measure(
-    method: str, sizes: list[int], work: str, is_largest: bool, settings: list[str] | None
+    method: str, sizes: list[int], folder: str, is_largest: bool, settings: list[str] | None
 ) -> None:
-    """Measure a row; figures go to the standard output."""
-    postings = pd.read_parquet(Path(work, "postings.parquet"))
+    """Measure a row; the results go to standard output."""
+    postings = pd.read_parquet(Path(folder, "postings.parquet"))
     if method == "large":
-        measure_script(Path(work), sizes[0], settings)
+        measure_script(Path(folder), sizes[0], settings or [])
     elif method in ("loop", "list"):
-        measure_keybert(list(postings["text"]), sizes, Path(work), method == "loop")
+        measure_keybert(list(postings["text"]), sizes, Path(folder), method == "loop")
     else:
         precision = "auto" if method == "jobgen" else method
-        measure_jobgen(postings, sizes[0], Path(work), precision, is_largest)
+        measure_jobgen(postings, sizes[0], Path(folder), precision, is_largest)
 
 
-def measure_keybert(texts: list[str], sizes: list[int], work: Path, is_loop: bool) -> None:
-    """KeyBERT as its users call it, one posting after the other or all in one list."""
+def measure_keybert(texts: list[str], sizes: list[int], folder: Path, is_loop: bool) -> None:
+    """Measure KeyBERT as its users call it, one posting after the other or all in one list."""
     from keybert import KeyBERT
     from sentence_transformers import SentenceTransformer
 
@@ -194,116 +194,121 @@ def measure_keybert(texts: list[str], sizes: list[int], work: Path, is_loop: boo
         use_mmr=True,
         top_n=TOP_N,
     )
-    about, found = {"computes": "float32", "device": str(model.device)}, []
+    about = {"computes": "float32", "device": str(model.device)}
+    keywords = []
     start = time.perf_counter()
     for n, text in enumerate(texts[: sizes[-1]] if is_loop else [], 1):
-        found.append(extract(text))
+        keywords.append(extract(text))
         if n in sizes:
             tell(postings=n, seconds=time.perf_counter() - start, **about)
     if not is_loop:
-        found = extract(texts[: sizes[-1]])
+        keywords = extract(texts[: sizes[-1]])
         tell(postings=sizes[-1], seconds=time.perf_counter() - start, **about)
-    ranks = reciprocal_ranks([[word for word, _ in pairs] for pairs in found], texts, work)
+    ranks = reciprocal_ranks([[word for word, _ in pairs] for pairs in keywords], texts, folder)
     for size in sizes:
         tell(postings=size, retrieval=ranks[:size].mean())
 
 
 def measure_jobgen(
-    postings: pd.DataFrame, n: int, work: Path, precision: str, is_largest: bool
+    postings: pd.DataFrame, n: int, folder: Path, precision: str, is_largest: bool
 ) -> None:
-    """The preparation's keyword stage on all cores, without cached embeddings.
+    """Measure the preparation's keyword stages on all cores, without cached embeddings.
 
-    At the largest size it runs again with those of the first run and another diversity.
+    At the largest size they run again with the embeddings of the first run and another diversity.
     """
     with tempfile.TemporaryDirectory() as cache:
         keywords, seconds, about = keyword_stage(postings[:n], cache, precision, DIVERSITY)
         tell(postings=n, seconds=seconds, **about)
-        again = {}
+        second_run = {}
         if is_largest:
             seconds = keyword_stage(postings[:n], cache, precision, SECOND_DIVERSITY)[1]
-            again = {"second_run_seconds": seconds}
-    ranks = reciprocal_ranks(keywords, list(postings["text"]), work)
-    tell(postings=n, **again, retrieval=ranks.mean())
+            second_run = {"second_run_seconds": seconds}
+    ranks = reciprocal_ranks(keywords, list(postings["text"]), folder)
+    tell(postings=n, **second_run, retrieval=ranks.mean())
 
 
 def keyword_stage(
     postings: pd.DataFrame, cache: str, precision: str, diversity: float
 ) -> tuple[list[list[str]], float, dict]:
-    """Run the stages of jobgen.preparation from clean rows to keyworded ones in new processes.
+    """Run the stages of jobgen.data.pipeline from clean to keyworded rows, in new processes.
 
     Returns:
-        The keywords, the seconds without the loading of models, and what computed.
+        The keywords, the seconds without the loading of models, and the precision and device.
     """
     from jobgen.common.config import OFFLINE_MODEL, PrepareConfig
     from jobgen.common.files import write_arrays
-    from jobgen.data import pipeline as preparation
+    from jobgen.data import pipeline
     from jobgen.data.chunk_store import ChunkStore
     from jobgen.models.hub import locate
 
     config = PrepareConfig(
         source="benchmark",
-        keywords=TOP_N,
+        num_keywords=TOP_N,
         diversity=diversity,
         embedder_precision=precision,
     )
     with tempfile.TemporaryDirectory() as folder:
         model = locate(OFFLINE_MODEL, weights=False)
-        work = ChunkStore(Path(folder))
-        job = preparation.PipelineContext(config, model, embedder_folder(), Path(cache), work)
+        store = ChunkStore(Path(folder))
+        context = pipeline.PipelineContext(config, model, embedder_folder(), Path(cache), store)
         size = min(CHUNK, -(-len(postings) // CORES))
         chunks = [postings[start : start + size] for start in range(0, len(postings), size)]
         for i, chunk in enumerate(chunks):
-            job.work.write("clean", i, chunk.reset_index(drop=True))
-        rows = np.arange(len(postings))  # no row is a copy of another
-        lengths = np.array([len(chunk) for chunk in chunks])
-        groups = {"copies": rows, "sides": rows, "is_kept": rows >= 0, "chunk_rows": lengths}
-        write_arrays(job.work.file("groups.npz"), **groups)
+            store.write("clean", i, chunk.reset_index(drop=True))
+        rows = np.arange(len(postings))  # each row is a group of its own
+        write_arrays(
+            store.file("groups.npz"),
+            near_duplicates=rows,
+            split_groups=rows,
+            is_kept=rows >= 0,
+            chunk_rows=np.array([len(chunk) for chunk in chunks]),
+        )
 
         spawn = multiprocessing.get_context("spawn")
         loaded = spawn.Barrier(CORES + 1)
-        with ProcessPoolExecutor(CORES, spawn, load_worker, (job, loaded)) as pool:
-            about = [pool.submit(describe, job) for _ in range(CORES)]  # a task starts a worker
+        with ProcessPoolExecutor(CORES, spawn, load_worker, (context, loaded)) as pool:
+            # Each call starts a worker.
+            about = [pool.submit(describe, context) for _ in range(CORES)]
             loaded.wait(600)
             about = about[0].result()
             start = time.perf_counter()
-            list(pool.map(partial(preparation.embed_sample_chunk, job), range(len(chunks))))
-            pool.submit(preparation.study, job).result()
-            list(pool.map(partial(preparation.add_keywords_chunk, job), range(len(chunks))))
+            list(pool.map(partial(pipeline.embed_sample_chunk, context), range(len(chunks))))
+            pool.submit(pipeline.count_phrases, context).result()
+            list(pool.map(partial(pipeline.add_keywords_chunk, context), range(len(chunks))))
             seconds = time.perf_counter() - start
-        found = [job.work.read("keywords", i)["keywords"] for i in range(len(chunks))]
-    return [list(words) for words in pd.concat(found)], seconds, about
+        keywords = [store.read("keywords", i)["keywords"] for i in range(len(chunks))]
+    return [list(words) for words in pd.concat(keywords)], seconds, about
 
 
-def load_worker(job, loaded) -> None:
-    """Load all models of a worker, which computes in one thread, as those of the script do."""
+def load_worker(context, loaded) -> None:
+    """Load all models of a worker, which computes in a single thread like those of the script."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch
     from threadpoolctl import threadpool_limits
 
-    from jobgen.data import phrases
-    from jobgen.data import pipeline as preparation
+    from jobgen.data import phrases, pipeline
 
     torch.set_num_threads(1)
     threadpool_limits(1)
-    preparation._embedder(job)(["warm up"])
-    preparation._tokenizer(job.model)
+    pipeline._embedder(context)(["warm up"])
+    pipeline._tokenizer(context.model)
     phrases.find_phrases("warm up", 1)
     loaded.wait(600)
 
 
-def describe(job) -> dict[str, str]:
-    """In what a worker's embedder computes, and where."""
+def describe(context) -> dict[str, str]:
+    """Precision and device of a worker's embedder."""
     from jobgen.data.pipeline import _embedder
 
-    model = _embedder(job).model
+    model = _embedder(context).model
     computes = str(next(model.parameters()).dtype).removeprefix("torch.")
     return {"computes": computes, "device": str(model.device)}
 
 
-def write_copies(work: Path, raw: pd.DataFrame, n: int) -> None:
-    """The postings again and again, a tenth of the words of each copy drawn anew from the corpus.
+def write_copies(folder: Path, raw: pd.DataFrame, n: int) -> None:
+    """Write the postings repeatedly, 10 % of each copy's words replaced at random by others.
 
-    Written are `source.parquet`, and `first.parquet` with the first copy alone.
+    `source.parquet` has all n rows, `first.parquet` the first copy of each posting.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -311,22 +316,23 @@ def write_copies(work: Path, raw: pd.DataFrame, n: int) -> None:
     draw = random.Random(0)
     corpus = [word for text in raw["text"] for word in text.split()]
 
-    def replaced(word: re.Match) -> str:
+    def replace(word: re.Match) -> str:
         return draw.choice(corpus) if draw.random() < 0.1 else word[0]
 
     schema = pa.schema({"title": pa.string(), "text": pa.string()})
-    with parquet.ParquetWriter(work / "source.parquet", schema) as writer:
+    with parquet.ParquetWriter(folder / "source.parquet", schema) as writer:
         for start in range(0, n, len(raw)):
             rows = raw[["title", "text"]][: n - start]
-            rows = rows.assign(text=[re.sub(r"\S+", replaced, text) for text in rows["text"]])
+            rows = rows.assign(text=[re.sub(r"\S+", replace, text) for text in rows["text"]])
             writer.write_table(pa.Table.from_pandas(rows, schema, preserve_index=False))
             if not start:
-                rows.to_parquet(work / "first.parquet")
+                rows.to_parquet(folder / "first.parquet")
 
 
-def measure_script(work: Path, n: int, settings: list[str]) -> None:
-    """cli_prepare_data.py from the table to the pickles, models loaded by itself."""
-    settings = [f"source={work / 'source.parquet'}", f"output_dir={work / 'prepared'}", *settings]
+def measure_script(folder: Path, n: int, settings: list[str]) -> None:
+    """Measure cli_prepare_data.py from the table to the pickles, loading of models included."""
+    prepared_folder = folder / "prepared"
+    settings = [f"source={folder / 'source.parquet'}", f"output_dir={prepared_folder}", *settings]
     command = [
         sys.executable,
         "cli_prepare_data.py",
@@ -340,13 +346,13 @@ def measure_script(work: Path, n: int, settings: list[str]) -> None:
 
     from jobgen.data.cleaning import clean_text
 
-    # To embed 100,000 postings in float32 would take longer than the row: one copy is ranked.
-    prepared = pd.concat(pd.read_pickle(path) for path in (work / "prepared").glob("t*.pkl"))
-    found = dict(zip(prepared["text"], prepared["keywords"], strict=True))
-    texts = [clean_text(text)[0] for text in pd.read_parquet(work / "first.parquet")["text"]]
-    texts = [text for text in texts if text in found]
-    (work / "texts.npy").unlink(missing_ok=True)
-    ranks = reciprocal_ranks([found[text][:TOP_N] for text in texts], texts, work)
+    # To embed 100,000 postings in float32 would take longer than the row, so one copy is ranked.
+    prepared = pd.concat(pd.read_pickle(path) for path in prepared_folder.glob("t*.pkl"))
+    keywords_of = dict(zip(prepared["text"], prepared["keywords"], strict=True))
+    texts = [clean_text(text)[0] for text in pd.read_parquet(folder / "first.parquet")["text"]]
+    texts = [text for text in texts if text in keywords_of]
+    (folder / "texts.npy").unlink(missing_ok=True)
+    ranks = reciprocal_ranks([keywords_of[text][:TOP_N] for text in texts], texts, folder)
     tell(postings=n, retrieval=ranks.mean(), retrieval_among=len(texts))
 
 
@@ -358,30 +364,39 @@ def embedder_folder() -> Path:
     return locate(OFFLINE_EMBEDDER)
 
 
-def reciprocal_ranks(keywords: list[list[str]], texts: list[str], work: Path) -> np.ndarray:
-    """How well keywords find their posting among all; those of the first n, (n,), 1 is best."""
+def reciprocal_ranks(keywords: list[list[str]], texts: list[str], folder: Path) -> np.ndarray:
+    """Reciprocal ranks of postings among all, searched for by their keywords.
+
+    Args:
+        keywords: keywords of each of the first n postings.
+        texts: all postings.
+        folder: where the embeddings of the postings are kept from row to row.
+
+    Returns:
+        (n,), 1 is best.
+    """
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(embedder_folder()))
-    stored = work / "texts.npy"  # the same for every row
-    if not stored.is_file():
-        np.save(stored, model.encode(texts, normalize_embeddings=True))
+    vectors_file = folder / "texts.npy"
+    if not vectors_file.is_file():
+        np.save(vectors_file, model.encode(texts, normalize_embeddings=True))
     joined = [" ".join(words) for words in keywords]
-    similarity = model.encode(joined, normalize_embeddings=True) @ np.load(stored).T
+    similarity = model.encode(joined, normalize_embeddings=True) @ np.load(vectors_file).T
     return 1 / (1 + (similarity > np.diagonal(similarity)[:, None]).sum(axis=1))
 
 
 def judge(results: dict, sizes: list[int]) -> None:
-    """Put the bars for which there are rows into the results."""
+    """Add the bars for which there are rows to the results."""
     results["bars"], first, last = [], sizes[0], sizes[-1]
     bar = partial(add_bar, results)
     loop, ours = find_row(results, "loop", last), find_row(results, "jobgen", last)
-    plain, small = find_row(results, "float32", last), find_row(results, "jobgen", first)
+    in_float32, small = find_row(results, "float32", last), find_row(results, "jobgen", first)
     if loop and ours:
         ratio = loop["seconds"] / ours["seconds"]
         bar(f"times as fast as the KeyBERT loop at {last}", ratio, "at least 15", ratio >= 15)
         gain = ours["retrieval"] - loop["retrieval"]
-        bar(f"retrieval minus the KeyBERT loop's at {last}", gain, "at least 0", gain >= 0)
+        bar(f"MRR minus the KeyBERT loop's at {last}", gain, "at least 0", gain >= 0)
     if small and ours and first < last:
         ratio = ours["seconds_per_posting"] / small["seconds_per_posting"]
         bar(f"cost per posting at {last} / at {first}", ratio, "below 1", ratio < 1)
@@ -393,8 +408,8 @@ def judge(results: dict, sizes: list[int]) -> None:
     if ours and "second_run_seconds" in ours:
         share = ours["second_run_seconds"] / ours["seconds"]
         print(f"second run with other settings / first run at {last}: {share:.4g}")
-    if loop and plain:
-        ratio = loop["seconds"] / plain["seconds"]
+    if loop and in_float32:
+        ratio = loop["seconds"] / in_float32["seconds"]
         print(f"times as fast as the KeyBERT loop at {last}, in float32: {ratio:.4g}")
 
 

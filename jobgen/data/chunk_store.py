@@ -1,62 +1,84 @@
-"""A preparation's unfinished work: one file a chunk and stage, so that it can be gone on with.
+"""The intermediate results of a preparation, one file per chunk and stage, so that it can resume.
 
-A file is written beside its place and moved there, so that it is whole or not there. The work of
-each source, configuration and state of the code has a folder of its own. What it holds does not
-depend on the number of workers.
+A file is written under a temporary name and then renamed, so it is either complete or absent. Each
+combination of source, configuration and code has a folder of its own. The contents do not depend on
+the number of workers.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 from filelock import FileLock, Timeout
 
-from jobgen.common.errors import InputError
-from jobgen.common.files import _write, read_arrays, write_arrays
+from jobgen.common.errors import InputError, TableError
+from jobgen.common.files import _write, hash_folder, read_arrays, write_arrays
 
-VERSIONED = (
+_LIBRARIES = (
     *("pandas", "ftfy", "datasketch", "HanTa", "scikit-learn", "torch", "sentence-transformers"),
     *("tokenizers", "transformers", "numpy", "scipy", "pyarrow"),
 )
+# Folders of the package whose code decides the prepared rows.
+_CODE_FOLDERS = ("data", "text", "models")
+_PACKAGE = Path(__file__).parents[1]
 
 
-def versions() -> dict[str, str]:
-    """Of the libraries that decide what comes out."""
-    return {name: importlib.metadata.version(name) for name in VERSIONED}
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that decide the prepared rows."""
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+def code_hashes(package: Path = _PACKAGE) -> dict[str, str]:
+    """Hashes of the code that decides the prepared rows.
+
+    The rest of the package is left out: a changed comment in the trainer must not discard the
+    results of hours.
+
+    Args:
+        package: folder of this package.
+    """
+    return {name: hash_folder(package / name) for name in _CODE_FOLDERS}
 
 
 @dataclass(frozen=True)
 class ChunkStore:
-    """The folder of the unfinished work.
+    """The folder of the intermediate results.
 
     Attributes:
-        folder: holds `STAGE-00000.parquet` and `STAGE-00000.npz` of each chunk.
+        folder: folder of the files `STAGE-00000.parquet`, `.npz` and `.json` of each chunk.
     """
 
     folder: Path
 
     def file(self, name: str) -> Path:
-        """A file of the whole table."""
+        """Path of a file that belongs to the whole table."""
         return self.folder / name
 
     def chunks(self, stage: str) -> list[int]:
-        """Numbers of the chunks of which a stage is done."""
+        """Numbers of the chunks for which a stage is complete."""
         return sorted(int(p.stem.rsplit("-", 1)[1]) for p in self.folder.glob(f"{stage}-*.parquet"))
 
     def write(self, stage: str, chunk: int, frame: pd.DataFrame) -> None:
-        """Write the rows of a chunk; with them the stage is done for it."""
+        """Write the rows of a chunk, which makes the stage complete for it."""
         _write(self._path(stage, chunk, "parquet"), frame.to_parquet)
 
     def read(self, stage: str, chunk: int) -> pd.DataFrame:
         """Read the rows of a chunk."""
         return pd.read_parquet(self._path(stage, chunk, "parquet"))
+
+    def n_rows(self, stage: str, chunk: int) -> int:
+        """Number of rows of a chunk."""
+        return pyarrow.parquet.read_metadata(self._path(stage, chunk, "parquet")).num_rows
 
     def write_arrays(self, stage: str, chunk: int, **arrays: np.ndarray) -> None:
         """Write arrays of a chunk."""
@@ -67,34 +89,75 @@ class ChunkStore:
         return read_arrays(self._path(stage, chunk, "npz"))
 
     def write_counts(self, stage: str, chunk: int, counts: dict[str, Any]) -> None:
-        """Write what was counted in a chunk."""
+        """Write the counts of a chunk."""
         text = json.dumps(counts)
-        _write(self._path(stage, chunk, "json"), lambda place: place.write_text(text))
+        _write(self._path(stage, chunk, "json"), lambda path: path.write_text(text))
 
     def read_counts(self, stage: str) -> list[dict[str, Any]]:
-        """Read what was counted in the chunks of which a stage is done."""
+        """Read the counts of all chunks for which a stage is complete."""
         files = [self._path(stage, chunk, "json") for chunk in self.chunks(stage)]
         return [json.loads(file.read_text()) for file in files]
+
+    def reset_progress(self) -> None:
+        """Count postings from 0, for the bar of a new stage."""
+        self.file("progress").unlink(missing_ok=True)
+
+    def add_progress(self, n_postings: int) -> None:
+        """Count postings that this process has done."""
+        # Appended bytes add up without a lock, whichever process writes them.
+        with self.file("progress").open("ab", buffering=0) as file:
+            file.write(b"." * n_postings)
+
+    def progress(self) -> int:
+        """Number of postings that all processes have done since the reset."""
+        try:
+            return self.file("progress").stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _path(self, stage: str, chunk: int, ending: str) -> Path:
         return self.folder / f"{stage}-{chunk:05}.{ending}"
 
 
-def open_chunk_store(folder: Path, decides: dict[str, Any]) -> tuple[ChunkStore, FileLock]:
-    """Take hold of a work folder; what is there of another source or configuration goes.
+@contextlib.contextmanager
+def open_chunk_store(folder: Path, decides: dict[str, Any]) -> Iterator[ChunkStore]:
+    """Lock a folder for one preparation, and open the store in it.
+
+    The store of an earlier run is used again if everything that decides the result is the same;
+    stores of other runs are removed. When the `with` block ends, and when the table cannot be
+    prepared at all, the store is removed. After any other exception it stays, so that the same
+    command resumes.
 
     Args:
-        folder: made if absent.
-        decides: all that the result depends on.
-
-    Returns:
-        The work and its lock, held until it is released or the process ends.
+        folder: folder of stores, made if it is missing.
+        decides: everything else that the result depends on, besides code and libraries.
 
     Raises:
-        InputError: another process works there, or it cannot be written.
+        InputError: another process is using the folder, or it cannot be written.
+        KeyboardInterrupt: the block was interrupted; the message says how to resume.
     """
-    decides = json.dumps(decides | {"versions": versions()}, sort_keys=True)
-    name = hashlib.sha256(decides.encode()).hexdigest()[:16]
+    decides = decides | {"code": code_hashes(), "versions": library_versions()}
+    name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+    output_is_new = not folder.parent.exists()
+    lock = _lock(folder, name)
+    store = ChunkStore((folder / name).resolve())
+    try:
+        yield store
+    except TableError:
+        _remove(store)
+        if output_is_new:
+            folder.parent.rmdir()
+        raise
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command resumes where this one stopped.") from None
+    else:
+        _remove(store)
+    finally:
+        lock.release()
+
+
+def _lock(folder: Path, name: str) -> FileLock:
+    """Lock the folder, and leave in it the store of this name only."""
     lock = FileLock(folder / "lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,17 +167,15 @@ def open_chunk_store(folder: Path, decides: dict[str, Any]) -> tuple[ChunkStore,
                 shutil.rmtree(path)
         (folder / name).mkdir(exist_ok=True)
     except Timeout:
-        raise InputError(str(folder), "another preparation is at work there") from None
+        raise InputError(str(folder), "another preparation is running there") from None
     except OSError as error:
         raise InputError(str(folder), f"cannot be written: {error.strerror}") from None
-    return ChunkStore((folder / name).resolve()), lock
+    return lock
 
 
-def close_chunk_store(store: ChunkStore, lock: FileLock) -> None:
-    """Remove the work."""
-    # Renamed first: of a folder half removed, the next run would believe what is left.
-    given_up = store.folder.with_name(f"{store.folder.name}.done")
-    os.replace(store.folder, given_up)
-    shutil.rmtree(given_up)
+def _remove(store: ChunkStore) -> None:
+    # Renamed first: the next run would use what is left of a folder that is only half removed.
+    removed = store.folder.with_name(f"{store.folder.name}.done")
+    os.replace(store.folder, removed)
+    shutil.rmtree(removed)
     shutil.rmtree(store.folder.parent)
-    lock.release()

@@ -1,10 +1,10 @@
-"""Keywords of a posting: phrases that occur in it word for word, such as a person would type.
+"""Keywords of a posting: phrases that occur in it word for word, like those that a person types.
 
 1. `build_corpus` counts the phrases of a sample of the postings (jobgen.data.phrases).
-2. `candidate_phrases` takes the phrases of one posting that are worth embedding.
-3. `score_phrases` weighs how close each is to what is particular to the posting, how rare and how
-   complete it is, and how likely it is a keyword rather than filler.
-4. `select_keywords` picks high-scoring phrases that are far from one another, by maximal marginal
+2. `candidate_phrases` selects the phrases of one posting that are worth embedding.
+3. `score_phrases` combines how close each phrase is to what is particular about the posting, how
+   rare and how complete it is, and how likely it is a keyword rather than filler.
+4. `select_keywords` picks high-scoring phrases that differ from one another, by maximal marginal
    relevance (MMR, Carbonell and Goldstein 1998).
 """
 
@@ -16,22 +16,23 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from jobgen.data.phrases import Corpus, Phrase, build_corpus, find_phrases
+from jobgen.data.phrases import Corpus, Phrase, find_phrases
 
-# Texts -> unit vectors, (len(texts), d), float32.
+# A function from texts to unit vectors, (len(texts), d), float32.
 Embed = Callable[[Sequence[str]], np.ndarray]
 
 EXAMPLES = Path(__file__).with_name("keyword_examples.json")
-# A part of a longer noun phrase is a candidate where it stands whole in at least this share of
-# its postings: `machine learning` in `machine learning engineer`, but not `learning engineer`.
+# A part of a longer noun phrase is a candidate if it is a complete noun phrase in at least this
+# share of its postings: `machine learning` in `machine learning engineer`, not `learning engineer`.
 _WHOLE_SHARE = 0.2
-# Embedding is nearly all of the time; so many candidates of a posting, the most promising, get it.
-_CANDIDATES = 80
-# What postings of the same kind say is no news about this one: so much of the mean of its nearest
-# neighbours is taken out of its embedding. Copies of the posting itself are no neighbours.
-_NEIGHBOURS, _NEIGHBOUR_SHARE, _COPY = 30, 0.8, 0.95
-# Weights: of a single plain word and a duty, beside 1 for a noun phrase; of a phrase that no other
-# posting of the sample has, which is more often a name or an accident.
+# Embedding takes nearly all of the time, so only this many candidates of a posting are embedded.
+_MAX_CANDIDATES = 80
+# What all similar postings say is not particular to this one, so this share of the mean of its
+# nearest neighbors is subtracted from its embedding. From this similarity, a posting of the sample
+# is this one or a copy of it, and not a neighbor.
+_N_NEIGHBORS, _NEIGHBOR_SHARE, _COPY_SIMILARITY = 30, 0.8, 0.95
+# Weights, compared to 1 for a noun phrase: of a single plain word; of a duty; of a phrase that no
+# other posting of the sample has, which is more often a name or an accident.
 _SINGLE_WORD, _DUTY, _ONLY_HERE = 0.5, 0.85, 0.8
 _RARITY_POWER = 0.1
 
@@ -41,32 +42,25 @@ class Background:
     """What the postings of a table have in common.
 
     Attributes:
-        corpus: how often phrases stand in a sample of them.
+        corpus: counts of phrases in a sample of the postings.
         texts: (n, d), embeddings of the sample.
-        kind: tells keywords from filler by their embeddings.
+        keyword_classifier: distinguishes keywords from filler by their embeddings.
     """
 
     corpus: Corpus
     texts: np.ndarray
-    kind: LogisticRegression
-
-
-def study_texts(sample: Sequence[str], embed: Embed, ngram_max: int) -> Background:
-    """Learn what the postings have in common from a sample of them."""
-    return Background(
-        build_corpus(sample, ngram_max), embed(sample), train_keyword_classifier(embed)
-    )
+    keyword_classifier: LogisticRegression
 
 
 def train_keyword_classifier(embed: Embed) -> LogisticRegression:
-    """Learn from examples to tell keywords from filler by their embeddings."""
+    """Train on examples to distinguish keywords from filler by their embeddings."""
     phrases, is_keyword = example_phrases()
-    kind = LogisticRegression(class_weight="balanced", max_iter=2000)
-    return kind.fit(embed(phrases), is_keyword)
+    classifier = LogisticRegression(class_weight="balanced", max_iter=2000)
+    return classifier.fit(embed(phrases), is_keyword)
 
 
 def example_phrases() -> tuple[list[str], np.ndarray]:
-    """Phrases in small letters, n, and whether each is a keyword, (n,)."""
+    """The n example phrases in lower case, and whether each is a keyword, (n,)."""
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     keywords, fillers = examples["keywords"], examples["fillers"]
     phrases = [phrase.lower() for phrase in [*keywords, *fillers]]
@@ -74,56 +68,66 @@ def example_phrases() -> tuple[list[str], np.ndarray]:
 
 
 def candidate_phrases(text: str, corpus: Corpus, ngram_range: tuple[int, int]) -> dict[str, Phrase]:
-    """The phrases of a posting that are worth embedding, in the order of the text."""
-    fewest, most = ngram_range
-    found = find_phrases(text, most, corpus.names)
-    promising = {
+    """Select the phrases of a posting that are worth embedding.
+
+    Args:
+        text: a clean posting.
+        corpus: counts of phrases in the table.
+        ngram_range: fewest and most words in a phrase.
+
+    Returns:
+        Phrase in lower case -> `Phrase`, in the order of the text.
+    """
+    fewest_words, most_words = ngram_range
+    candidates = {
         key: phrase
-        for key, phrase in found.items()
-        if key.count(" ") >= fewest - 1
+        for key, phrase in find_phrases(text, most_words, corpus.names).items()
+        if key.count(" ") >= fewest_words - 1
         and (
             phrase.whole
             or corpus.whole.get(key, 0) >= _WHOLE_SHARE * corpus.documents.get(key, np.inf)
         )
     }
-    if len(promising) > _CANDIDATES:
-        worth = cheap_weights(promising, corpus)
-        best = np.sort(np.argsort(-worth, kind="stable")[:_CANDIDATES])
-        keys = list(promising)
-        promising = {keys[i]: promising[keys[i]] for i in best}
-    return promising
+    if len(candidates) > _MAX_CANDIDATES:
+        weights = corpus_weights(candidates, corpus)
+        best = np.sort(np.argsort(-weights, kind="stable")[:_MAX_CANDIDATES])
+        keys = list(candidates)
+        candidates = {keys[i]: candidates[keys[i]] for i in best}
+    return candidates
 
 
-def cheap_weights(phrases: dict[str, Phrase], corpus: Corpus) -> np.ndarray:
-    """Weights, (len(phrases),), by rarity, wholeness and form: all that needs no embedding."""
+def corpus_weights(phrases: dict[str, Phrase], corpus: Corpus) -> np.ndarray:
+    """Weights, (len(phrases),), by rarity, completeness and form, for which counts suffice."""
     documents = np.array([corpus.documents.get(key, 1) for key in phrases])
-    whole = np.array([corpus.whole.get(key, 1) for key in phrases]) / documents
-    whole = np.where([phrase.whole for phrase in phrases.values()], 1, 0.3 + 0.7 * whole)
+    whole_share = np.array([corpus.whole.get(key, 1) for key in phrases]) / documents
+    is_whole = [phrase.whole for phrase in phrases.values()]
+    completeness = np.where(is_whole, 1, 0.3 + 0.7 * whole_share)
     rarity = np.log((corpus.n_texts + 1) / documents) ** _RARITY_POWER
-    form = np.array([_form(phrase) for phrase in phrases.values()])
-    return rarity * whole * form * np.where(documents > 1, 1, _ONLY_HERE)
+    form = np.array([_form_weight(phrase) for phrase in phrases.values()])
+    return rarity * completeness * form * np.where(documents > 1, 1, _ONLY_HERE)
 
 
 def score_phrases(
     phrases: dict[str, Phrase], vectors: np.ndarray, text: np.ndarray, background: Background
 ) -> np.ndarray:
-    """How good a keyword each phrase is.
+    """Score how well each phrase fits as a keyword.
 
     Args:
-        phrases: candidates of one posting, n.
-        vectors: (n, d), their embeddings.
-        text: (d,), that of the posting.
-        background: of the table.
+        phrases: the n candidates of one posting.
+        vectors: (n, d), embeddings of the candidates.
+        text: (d,), embedding of the posting.
+        background: what the postings of the table have in common.
 
     Returns:
-        (n,), the best has 1; 0 for what is more likely filler than a keyword, unless all are.
+        (n,), 1 for the best; 0 for phrases that are more likely filler than keywords, unless all
+        of them are.
     """
-    particular = text - _NEIGHBOUR_SHARE * _neighbours(text, background.texts)
+    particular = text - _NEIGHBOR_SHARE * _mean_neighbor(text, background.texts)
     particular /= max(float(np.linalg.norm(particular)), 1e-6)
-    kind = background.kind.predict_proba(vectors)[:, 1]
-    kind[kind < min(0.5, kind.max())] = 0
-    scores = np.maximum(vectors @ particular, 0.01) * cheap_weights(phrases, background.corpus)
-    scores *= kind
+    is_keyword = background.keyword_classifier.predict_proba(vectors)[:, 1]  # probabilities
+    is_keyword[is_keyword < min(0.5, is_keyword.max())] = 0
+    scores = np.maximum(vectors @ particular, 0.01) * corpus_weights(phrases, background.corpus)
+    scores *= is_keyword
     return scores / scores.max()
 
 
@@ -134,32 +138,32 @@ def select_keywords(
     top_n: int,
     diversity: float,
 ) -> tuple[list[str], list[float]]:
-    """Pick keywords by MMR, none inside another.
+    """Pick keywords by MMR, none of them contained in another.
 
     Args:
-        phrases: candidates of one posting, n.
-        vectors: (n, d), unit vectors.
-        scores: (n,); 0 is never picked.
-        top_n: most keywords; a short posting can have fewer.
-        diversity: 0 to 1, the weight of being different.
+        phrases: the n candidates of one posting.
+        vectors: (n, d), unit vectors of the candidates.
+        scores: (n,), scores of the candidates; one with 0 is never picked.
+        top_n: largest number of keywords; a short posting can have fewer.
+        diversity: weight of the difference to the keywords picked before, 0 to 1.
 
     Returns:
-        The keywords as they stand in the posting and their scores, in the order of the choice.
+        The keywords as they stand in the posting and their scores, in the order of the picks.
     """
     padded = [f" {key} " for key in phrases]
     texts = [phrase.text for phrase in phrases.values()]
-    nearest = np.zeros(len(phrases))  # similarity to the nearest chosen one
-    free = scores > 0
-    chosen = []
-    while len(chosen) < top_n and free.any():
-        gain = (1 - diversity) * scores - diversity * nearest
-        best = int(np.argmax(np.where(free, gain, -np.inf)))
-        chosen.append(best)
-        nearest = np.maximum(nearest, vectors @ vectors[best])
-        for other in np.flatnonzero(free):
+    redundancy = np.zeros(len(phrases))  # similarity to the most similar picked phrase
+    is_available = scores > 0
+    picked: list[int] = []
+    while len(picked) < top_n and is_available.any():
+        relevance = (1 - diversity) * scores - diversity * redundancy
+        best = int(np.argmax(np.where(is_available, relevance, -np.inf)))
+        picked.append(best)
+        redundancy = np.maximum(redundancy, vectors @ vectors[best])
+        for other in np.flatnonzero(is_available):
             if padded[other] in padded[best] or padded[best] in padded[other]:
-                free[other] = False
-    return [texts[i] for i in chosen], [round(float(scores[i]), 3) for i in chosen]
+                is_available[other] = False
+    return [texts[i] for i in picked], [round(float(scores[i]), 3) for i in picked]
 
 
 def extract_keywords(
@@ -170,45 +174,53 @@ def extract_keywords(
     ngram_range: tuple[int, int],
     diversity: float,
 ) -> tuple[list[list[str]], list[list[float]]]:
-    """Keywords of each text and their scores.
+    """Extract the keywords of each text.
 
     Args:
         texts: clean postings.
-        embed: embedding model.
-        background: of the table they belong to.
-        top_n: most keywords per text; a short text can have fewer.
+        embed: the embedding model.
+        background: what the postings of their table have in common.
+        top_n: largest number of keywords per text; a short text can have fewer.
         ngram_range: fewest and most words in a keyword.
-        diversity: 0 to 1, MMR's weight of being different.
+        diversity: weight of the difference between keywords in MMR, 0 to 1.
+
+    Returns:
+        For each text its keywords, and their scores.
     """
-    found = [candidate_phrases(text, background.corpus, ngram_range) for text in texts]
-    row_of = {key: row for row, key in enumerate(dict.fromkeys(k for keys in found for k in keys))}
+    # 1. Embed each distinct candidate of all texts once.
+    candidates = [candidate_phrases(text, background.corpus, ngram_range) for text in texts]
+    keys = dict.fromkeys(key for phrases in candidates for key in phrases)
+    row_of = {key: row for row, key in enumerate(keys)}
     phrase_vectors = embed(list(row_of))
     text_vectors = embed(texts)
-    keywords, all_scores = [], []
-    for phrases, text_vector in zip(found, text_vectors, strict=True):
-        words, scores = [], []
+
+    # 2. Score and select text by text.
+    all_keywords, all_scores = [], []
+    for phrases, text_vector in zip(candidates, text_vectors, strict=True):
+        keywords: list[str] = []
+        keyword_scores: list[float] = []
         if phrases:
             vectors = phrase_vectors[[row_of[key] for key in phrases]]
             scores = score_phrases(phrases, vectors, text_vector, background)
-            words, scores = select_keywords(phrases, vectors, scores, top_n, diversity)
-        keywords.append(words)
-        all_scores.append(scores)
-    return keywords, all_scores
+            keywords, keyword_scores = select_keywords(phrases, vectors, scores, top_n, diversity)
+        all_keywords.append(keywords)
+        all_scores.append(keyword_scores)
+    return all_keywords, all_scores
 
 
-def _form(phrase: Phrase) -> float:
+def _form_weight(phrase: Phrase) -> float:
     if phrase.duty:
         return _DUTY
-    # Python, SQL and C++ are keywords on their own; `work` and `solutions` hardly.
+    # Python, SQL and C++ are keywords on their own; `work` and `solutions` hardly are.
     is_plain = phrase.text.islower() and " " not in phrase.text
     return _SINGLE_WORD if is_plain else 1.0
 
 
-def _neighbours(text: np.ndarray, sample: np.ndarray) -> np.ndarray:
-    """Mean of the postings nearest to one, (d,)."""
+def _mean_neighbor(text: np.ndarray, sample: np.ndarray) -> np.ndarray:
+    """Mean of the sampled postings nearest to one, (d,)."""
     similarity = sample @ text
-    similarity[similarity > _COPY] = -1
-    n = min(_NEIGHBOURS, int((similarity > -1).sum()))
+    similarity[similarity > _COPY_SIMILARITY] = -1
+    n = min(_N_NEIGHBORS, int((similarity > -1).sum()))
     if not n:
         return np.zeros_like(text)
     return sample[np.argpartition(-similarity, n - 1)[:n]].mean(axis=0)

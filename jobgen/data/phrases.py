@@ -1,17 +1,18 @@
 """Phrases of a posting that could be its keywords: noun phrases and short duties.
 
-A clause is a run of words parted by single blanks, cut at punctuation, line breaks, stop words and
-names of companies and people. In it, noun phrases (modifiers and nouns, ending in a noun) and
-duties (a verb and its object that are all of the clause) are found by the parts of speech that
-HanTa (Wartena 2019, the Hanover Tagger) gives each word on its own.
+A clause is a sequence of words separated by single spaces. It ends at punctuation, line breaks,
+stop words and names of companies and people. A noun phrase consists of modifiers and nouns and ends
+in a noun; a duty is a clause that consists of a verb and its object. The parts of speech are those
+that HanTa (Wartena 2019, the Hanover Tagger) gives to each word on its own.
 """
 
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import exp
+from typing import NamedTuple
 
 from HanTa import HanoverTagger
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
@@ -21,9 +22,9 @@ _WORD = re.compile(r"\.?\w[\w+#]*(?:[./&'’-]\w[\w+#]*)*")
 # One-letter words are noise, except the names of programming languages.
 _LETTERS_KEPT = {"C", "R"}
 _POSSESSIVE = re.compile(r"['’]")
-# FLU010951, JC-269147: numbers of a posting or a law.
+# FLU010951, JC-269147: the number of a posting or a law.
 _CODE = re.compile(r"\d{3}")
-# Verbs with which postings say anything: `provide support` is no duty that one would search for.
+# Verbs without a meaning of their own: nobody would search for `provide support`.
 _EMPTY_VERBS = frozenset(
     "achieve act add allow apply assist be become believe bring change click contribute"
     " create define deliver demonstrate drive empower enable engage enjoy ensure exceed"
@@ -32,7 +33,7 @@ _EMPTY_VERBS = frozenset(
     " participate possess power prefer provide receive report require see seek send serve set"
     " shape share solve start submit support take think thrive understand visit want work".split()
 )
-# Words that every posting has and no keyword needs: they break a clause, so that
+# Words that every posting has and no keyword needs: they end a clause, so that
 # `strong Python experience` gives `Python`.
 _EMPTY_WORDS = frozenset(
     "abilities ability amazing applicable applicant applicants awesome best better candidate"
@@ -50,9 +51,9 @@ _EMPTY_WORDS = frozenset(
     " special state-of-the-art strong successful talented team teams top understanding unique"
     " use used uses using utilize utilizing various visiting wide world-class year years".split()
 )
-# A capitalised name, and where postings put the name of their company or of a person.
+# A capitalized name, and the contexts in which postings name their company or a person.
 _NAME = r"([A-Z][\w&.-]*(?: [A-Z][\w&.-]*)*)"
-_NAME_CUES = [
+_NAME_CONTEXTS = [
     re.compile(pattern)
     for pattern in (
         rf"\b(?:About|Join|At|at|Inside|joining|by|for|Why|with) {_NAME}"
@@ -65,8 +66,8 @@ _NAME_CUES = [
         r"|values|embraces|celebrates|recruits)\b",
     )
 ]
-# A word is a name when at least this share of its postings show it after or before such a cue:
-# "Python is" stands in 7 % of the postings with Python, "Apple's" in 81 % of those with Apple.
+# A word is a name if at least this share of the postings that have it show it in such a context:
+# 7 % of the postings with Python say "Python is", 81 % of those with Apple say "Apple's".
 _NAME_SHARE = 0.3
 
 
@@ -75,9 +76,9 @@ class Phrase:
     """A phrase of one posting.
 
     Attributes:
-        text: as it stands in the posting, at its first place.
-        whole: somewhere in the posting it is all of its noun phrase, not a part of a longer one.
-        duty: it begins with a verb.
+        text: the phrase as it first occurs in the posting.
+        whole: whether it is somewhere a complete noun phrase, not only a part of a longer one.
+        duty: whether it begins with a verb.
     """
 
     text: str
@@ -87,13 +88,14 @@ class Phrase:
 
 @dataclass
 class Corpus:
-    """How often words and phrases stand in a sample of the postings.
+    """Counts of words and phrases in a sample of the postings.
 
     Attributes:
-        n_texts: size of the sample.
-        names: words, in small letters, that are names of companies and people.
-        documents: phrase in small letters -> postings that hold it; once is left out.
-        whole: phrase -> postings in which it is a whole noun phrase; once is left out.
+        n_texts: number of postings in the sample.
+        names: words, in lower case, that are names of companies and people.
+        documents: phrase in lower case -> number of postings that have it, if that is above 1.
+        whole: phrase in lower case -> number of postings in which it is a complete noun phrase, if
+            that is above 1.
     """
 
     n_texts: int
@@ -102,25 +104,46 @@ class Corpus:
     whole: dict[str, int] = field(default_factory=dict)
 
 
-def build_corpus(texts: Iterable[str], ngram_max: int) -> Corpus:
+class _Word(NamedTuple):
+    """A word of a clause: its position in the text, and its part of speech."""
+
+    start: int
+    end: int
+    part_of_speech: str
+
+
+def build_corpus(
+    texts: Sequence[str], ngram_max: int, on_text: Callable[[], object] = lambda: None
+) -> Corpus:
     """Count names and phrases in a sample of postings.
+
+    Args:
+        texts: the sample.
+        ngram_max: most words in a phrase.
+        on_text: called after each text.
 
     >>> build_corpus(["Join Veo, please.", "We love Python.", "Python and Java."], 2).names
     frozenset({'veo'})
     """
-    texts = list(texts)
-    cued, words = Counter(), Counter()
+    # 1. Names, which end a clause: so they must be known before phrases are counted.
+    n_with_word: Counter[str] = Counter()
+    n_as_name: Counter[str] = Counter()
     for text in texts:
-        words.update({match[0].lower() for match in _WORD.finditer(text)})
-        cued.update(_cued_words(text))
+        n_with_word.update({match[0].lower() for match in _WORD.finditer(text)})
+        n_as_name.update(_words_in_name_contexts(text))
     names = frozenset(
-        word for word, n in cued.items() if n >= _NAME_SHARE * words[word] and word.isascii()
+        word
+        for word, n in n_as_name.items()
+        if n >= _NAME_SHARE * n_with_word[word] and word.isascii()
     )
-    documents, whole = Counter(), Counter()
+    # 2. Phrases.
+    documents: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
     for text in texts:
         phrases = find_phrases(text, ngram_max, names)
         documents.update(phrases.keys())
         whole.update(key for key, phrase in phrases.items() if phrase.whole)
+        on_text()
     return Corpus(
         n_texts=len(texts),
         names=names,
@@ -129,66 +152,76 @@ def build_corpus(texts: Iterable[str], ngram_max: int) -> Corpus:
     )
 
 
-def find_phrases(text: str, ngram_max: int, names: frozenset[str] = frozenset()) -> dict:
-    """Noun phrases and duties of 1 to `ngram_max` words, each a piece of the text.
+def find_phrases(
+    text: str, ngram_max: int, names: frozenset[str] = frozenset()
+) -> dict[str, Phrase]:
+    """Find noun phrases and duties of 1 to `ngram_max` words, each word for word in the text.
+
+    Args:
+        text: a posting.
+        ngram_max: most words in a phrase.
+        names: words in lower case that are names, which no phrase contains.
 
     Returns:
-        Phrase in small letters -> `Phrase`, in the order of the text.
+        Phrase in lower case -> `Phrase`, in the order of the text.
 
     >>> list(find_phrases("Design of CI/CD pipelines at Veo, in C++.", 2, frozenset({"veo"})))
     ['design', 'ci/cd', 'ci/cd pipelines', 'pipelines', 'c++']
     >>> find_phrases("analyze customer feedback", 3)["analyze customer feedback"].duty
     True
     """
-    found: dict[str, Phrase] = {}
+    phrases: dict[str, Phrase] = {}
     for words in _clauses(text, names):
         start = 0
         while start < len(words):
-            if words[start][2] == "verb":
+            if words[start].part_of_speech == "verb":
                 start += 1
                 continue
+            # 1. The words up to the next verb; those after the last noun belong to no phrase.
             stop = start
-            while stop < len(words) and words[stop][2] != "verb":
+            while stop < len(words) and words[stop].part_of_speech != "verb":
                 stop += 1
             end = stop
-            while end > start and words[end - 1][2] != "noun":
+            while end > start and words[end - 1].part_of_speech != "noun":
                 end -= 1
+            # 2. Every part of them that ends in a noun.
             for first in range(start, end):
                 for last in range(first, min(first + ngram_max, end)):
-                    if words[last][2] == "noun":
-                        piece = text[words[first][0] : words[last][1]]
-                        phrase = found.setdefault(piece.lower(), Phrase(piece))
+                    if words[last].part_of_speech == "noun":
+                        phrase_text = text[words[first].start : words[last].end]
+                        phrase = phrases.setdefault(phrase_text.lower(), Phrase(phrase_text))
                         phrase.whole |= first == start and last == end - 1
+            # 3. The whole clause, if it is a verb and a noun phrase.
             if start == 1 and end == len(words) <= ngram_max and _is_duty(text, words[0]):
-                piece = text[words[0][0] : words[-1][1]]
-                found.setdefault(piece.lower(), Phrase(piece, whole=True, duty=True))
+                phrase_text = text[words[0].start : words[-1].end]
+                duty = Phrase(phrase_text, whole=True, duty=True)
+                phrases.setdefault(phrase_text.lower(), duty)
             start = stop
-    return found
+    return phrases
 
 
-def _clauses(text: str, names: frozenset[str]) -> list[list[tuple[int, int, str]]]:
-    """Clauses as lists of words: (start, end, part of speech)."""
-    clauses, words, end = [], [], 0
+def _clauses(text: str, names: frozenset[str]) -> list[list[_Word]]:
+    clauses: list[list[_Word]] = []
+    words: list[_Word] = []
     for match in _WORD.finditer(text):
-        if words and text[end : match.start()] != " ":
+        if words and text[words[-1].end : match.start()] != " ":
             clauses.append(words)
             words = []
-        kind = _part_of_speech(match[0])
+        part_of_speech = _part_of_speech(match[0])
         if text[match.start() - 1 : match.start()] == "[":
-            kind = "other"  # [e-mail], [phone] and the like stand for what was taken out
-        if kind == "other" or match[0].lower() in names:
+            part_of_speech = "other"  # a placeholder such as [e-mail] or [phone]
+        if part_of_speech == "other" or match[0].lower() in names:
             if words:
                 clauses.append(words)
                 words = []
         else:
-            words.append((match.start(), match.end(), kind))
-            end = match.end()
+            words.append(_Word(match.start(), match.end(), part_of_speech))
     return [*clauses, words] if words else clauses
 
 
-def _is_duty(text: str, verb: tuple[int, int, str]) -> bool:
-    word = text[verb[0] : verb[1]].lower()
-    return verb[2] == "verb" and word not in _EMPTY_VERBS and not word.endswith("s")
+def _is_duty(text: str, verb: _Word) -> bool:
+    word = text[verb.start : verb.end].lower()
+    return verb.part_of_speech == "verb" and word not in _EMPTY_VERBS and not word.endswith("s")
 
 
 @functools.cache
@@ -198,7 +231,7 @@ def _tagger() -> HanoverTagger.HanoverTagger:
 
 @functools.lru_cache(maxsize=200_000)
 def _part_of_speech(word: str) -> str:
-    """`noun`, `modifier`, `verb`, or `other` for what breaks a clause."""
+    """`noun`, `modifier`, `verb`, or `other` for a word that ends a clause."""
     if len(word) == 1:
         return "noun" if word in _LETTERS_KEPT else "other"
     if (
@@ -209,25 +242,25 @@ def _part_of_speech(word: str) -> str:
         or _CODE.search(word)
     ):
         return "other"
-    share = _class_shares(word)
+    shares = _class_shares(word)
     if word[0].isupper() and word[1:].islower():
-        # At the start of a sentence or in a heading any word is capitalised.
-        small = _class_shares(word.lower())
-        share = {name: (share[name] + small[name]) / 2 for name in share}
-    if share["other"] > 0.6:
+        # Any word is capitalized at the start of a sentence or in a heading.
+        lower_shares = _class_shares(word.lower())
+        shares = {name: (shares[name] + lower_shares[name]) / 2 for name in shares}
+    if shares["other"] > 0.6:
         return "other"
-    if share["noun"] >= 0.3:
+    if shares["noun"] >= 0.3:
         return "noun"
-    if share["verb"] > max(share["modifier"], share["gerund"]):
+    if shares["verb"] > max(shares["modifier"], shares["gerund"]):
         return "verb"
     return "modifier"
 
 
 def _class_shares(word: str) -> dict[str, float]:
-    """How likely a word, seen alone, is of each class; the tags are those of the BNC."""
+    """Probability that a word, seen alone, belongs to each class; the tags are those of the BNC."""
     tags = _tagger().tag_word(word)[:6]
     best = max(log_probability for _, log_probability in tags)
-    share = dict.fromkeys(("noun", "modifier", "verb", "gerund", "other"), 0.0)
+    shares = dict.fromkeys(("noun", "modifier", "verb", "gerund", "other"), 0.0)
     for tag, log_probability in tags:
         if tag.startswith("N"):
             name = "noun"
@@ -237,16 +270,16 @@ def _class_shares(word: str) -> dict[str, float]:
             name = "gerund"
         else:
             name = "verb" if tag.startswith("V") else "other"
-        share[name] += exp(log_probability - best)
-    total = sum(share.values())
-    return {name: value / total for name, value in share.items()}
+        shares[name] += exp(log_probability - best)
+    total = sum(shares.values())
+    return {name: share / total for name, share in shares.items()}
 
 
-def _cued_words(text: str) -> set[str]:
-    """Words in small letters that stand where postings put names."""
+def _words_in_name_contexts(text: str) -> set[str]:
+    """Words, in lower case, that stand where postings put names."""
     return {
         word.rstrip(".-").lower()
-        for cue in _NAME_CUES
-        for match in cue.finditer(text)
+        for context in _NAME_CONTEXTS
+        for match in context.finditer(text)
         for word in match[1].split(" ")
     }

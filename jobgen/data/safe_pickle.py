@@ -1,4 +1,4 @@
-"""Load pickles of tables without running what a pickle may carry."""
+"""Load pickles of tables without running code that a pickle may contain."""
 
 import io
 import pickle
@@ -8,8 +8,8 @@ from pandas.compat import pickle_compat
 
 from jobgen.common.errors import InputError
 
-# What pickles of DataFrames are made of, besides plain containers, in pandas 1 to 3. A pickle may
-# name any callable of any module; all others are refused before they are imported.
+# The classes and functions in pickles of DataFrames of pandas 1 to 3, besides plain containers. A
+# pickle can name any callable of any module; all others are refused before they are imported.
 _ADMITTED = {
     module: set(names.split())
     for module, names in {
@@ -54,7 +54,7 @@ _ADMITTED = {
 
 
 class _DataUnpickler(pickle_compat.Unpickler):
-    """Unpickler that admits the classes of DataFrames and nothing else."""
+    """An unpickler that admits the classes of DataFrames and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if name not in _ADMITTED.get(module, ()):
@@ -66,7 +66,7 @@ def load_pickle(path: str) -> Any:
     """Load a pickle of DataFrames and plain containers.
 
     Raises:
-        InputError: it holds anything else (named, never run), or is no whole pickle.
+        InputError: the pickle holds anything else, which is named but not run, or is incomplete.
     """
     try:
         with open(path, "rb") as file:
@@ -79,5 +79,5 @@ def load_pickle(path: str) -> Any:
         raise InputError(
             path, f"refused: {error}; only DataFrames and plain containers are loaded"
         ) from None
-    except Exception as error:  # a damaged pickle can fail in any way
-        raise InputError(path, f"not a whole pickle ({type(error).__name__}: {error})") from None
+    except Exception as error:  # a corrupt pickle can fail in any way
+        raise InputError(path, f"no complete pickle ({type(error).__name__}: {error})") from None

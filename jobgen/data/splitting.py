@@ -1,8 +1,8 @@
-"""Groups of rows, each of which goes to one side of the split whole.
+"""Groups of rows, and a train/test split that divides no group.
 
-A grouping is an array of n labels: the label of a row is the first row of its group. A row that
-stands alone is its own label, and `labels == np.arange(n)` are the rows that keep one of each.
-`join_groups` makes one grouping of several, `split_groups` draws the groups of the test set.
+A grouping is an array of n labels: the label of a row is the number of the first row of its group.
+A row without a group is its own label, so `labels == np.arange(n)` is true for the first row of
+each group. `join_groups` merges several groupings; `split_groups` draws the groups of the test set.
 """
 
 import numpy as np
@@ -14,7 +14,16 @@ from jobgen.common.errors import TableError
 
 
 def merge_groups(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The grouping after rows a[i] and b[i], for each i, have come together."""
+    """Merge the groups of rows a[i] and b[i], for each i.
+
+    Args:
+        labels: (n,), a grouping.
+        a: (m,), rows.
+        b: (m,), the row to be merged with each.
+
+    Returns:
+        (n,), labels.
+    """
     edges = (np.ones(len(a), np.int8), (labels[a], labels[b]))
     graph = coo_array(edges, shape=(len(labels), len(labels)))
     component = connected_components(graph, directed=False)[1]
@@ -23,7 +32,9 @@ def merge_groups(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray
 
 
 def value_groups(values: pd.Series) -> np.ndarray:
-    """Group rows of one value, a company say, case and outer blanks aside; no value, no group.
+    """Group rows that have the same value, for example the same company.
+
+    Letter case and surrounding whitespace do not count. Rows without a value stay alone.
 
     >>> value_groups(pd.Series(["Acme", None, "Bolt", " ACME", ""])).tolist()
     [0, 1, 2, 0, 4]
@@ -38,7 +49,7 @@ def value_groups(values: pd.Series) -> np.ndarray:
 
 
 def join_groups(*groupings: np.ndarray) -> np.ndarray:
-    """One grouping in which rows are together that are so in any of the given ones.
+    """Merge groupings: rows that share a group in any of them share one in the result.
 
     >>> join_groups(np.array([0, 0, 2, 3]), np.array([0, 1, 1, 3])).tolist()
     [0, 0, 0, 3]
@@ -50,7 +61,7 @@ def join_groups(*groupings: np.ndarray) -> np.ndarray:
 
 
 def group_counts(labels: np.ndarray) -> dict[str, int]:
-    """How many groups of two rows or more, rows in them, and rows of the largest.
+    """Number of groups of two or more rows, of the rows in them, and of those in the largest.
 
     >>> group_counts(np.array([0, 0, 2, 0, 4, 4]))
     {'groups': 2, 'rows': 5, 'largest': 3}
@@ -61,12 +72,18 @@ def group_counts(labels: np.ndarray) -> dict[str, int]:
 
 
 def split_groups(labels: np.ndarray, test_share: float, seed: int) -> np.ndarray:
-    """Draw whole groups by seed for the test set, as long as they fit into its share of the rows.
+    """Draw whole groups for the test set, as long as they fit into its share of the rows.
 
-    A group larger than that is trained on, unless all are; then a smallest one is tested on.
+    A group that is larger than the test set goes to the training set, unless all are; then a
+    smallest one becomes the test set.
+
+    Args:
+        labels: (n,), the split groups.
+        test_share: share of the rows in the test set, between 0 and 1.
+        seed: decides which groups are drawn.
 
     Returns:
-        (n,), true for rows of the test set; at least one, and not all.
+        (n,), true for rows of the test set; at least one row, and not all.
 
     Raises:
         TableError: there are fewer than two groups.
@@ -80,7 +97,8 @@ def split_groups(labels: np.ndarray, test_share: float, seed: int) -> np.ndarray
         raise TableError("table", f"{n} row left after filtering; a split needs two")
     if len(groups) < 2:
         raise TableError(
-            "table", f"all {n} rows are one group (copies, or one value); a split needs two groups"
+            "table",
+            f"all {n} rows are one group (near-duplicates, or one value); a split needs two",
         )
     order = np.random.default_rng(seed).permutation(len(groups))
     room = min(max(1, round(test_share * n)), n - 1)

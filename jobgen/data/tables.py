@@ -19,7 +19,7 @@ def read_table(path: str, encoding: str = "utf-8") -> pd.DataFrame:
         The columns as they are; cells of text formats are `str`, empty ones too.
 
     Raises:
-        InputError: the file is missing, damaged or in the wrong encoding, its format is unknown,
+        InputError: the file is missing, corrupt or in the wrong encoding, its format is unknown,
             or it has no row.
     """
     frames = [chunk.frame for chunk in read_chunks(path, encoding)]

@@ -1,4 +1,4 @@
-"""An embedding is the same bit for bit, whatever else is embedded and whatever the cache holds."""
+"""An embedding is the same bit for bit, whatever else is embedded and whatever is cached."""
 
 import multiprocessing
 
@@ -16,24 +16,24 @@ TEXTS = [" ".join([phrase] * n) for phrase in PHRASES for n in (1, 7, 30, 200)]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_company_does_not_matter(precision):
+def test_other_texts_do_not_matter(precision):
     embed = Embedder(FOLDER, precision, 256, None)
-    whole = embed(TEXTS)
-    assert whole.shape == (24, 384)
-    assert np.allclose(np.linalg.norm(whole, axis=1), 1, atol=1e-6)
-    assert np.array_equal(embed(TEXTS[::-1])[::-1], whole)
+    vectors = embed(TEXTS)
+    assert vectors.shape == (24, 384)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert np.array_equal(embed(TEXTS[::-1])[::-1], vectors)
     for i in (0, 5, 23):
-        assert np.array_equal(embed([TEXTS[i]])[0], whole[i])
+        assert np.array_equal(embed([TEXTS[i]])[0], vectors[i])
 
 
-def test_it_is_the_model_s_own():
+def test_it_is_the_embedding_of_the_model():
     texts = TEXTS[:8]
     embed = Embedder(FOLDER, "float32", 256, None)
     expected = embed.model.encode(texts, normalize_embeddings=True)
-    assert np.abs(embed(texts) - expected).max() < 1e-3  # kept in half precision
+    assert np.abs(embed(texts) - expected).max() < 1e-3  # rounded to half precision
 
 
-def test_the_cache_gives_back_what_was_computed(tmp_path):
+def test_the_cache_returns_what_was_computed(tmp_path):
     embed = Embedder(FOLDER, "float32", 256, tmp_path)
     first = embed(TEXTS[:6])
     again = Embedder(FOLDER, "float32", 256, tmp_path)
@@ -51,7 +51,7 @@ def open_caches(folder, together):
         _open_cache(folder / str(n), FOLDER, "float32", 256, "cpu").close()
 
 
-def test_many_open_a_new_cache_at_once(tmp_path):
+def test_several_processes_open_a_new_cache_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     together = context.Barrier(4)
     workers = [context.Process(target=open_caches, args=(tmp_path, together)) for _ in range(4)]
@@ -62,7 +62,7 @@ def test_many_open_a_new_cache_at_once(tmp_path):
     assert [worker.exitcode for worker in workers] == [0] * 4
 
 
-def test_a_damaged_cache_is_named(tmp_path):
+def test_a_corrupt_cache_is_named(tmp_path):
     Embedder(FOLDER, "float32", 256, tmp_path).cache.close()
     (path,) = tmp_path.glob("embeddings-*.sqlite")
     path.write_bytes(b"nothing of the kind" * 100)

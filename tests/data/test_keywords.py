@@ -1,4 +1,4 @@
-"""Keywords are phrases of the text, word for word; which of them, scores and MMR decide."""
+"""Keywords are phrases of the text, word for word, selected by scores and MMR."""
 
 import json
 
@@ -12,10 +12,10 @@ from jobgen.data.cleaning import clean_text
 from jobgen.data.embeddings import Embedder
 from jobgen.data.keywords import (
     EXAMPLES,
+    Background,
     candidate_phrases,
     extract_keywords,
     select_keywords,
-    study_texts,
     train_keyword_classifier,
 )
 from jobgen.data.phrases import Corpus, Phrase, build_corpus, find_phrases
@@ -31,6 +31,12 @@ def letters(texts) -> np.ndarray:
     return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
 
+def background_of(texts, embed, ngram_max) -> Background:
+    """What texts have in common, with all of them as the sample."""
+    corpus = build_corpus(texts, ngram_max)
+    return Background(corpus, embed(texts), train_keyword_classifier(embed))
+
+
 def test_phrases_stay_within_a_clause_and_keep_their_case():
     phrases = find_phrases(TEXT, 2)
     assert [phrase.text for phrase in phrases.values()] == [
@@ -40,7 +46,7 @@ def test_phrases_stay_within_a_clause_and_keep_their_case():
     assert list(phrases) == [phrase.text.lower() for phrase in phrases.values()]
 
 
-def test_a_phrase_is_counted_once_and_whole_where_nothing_goes_on():
+def test_a_phrase_is_listed_once_and_is_whole_if_nothing_continues_it():
     phrases = find_phrases("Data science team. data Science!", 3)
     assert {key: phrase.whole for key, phrase in phrases.items()} == {
         "data": False,
@@ -55,7 +61,7 @@ def test_a_phrase_is_counted_once_and_whole_where_nothing_goes_on():
     [
         ("Analyze customer feedback.", "analyze customer feedback"),
         ("- write unit tests", "write unit tests"),
-        ("Provide customer support.", None),  # any posting provides something
+        ("Provide customer support.", None),  # every posting provides something
         ("You analyze customer feedback from users.", "analyze customer feedback"),
         ("Teams analyze long customer feedback forms.", None),
     ],
@@ -78,7 +84,7 @@ def test_numbers_filler_and_placeholders_are_no_phrases(text):
     assert find_phrases(text, 3) == {}
 
 
-def test_names_are_learnt_and_break_clauses():
+def test_names_are_recognized_and_end_clauses():
     texts = ["Join Veo, please.", "Veo's bikes are Veo bikes.", "Python is a must.", "Use Python."]
     corpus = build_corpus(texts, 3)
     assert corpus.names == {"veo"}
@@ -96,13 +102,13 @@ def test_ngram_range():
     assert all(" " not in key for key in candidate_phrases(TEXT, corpus, (1, 1)))
 
 
-def test_a_part_of_a_phrase_is_a_candidate_where_others_have_it_whole():
+def test_a_part_of_a_phrase_is_a_candidate_if_others_have_it_whole():
     texts = ["We need machine learning."] * 3 + ["A machine learning engineer."]
-    found = candidate_phrases(texts[-1], build_corpus(texts, 3), (1, 3))
-    assert list(found) == ["machine learning", "machine learning engineer"]
+    candidates = candidate_phrases(texts[-1], build_corpus(texts, 3), (1, 3))
+    assert list(candidates) == ["machine learning", "machine learning engineer"]
 
 
-def test_mmr_takes_what_is_different_and_nothing_inside_another():
+def test_mmr_picks_different_phrases_and_none_inside_another():
     phrases = {key: Phrase(key) for key in ("java", "java ee", "javascript", "nursing")}
     vectors = np.array([[1, 0], [1, 0], [0.96, 0.28], [0, 1]], np.float32)
     scores = np.array([1.0, 0.9, 0.95, 0.5])
@@ -115,13 +121,16 @@ def test_mmr_takes_what_is_different_and_nothing_inside_another():
 
 def test_keywords_of_each_text():
     texts = [TEXT, "140 000", "Cook soup daily."]
-    background = study_texts(texts, letters, 3)
-    background.kind.intercept_ += 100  # letters do not tell keywords from filler: all are keywords
+    background = background_of(texts, letters, 3)
+    classifier = background.keyword_classifier
+    classifier.intercept_ += (
+        100  # letters do not distinguish keywords from filler: all are keywords
+    )
     keywords, scores = extract_keywords(texts, letters, background, 4, (1, 3), 0.5)
     assert [len(words) for words in keywords] == [4, 0, 1]
     assert [len(row) for row in scores] == [4, 0, 1]
     assert max(scores[0]) <= 1
-    background.kind.intercept_ -= 110  # all are filler: one is left, as good as any
+    classifier.intercept_ -= 110  # all are filler: one is left, as good as any other
     assert [
         len(words) for words in extract_keywords(texts, letters, background, 4, (1, 3), 0.5)[0]
     ] == [1, 0, 1]
@@ -139,19 +148,19 @@ def test_each_distinct_phrase_is_embedded_once():
         return letters(texts)
 
     texts = ["hot soup", "Hot Soup", "hot rice"]
-    background = study_texts(texts, letters, 2)
+    background = background_of(texts, letters, 2)
     extract_keywords(texts, embed, background, 3, (1, 2), 0.5)
     assert seen == [["hot soup", "hot rice"], texts]
 
 
-def test_the_examples_are_on_one_side_each():
+def test_no_example_is_both_keyword_and_filler():
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     keywords, fillers = ({phrase.lower() for phrase in examples[name]} for name in examples)
     assert len(keywords) > 1000
     assert len(fillers) > 1000
     assert not keywords & fillers
-    kind = train_keyword_classifier(letters)
-    assert kind.predict_proba(letters(["Python"])).shape == (1, 2)
+    classifier = train_keyword_classifier(letters)
+    assert classifier.predict_proba(letters(["Python"])).shape == (1, 2)
 
 
 PREPARE = PrepareConfig.model_fields
@@ -160,11 +169,11 @@ JUDGED = json.loads((ROOT / "tests" / "data" / "judged_keywords.json").read_text
 
 @pytest.mark.slow
 @needs_real_postings
-def test_most_keywords_are_such_as_a_person_would_type():
-    """Of the judged postings; a keyword that nobody has judged counts as a bad one."""
+def test_most_keywords_are_like_those_that_a_person_types():
+    """In the judged postings; a keyword that nobody has judged counts as a bad one."""
     texts = [clean_text(text)[0] for text in pd.read_csv(REAL_POSTINGS)["text"]]
     embed = Embedder(locate(OFFLINE_EMBEDDER), "auto", 256, None)
-    background = study_texts(texts, embed, 3)
+    background = background_of(texts, embed, 3)
     rows = [int(row) for row in JUDGED["jobgen"]]
     keywords, _ = extract_keywords(
         [texts[row] for row in rows], embed, background, 8, (1, 3), PREPARE["diversity"].default

@@ -1,4 +1,4 @@
-"""Copies are found, groups stay on one side, and the bar on shared sequences holds exactly."""
+"""Near-duplicates are found, no group is divided, and the limit on shared 8-grams holds exactly."""
 
 import re
 import time
@@ -29,7 +29,7 @@ def sample_texts() -> list[str]:
 
 
 def packed(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The sequences of all texts, and where each text's begin."""
+    """The 8-grams of all texts, and where each text's begin."""
     return concatenated([ngram_hashes(text) for text in texts])
 
 
@@ -41,29 +41,28 @@ def near_groups(texts: list[str], threshold: float = THRESHOLD) -> np.ndarray:
     return near_duplicate_groups(np.array([minhash_signature(text) for text in texts]), threshold)
 
 
-def sides(texts: list[str], share: float = SHARE) -> np.ndarray:
-    near = near_groups(texts)
-    return overlap_groups(*packed(texts), near, share)
+def split_labels(texts: list[str], share: float = SHARE) -> np.ndarray:
+    return overlap_groups(*packed(texts), near_groups(texts), share)
 
 
-def eight_words(text: str, word: str) -> set[tuple[str, ...]]:
-    """Written anew, so that the bar is not checked by the code that it is for."""
+def eight_grams(text: str, word: str) -> set[tuple[str, ...]]:
+    """Independent of the package, so that its code does not check itself."""
     words = re.findall(word, text.lower())
     return {tuple(words[i : i + 8]) for i in range(len(words) - 7)}
 
 
 def worst_share(train: list[str], test: list[str], word: str) -> float:
-    """The largest share of a test text's sequences that one training text has as well."""
+    """The largest share of a test text's 8-grams that a single training text has as well."""
     holders: dict[tuple[str, ...], list[int]] = {}
     for row, text in enumerate(train):
-        for sequence in eight_words(text, word):
-            holders.setdefault(sequence, []).append(row)
+        for ngram in eight_grams(text, word):
+            holders.setdefault(ngram, []).append(row)
     worst = 0.0
     for text in test:
-        sequences = eight_words(text, word)
-        found = [row for sequence in sequences for row in holders.get(sequence, [])]
-        if found:
-            worst = max(worst, np.bincount(found).max() / len(sequences))
+        ngrams = eight_grams(text, word)
+        rows = [row for ngram in ngrams for row in holders.get(ngram, [])]
+        if rows:
+            worst = max(worst, np.bincount(rows).max() / len(ngrams))
     return worst
 
 
@@ -79,7 +78,7 @@ def paraphrased(text: str, words: list[str], seed: int) -> str:
 
 
 def connected(alike: np.ndarray) -> list[int]:
-    """Labels by brute force: the first row that can be reached over pairs that are alike."""
+    """Labels by brute force: the first row that can be reached through pairs that are alike."""
     labels = np.full(len(alike), -1)
     for start in range(len(alike)):
         waiting = [start] if labels[start] < 0 else []
@@ -136,9 +135,9 @@ def test_near_duplicates_are_those_that_datasketch_finds():
                 close = minhash.jaccard(minhashes[other]) >= threshold
                 alike[row, other] = alike[other, row] = close
             lsh.insert(row, minhash)
-        found = near_duplicate_groups(rows, threshold).tolist()
-        assert found == connected(alike)
-        assert len(set(found)) < len(texts)
+        labels = near_duplicate_groups(rows, threshold).tolist()
+        assert labels == connected(alike)
+        assert len(set(labels)) < len(texts)
 
 
 def test_copies_and_chains_share_a_label_and_others_do_not():
@@ -186,8 +185,10 @@ def check_overlap_by_brute_force(texts: list[str]) -> None:
     sets = [set(hashes[start:end]) for start, end in zip(offsets, offsets[1:], strict=False)]
     common = np.array([[len(one & other) for other in sets] for one in sets])
     alike = common > 0.5 * np.diff(offsets)[:, None]
-    found = overlap_groups(hashes, offsets, np.arange(len(texts)))
-    assert found.tolist() == connected(alike | alike.T)
+    done = []
+    labels = overlap_groups(hashes, offsets, np.arange(len(texts)), on_rows=done.append)
+    assert labels.tolist() == connected(alike | alike.T)
+    assert sum(done) == len(texts)
 
 
 def test_overlap_is_exact_on_mixtures_of_postings():
@@ -204,7 +205,7 @@ def test_overlap_is_exact_on_real_postings():
     check_overlap_by_brute_force(list(pd.read_csv(REAL_POSTINGS)["text"])[:400])
 
 
-def check_no_copy_straddles(texts: list[str], seed: int) -> None:
+def check_no_copy_is_split(texts: list[str], seed: int) -> None:
     """A third of the rows get an exact copy and two paraphrases; then twenty splits."""
     words = sorted({word for text in texts for word in text.split()})
     planted = np.random.default_rng(seed).permutation(len(texts))[: len(texts) // 3]
@@ -213,34 +214,34 @@ def check_no_copy_straddles(texts: list[str], seed: int) -> None:
         copies += [paraphrased(texts[i], words, 1000 * seed + 2 * i + k) for i in planted]
     originals = np.tile(planted, 3)
     everything = texts + copies
-    labels = sides(everything)
+    labels = split_labels(everything)
     assert (labels[len(texts) :] == labels[originals]).all()
     for split_seed in range(20):
         test = split_groups(labels, 0.2, split_seed)
         assert (test[len(texts) :] == test[originals]).all()
     train = [text for text, held in zip(everything, test, strict=True) if not held]
     held = [text for text, held in zip(everything, test, strict=True) if held]
-    for word in (r"\S+", r"[^\W_]+"):  # the bar holds however the words are told apart
+    for word in (r"\S+", r"[^\W_]+"):  # the limit holds however texts are divided into words
         assert worst_share(train, held, word) <= 0.5
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_copies_of_sample_postings_never_straddle(seed):
-    check_no_copy_straddles(sample_texts(), seed)
+def test_copies_of_sample_postings_are_never_split(seed):
+    check_no_copy_is_split(sample_texts(), seed)
 
 
 @needs_real_postings
 @pytest.mark.parametrize("seed", range(2))
-def test_copies_of_real_postings_never_straddle(seed):
-    check_no_copy_straddles(list(pd.read_csv(REAL_POSTINGS)["text"])[seed::2], seed)
+def test_copies_of_real_postings_are_never_split(seed):
+    check_no_copy_is_split(list(pd.read_csv(REAL_POSTINGS)["text"])[seed::2], seed)
 
 
-def test_sample_postings_are_no_copies_of_one_another():
-    labels = sides(sample_texts())
+def test_sample_postings_are_no_near_duplicates():
+    labels = split_labels(sample_texts())
     assert group_counts(labels) == {"groups": 0, "rows": 0, "largest": 0}
 
 
-def test_missing_values_and_blanks_make_no_group():
+def test_missing_values_and_whitespace_make_no_group():
     values = pd.Series(["Acme", np.nan, "Bolt", "acme ", "", np.nan, " "])
     assert value_groups(values).tolist() == [0, 1, 2, 0, 4, 5, 6]
     assert value_groups(pd.Series([7.0, np.nan, 7.0, 8.0])).tolist() == [0, 1, 0, 3]
@@ -254,7 +255,7 @@ def test_groupings_join_in_chains():
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_groups_and_values_stay_on_one_side(seed):
+def test_no_group_and_no_value_is_split(seed):
     draw = np.random.default_rng(seed)
     companies = pd.Series(draw.choice([*"abcdefghijkl", None], size=200))
     copies = value_groups(pd.Series(draw.integers(1000, size=200)))
@@ -264,7 +265,7 @@ def test_groups_and_values_stay_on_one_side(seed):
     assert 0 < test.sum() <= 50
 
 
-def test_split_fills_its_share_and_a_huge_group_is_trained_on():
+def test_split_fills_its_share_and_a_huge_group_goes_to_the_training_set():
     labels = np.where(np.arange(100) < 60, 0, np.arange(100))
     test = split_groups(labels, 0.1, seed=3)
     assert test.sum() == 10
@@ -274,7 +275,7 @@ def test_split_fills_its_share_and_a_huge_group_is_trained_on():
     assert np.array_equal(test, split_groups(labels, 0.1, seed=3))
 
 
-def test_split_has_a_row_on_each_side():
+def test_neither_part_of_the_split_is_empty():
     assert split_groups(np.array([0, 0, 0, 3, 3]), 0.1, 0).tolist() == [False] * 3 + [True] * 2
     assert split_groups(np.array([0, 1]), 0.999, 0).sum() == 1
     with pytest.raises(InputError, match="table: all 3 rows are one group"):
@@ -285,9 +286,9 @@ def test_split_has_a_row_on_each_side():
 
 def test_same_texts_same_groups_whatever_came_before():
     texts = sample_texts()[:50] * 2
-    first = sides(texts)
+    first = split_labels(texts)
     ngram_hashes("other words first, as in another worker")
-    assert np.array_equal(first, sides(texts))
+    assert np.array_equal(first, split_labels(texts))
     assert first.tolist() == [*range(50), *range(50)]
 
 

@@ -1,9 +1,10 @@
-"""A preparation gives the same files whatever the workers, the engine and the interruptions."""
+"""A preparation gives the same files whatever the workers, the engine and the interruptions are."""
 
 import importlib.util
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -18,13 +19,24 @@ from jobgen.common.config import OFFLINE_MODEL, PrepareConfig
 from jobgen.common.errors import TableError
 from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.cleaning import clean_text
-from jobgen.data.pipeline import split_source
+from jobgen.data.source import split_source
 from jobgen.data.tables import read_prepared
 from jobgen.models.hub import locate
 from jobgen.models.loading import load_tokenizer
 from jobgen.models.sequence import count_tokens
 
 SAMPLE = ROOT / "input_data" / "sample_postings.csv"
+STAGES_WITH_BAR = (
+    "reading the source",
+    "cleaning",
+    "grouping near-duplicates",
+    "grouping by shared n-grams",
+    "embedding a sample",
+    "counting phrases",
+    "keywords",
+    "assembling",
+    "writing",
+)
 
 
 @pytest.fixture
@@ -72,11 +84,13 @@ def test_workers_chunks_and_cache_change_nothing(configure, tmp_path):
         assert run.returncode == 0, run.stderr[-3000:]
         results[name] = tables(tmp_path / name)
         assert len(results[name]) == 2
-        assert len(files(tmp_path / name)) == 3  # nothing of the unfinished work is left
+        assert len(files(tmp_path / name)) == 3  # the chunk store is removed
+        for stage in STAGES_WITH_BAR:
+            assert re.search(rf"{stage}: 100%.*\d+/\d+ \[.*(postings|bands)/s\]", run.stderr), stage
     assert all(result == results["cold"] for result in results.values())
 
 
-def test_killed_at_random_moments_and_gone_on_with(configure, tmp_path):
+def test_killed_at_random_moments_and_resumed(configure, tmp_path):
     assert run_script(*configure(name="whole", workers=2)).returncode == 0
     command = [sys.executable, *configure(name="killed", workers=2)]
     draw, kills, wait = random.Random(11), 0, 1.0
@@ -84,7 +98,7 @@ def test_killed_at_random_moments_and_gone_on_with(configure, tmp_path):
         process = subprocess.Popen(
             command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=-2
         )
-        # Later kills come later, so that each stage is hit and the last ones find work done.
+        # The delay grows, so that each stage is hit and the last runs resume from completed chunks.
         try:
             process.wait(wait + draw.uniform(0, 6))
         except subprocess.TimeoutExpired:
@@ -92,21 +106,21 @@ def test_killed_at_random_moments_and_gone_on_with(configure, tmp_path):
             wait += 1.2
         else:
             break
-        whom = os.killpg if draw.random() < 0.5 else os.kill  # its workers too, or it alone
-        whom(process.pid, signal.SIGKILL)
+        kill = os.killpg if draw.random() < 0.5 else os.kill  # with its workers, or it alone
+        kill(process.pid, signal.SIGKILL)
         process.wait()
     assert kills >= 5
     killed = tmp_path / "killed"
-    # The last kill can have come after the tables, in the removal of the unfinished work.
+    # The last kill can have come after the tables were written, during the store's removal.
     while not (killed / "manifest_130_700.json").exists() or list(killed.glob(".prepare*")):
         run = run_script(*command[1:])
-        assert run.returncode == 0 or "at work there" in run.stderr, run.stderr[-3000:]
+        assert run.returncode == 0 or "is running there" in run.stderr, run.stderr[-3000:]
     assert tables(killed) == tables(tmp_path / "whole")
     assert len(files(killed)) == 3
 
 
-def test_another_configuration_starts_anew(configure, tmp_path):
-    """What an interrupted run has left is used by the same configuration only."""
+def test_another_configuration_starts_from_scratch(configure, tmp_path):
+    """Only the same configuration uses what an interrupted run has left."""
     other = tmp_path / "data" / ".prepare_130_700" / "0123456789abcdef"
     other.mkdir(parents=True)
     (other / "source.json").write_text('{"read": 1, "unusable": 0}')
@@ -124,10 +138,10 @@ def test_two_at_once_are_refused(configure, tmp_path):
     with FileLock(store / "lock"):
         run = run_script(*configure(16))
     assert run.returncode == 2
-    assert "another preparation is at work there" in run.stderr
+    assert "another preparation is running there" in run.stderr
 
 
-def test_ctrl_c_says_how_to_go_on(configure, tmp_path):
+def test_ctrl_c_says_how_to_resume(configure, tmp_path):
     command = [sys.executable, *configure(workers=2)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
@@ -139,11 +153,11 @@ def test_ctrl_c_says_how_to_go_on(configure, tmp_path):
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "interrupted. The same command goes on where this one stopped." in errors
+    assert "interrupted. The same command resumes where this one stopped." in errors
     assert "Traceback" not in errors
 
 
-def test_copies_and_companies(configure, tmp_path):
+def test_near_duplicates_and_companies(configure, tmp_path):
     rows = pd.read_csv(SAMPLE).head(24)
     rows["title"] = [f"job {i}" for i in range(24)]
     rows["company"] = [f"company {i % 6}" for i in range(24)]
@@ -156,8 +170,8 @@ def test_copies_and_companies(configure, tmp_path):
     run = run_script(*configure(name="one", **values, group_by="company"))
     assert run.returncode == 0, run.stderr[-3000:]
     manifest = json.loads((tmp_path / "one" / "manifest_1_8000.json").read_text())
-    assert manifest["rows_dropped"]["copy of another posting"] == 5
-    assert manifest["groups"]["copies"] == {"groups": 5, "rows": 10, "largest": 2}
+    assert manifest["rows_dropped"]["near-duplicate of another posting"] == 5
+    assert manifest["groups"]["near-duplicates"] == {"groups": 5, "rows": 10, "largest": 2}
     company = dict(zip(rows["title"], rows["company"], strict=True))
     train, test = (
         read_prepared(str(tmp_path / "one" / f"{part}_1_8000.pkl")) for part in ("train", "test")
@@ -174,8 +188,8 @@ def test_copies_and_companies(configure, tmp_path):
     assert not set(train["title"]) & set(test["title"])
 
 
-def split_rows_of(frame, tmp_path) -> pd.DataFrame:
-    """The rows of all chunks into which `split_source` puts a table."""
+def source_rows(frame, tmp_path) -> pd.DataFrame:
+    """The rows of all chunks that `split_source` makes of a table."""
     source = tmp_path / "t.parquet"
     frame.to_parquet(source)
     store = ChunkStore(tmp_path)
@@ -186,7 +200,7 @@ def split_rows_of(frame, tmp_path) -> pd.DataFrame:
 def test_values_to_group_by_are_the_same_in_every_chunk(tmp_path):
     rows = pd.DataFrame({"title": list("abcd"), "text": list("efgh")})
     rows["firm"] = pd.array([1, 2, None, 1], dtype="Int64")
-    assert split_rows_of(rows, tmp_path)["group"].fillna("").tolist() == ["1", "2", "", "1"]
+    assert source_rows(rows, tmp_path)["group"].fillna("").tolist() == ["1", "2", "", "1"]
 
 
 def test_json_lines_whose_objects_lack_keys(tmp_path):
@@ -217,19 +231,19 @@ def test_bad_rows_are_dropped_and_counted(tmp_path):
     ]
 
 
-def test_of_copies_one_that_is_long_enough_is_kept(configure, tmp_path):
-    """The first of two copies is too short: the second one is kept in its place."""
+def test_the_near_duplicate_that_is_long_enough_is_kept(configure, tmp_path):
+    """If the first of two near-duplicates is too short, the second one is kept instead."""
     rows = pd.read_csv(SAMPLE).head(12)
     rows = rows.sort_values("text", key=lambda texts: texts.str.len(), ignore_index=True)
     short = rows.head(1).assign(text=rows["text"][0].rsplit(maxsplit=8)[0])
     source = tmp_path / "t.parquet"
     pd.concat([short, rows], ignore_index=True).to_parquet(source)
 
-    def prepared(least: int) -> pd.DataFrame:
-        values = {"min_length": least, "max_length": 8000, "keywords": 1}
-        run = run_script(*configure(source=str(source), name=f"from_{least}", **values))
+    def prepared(min_length: int) -> pd.DataFrame:
+        values = {"min_length": min_length, "max_length": 8000, "num_keywords": 1}
+        run = run_script(*configure(source=str(source), name=f"from_{min_length}", **values))
         assert run.returncode == 0, run.stderr[-3000:]
-        paths = (tmp_path / f"from_{least}").glob("*.pkl")
+        paths = (tmp_path / f"from_{min_length}").glob("*.pkl")
         return pd.concat(read_prepared(str(path)) for path in paths)
 
     whole = clean_text(rows["text"][0], "replace")[0]
@@ -239,7 +253,7 @@ def test_of_copies_one_that_is_long_enough_is_kept(configure, tmp_path):
     assert whole in set(prepared(count_tokens(plain, tokenizer)[0])["text"])
 
 
-def test_an_embedder_that_is_none(configure, tiny_model, tmp_path):
+def test_a_folder_that_is_no_embedder(configure, tiny_model, tmp_path):
     run = run_script(*configure(12, embedder=str(tiny_model)))
     assert run.returncode == 2
     assert "its tokenizer has no padding token" in run.stderr
@@ -251,10 +265,10 @@ def test_an_embedder_that_is_none(configure, tiny_model, tmp_path):
     assert "Traceback" not in run.stderr
 
 
-def test_a_value_to_group_by_that_is_none(tmp_path):
+def test_a_list_is_no_value_to_group_by(tmp_path):
     rows = pd.DataFrame({"title": ["a"], "text": ["b"], "firm": [["x", "y"]]})
-    with pytest.raises(TableError, match="holds .* no value"):
-        split_rows_of(rows, tmp_path)
+    with pytest.raises(TableError, match="holds .* not a single value"):
+        source_rows(rows, tmp_path)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="requirements-ray.txt")
@@ -267,7 +281,7 @@ def test_ray_gives_the_same_rows(configure, tmp_path):
 
 @needs_real_postings
 def test_real_postings_are_split_without_leaks(configure, tmp_path):
-    """The bars of keywords and split on 300 real postings; on all of them: EXPERIMENTS.md."""
+    """Requirements on keywords and split, with 300 real postings; for all, see EXPERIMENTS.md."""
     source = tmp_path / "real.jsonl"
     rows = pd.read_csv(REAL_POSTINGS)
     rows.iloc[::5].to_json(source, orient="records", lines=True)

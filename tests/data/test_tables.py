@@ -106,13 +106,13 @@ def test_pickles_naming_builtins_are_refused(tmp_path, name):
         read_table(str(path))
 
 
-def test_a_damaged_pickle(tmp_path):
+def test_a_corrupt_pickle(tmp_path):
     path = tmp_path / "t.pkl"
     TABLE.to_pickle(path)
     whole = path.read_bytes()
     for length in (0, 1, 50, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(InputError, match="not a whole pickle|refused"):
+        with pytest.raises(InputError, match="no complete pickle|refused"):
             read_table(str(path))
 
 
