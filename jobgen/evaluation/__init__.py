@@ -1,1 +1,1 @@
-"""Sets of postings -> figures, plots, a page to read."""
+"""Sets of postings -> metrics, plots, and a page to read."""

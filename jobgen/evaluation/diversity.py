@@ -1,4 +1,4 @@
-"""How much texts repeat: themselves, and one another."""
+"""How much texts repeat one another."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,37 +11,39 @@ from jobgen.text.ngrams import count_words, ngrams
 
 
 def distinct_n(texts: Sequence[str], n: int) -> float:
-    """Distinct runs of n words over all of them (Li et al. 2016); nan without any.
+    """Distinct n-grams over all of them (Li et al. 2016); nan without any.
 
     >>> distinct_n(["a b a b"], 2)
     0.6666666666666666
     """
-    runs = [run for text in texts for run in ngrams(text, n)]
-    return len(set(runs)) / len(runs) if runs else float("nan")
+    all_ngrams = [ngram for text in texts for ngram in ngrams(text, n)]
+    return len(set(all_ngrams)) / len(all_ngrams) if all_ngrams else float("nan")
 
 
 def distinct_parts(texts: Sequence[str], n: int, words: float) -> tuple[np.ndarray, np.ndarray]:
-    """What each text adds to `distinct_n` of as many of these texts as have so many words.
+    """What each text adds to distinct-n: distinct n-grams over all n-grams (Li et al. 2016).
 
-    The more text, the fewer of its runs are new, so sets compare at one size only. The expectation
-    over all subsets of that size is exact (rarefaction by samples, Hurlbert 1971), and a run's part
-    of it is shared among the texts that have it. With all words of the texts it is `distinct_n`.
+    The longer a text grows, the fewer of its n-grams are new, so sets can be compared only at equal
+    size: here at as many texts as hold `words` words. The expectation over all subsets of that size
+    is exact (rarefaction by samples, Hurlbert 1971); the share of an n-gram in it is divided among
+    the texts that have it. With all words of the texts it is plain distinct-n.
 
     Args:
-        texts: a set.
-        n: words of a run.
-        words: at most as many as the set has; the number of texts they stand for may be broken.
+        texts: a set of postings.
+        n: words in an n-gram.
+        words: the size to compare at, at most the words of the set. The number of texts that it
+            stands for need not be whole.
 
     Returns:
-        Two arrays, (len(texts),): distinct runs and runs. The sum of the first over the sum of the
-        second is the figure.
+        Two arrays, (len(texts),): distinct n-grams, and n-grams. The metric is the sum of the first
+        over the sum of the second.
     """
-    runs = [Counter(ngrams(text, n)) for text in texts]
+    counts = [Counter(ngrams(text, n)) for text in texts]
     total = len(texts)
     drawn = min(total * words / max(count_words(texts), 1), total)
-    in_texts = Counter(run for text in runs for run in text)
-    frequencies = np.arange(total + 1)
-    # Texts, of those drawn, expected to have a run that stands in so many: at least one.
+    texts_with = Counter(ngram for text in counts for ngram in text)
+    frequencies = np.arange(total + 1)  # number of texts that have an n-gram
+    # The probability that none of the drawn texts has it: C(total - f, drawn) / C(total, drawn).
     left = total - frequencies - drawn + 1
     none = np.where(
         left > 0,
@@ -54,25 +56,26 @@ def distinct_parts(texts: Sequence[str], n: int, words: float) -> tuple[np.ndarr
         0,
     )
     share = (1 - none) / np.maximum(frequencies, 1)
-    found = np.array([share[[in_texts[run] for run in text]].sum() for text in runs])
-    return found, np.array([text.total() for text in runs]) * drawn / max(total, 1)
+    distinct = np.array([share[[texts_with[ngram] for ngram in text]].sum() for text in counts])
+    return distinct, np.array([text.total() for text in counts]) * drawn / max(total, 1)
 
 
 def self_bleu(
-    texts: Sequence[str], chosen: Sequence[int], references: int, seed: int
+    texts: Sequence[str], sample: Sequence[int], references: int, seed: int
 ) -> list[float]:
     """BLEU of texts against others of their set (Zhu et al. 2018; `sacrebleu`), 0 to 100.
 
     Args:
-        texts: a set.
-        chosen: which of them to compare.
-        references: others that each is compared with, drawn at random; the more, the higher.
-        seed: of the draw.
+        texts: a set of postings.
+        sample: numbers of the texts to compare.
+        references: number of other texts, drawn at random, that each is compared with. The more
+            there are, the higher the BLEU.
+        seed: decides which ones are drawn.
     """
     bleu, draw = BLEU(effective_order=True), np.random.default_rng(seed)
     scores = []
-    for i in chosen:
+    for i in sample:
         others = draw.choice(len(texts) - 1, references, replace=False)
-        others += others >= i
+        others += others >= i  # skips the text itself
         scores.append(bleu.sentence_score(texts[i], [texts[k] for k in others]).score)
     return scores

@@ -7,114 +7,123 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
-matplotlib.rcParams["text.parse_math"] = False  # "$" in a keyword is one
+matplotlib.rcParams["text.parse_math"] = False  # a "$" in a keyword is a dollar sign
 
 import numpy as np  # noqa: E402
 from matplotlib import pyplot  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 
-# Okabe and Ito: told apart by all eyes, and in print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-REAL_COLOUR = "#444444"
-_LONGEST_LABEL, _LEGEND_WIDTH = 34, 100  # characters
-
-
-def colour(number: int, names: int) -> str:
-    """Of a set by its place; the real postings come last and are grey."""
-    return REAL_COLOUR if number == names - 1 else COLOURS[number % len(COLOURS)]
+# Okabe and Ito: told apart by color-blind readers, and in print.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+REAL_COLOR = "#444444"
+_LABEL_CHARACTERS, _LEGEND_CHARACTERS = 34, 100
 
 
-def losses(runs: dict[str, list[dict[str, Any]]], tones: dict[str, str], png: Path) -> None:
+def set_color(number: int, sets: int) -> str:
+    """The color of a set by its number; the real postings come last and are gray."""
+    return REAL_COLOR if number == sets - 1 else COLORS[number % len(COLORS)]
+
+
+def losses(runs: dict[str, list[dict[str, Any]]], colors: dict[str, str], png: Path) -> None:
     """Draw the loss curves of runs.
 
     Args:
-        runs: the name of each, "" of a single one, and the lines of its metrics.jsonl.
-        tones: colours of the sets by their names; a run of no set has one of its own.
+        runs: the name of each run, "" of a single one -> the lines of its metrics.jsonl.
+        colors: the sets by their names; a run that is no set gets a color of its own.
         png: the picture to write.
     """
     figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
-    curves = (("loss", "training", "-", 0.5), ("eval_loss", "held out", "o--", 1))
+    curves = (("loss", "training", "-", 0.5), ("eval_loss", "held-out postings", "o--", 1.0))
     for number, (name, lines) in enumerate(runs.items()):
-        for place, (key, label, style, alpha) in enumerate(curves):
+        for curve, (key, label, style, alpha) in enumerate(curves):
             points = [(line["step"], line[key]) for line in lines if key in line]
-            if points:
-                # A single run has a colour for each of its curves, several have one each.
-                own = tones.get(name, COLOURS[(len(tones) + number) % len(COLOURS)])
-                tone = COLOURS[place] if len(runs) == 1 else own
-                named = f"{name}, {label}" if name else label
-                alpha = 1 if len(runs) == 1 else alpha
-                axes.plot(*zip(*points, strict=True), style, label=named, color=tone, alpha=alpha)
-    axes.set(xlabel="optimizer step", ylabel="nats per token of the text")
+            if not points:
+                continue
+            # A single run has a color for each of its curves, several runs have one each.
+            color = colors.get(name, COLORS[(len(colors) + number) % len(COLORS)])
+            if len(runs) == 1:
+                color, alpha = COLORS[curve], 1.0
+            label = f"{name}, {label}" if name else label
+            axes.plot(*zip(*points, strict=True), style, label=label, color=color, alpha=alpha)
+    axes.set(xlabel="optimizer step", ylabel="loss (nats per token of the text)")
     _save(figure, axes, png)
 
 
-def coverage(rows: dict[str, dict[str, float | None]], tones: dict[str, str], png: Path) -> None:
+def coverage(shares: dict[str, dict[str, float | None]], colors: dict[str, str], png: Path) -> None:
     """Draw how often each keyword was mentioned.
 
     Args:
-        rows: of each set, keyword -> share of its texts, 0 to 1; None: it was not asked for.
-        tones: a colour a set.
+        shares: for each set, keyword -> share of its texts, 0 to 1; None: nobody asked for it.
+        colors: the sets by their names.
         png: the picture to write.
     """
-    keywords = list(next(iter(rows.values())))
-    height = 0.8 / len(rows)
-    figure, axes = pyplot.subplots(
-        figsize=(8, 1.2 + 0.28 * len(keywords) * max(1, len(rows) / 2)), layout="constrained"
-    )
-    for number, (name, shares) in enumerate(rows.items()):
-        places = np.arange(len(keywords)) + (number - (len(rows) - 1) / 2) * height
-        values = [np.nan if shares[word] is None else 100 * shares[word] for word in keywords]
-        axes.barh(places, values, height, label=name, color=tones[name])
-    shown = [
-        word if len(word) <= _LONGEST_LABEL else word[:_LONGEST_LABEL] + "…" for word in keywords
+    keywords = list(next(iter(shares.values())))
+    thickness = 0.8 / len(shares)
+    height = 1.2 + 0.28 * len(keywords) * max(1, len(shares) / 2)
+    figure, axes = pyplot.subplots(figsize=(8, height), layout="constrained")
+    for number, (name, of_set) in enumerate(shares.items()):
+        offset = (number - (len(shares) - 1) / 2) * thickness
+        percent = [_percent(of_set[word]) for word in keywords]
+        axes.barh(
+            np.arange(len(keywords)) + offset, percent, thickness, label=name, color=colors[name]
+        )
+    labels = [
+        word if len(word) <= _LABEL_CHARACTERS else word[:_LABEL_CHARACTERS] + "…"
+        for word in keywords
     ]
-    axes.set_yticks(np.arange(len(keywords)), shown)
+    axes.set_yticks(np.arange(len(keywords)), labels)
     axes.invert_yaxis()
-    axes.set(xlabel="mentioned, in % of the texts that were asked to", xlim=(0, 100))
+    axes.set(xlabel="% of the texts with this keyword in their prompt that mention it")
+    axes.set_xlim(0, 100)
     _save(figure, axes, png)
 
 
-def lengths(sets: dict[str, np.ndarray], tones: dict[str, str], png: Path) -> None:
-    """Draw how long postings are, in words; the real ones last."""
+def _percent(share: float | None) -> float:
+    return np.nan if share is None else 100 * share
+
+
+def lengths(word_counts: dict[str, np.ndarray], colors: dict[str, str], png: Path) -> None:
+    """Draw the distribution of lengths in words; the real postings come last."""
     figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
-    longest = max(np.quantile(words, 0.99) for words in sets.values())
+    longest = max(np.quantile(words, 0.99) for words in word_counts.values())
     edges = np.linspace(0, max(longest, 10), 25)
-    for name, words in sets.items():
-        shares, _ = np.histogram(np.minimum(words, edges[-1]), edges)
-        axes.stairs(100 * shares / len(words), edges, label=name, color=tones[name], linewidth=2)
-    axes.set(xlabel="words of a posting", ylabel="% of the postings")
+    for name, words in word_counts.items():
+        counts, _ = np.histogram(np.minimum(words, edges[-1]), edges)
+        axes.stairs(100 * counts / len(words), edges, label=name, color=colors[name], linewidth=2)
+    axes.set(xlabel="length (words)", ylabel="% of the postings")
     _save(figure, axes, png)
 
 
-def copies(sets: dict[str, np.ndarray], tones: dict[str, str], png: Path) -> None:
-    """Draw how many postings have copied how many words in a row; the real ones last."""
+def memorized_spans(spans: dict[str, np.ndarray], colors: dict[str, str], png: Path) -> None:
+    """Draw the share of postings with a memorized span of at least so many words."""
     figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
-    longest = max(float(words.max()) for words in sets.values())
-    for name, words in sets.items():
-        found = np.sort(words)
-        left = 100 * (1 - np.arange(len(found)) / len(found))
+    longest = max(float(words.max()) for words in spans.values())
+    for name, words in spans.items():
+        left = 100 * (1 - np.arange(len(words)) / len(words))
         axes.step(
-            np.r_[0, found, longest + 1],
+            np.r_[0, np.sort(words), longest + 1],
             np.r_[100, left, 0],
             where="pre",
             label=name,
-            color=tones[name],
+            color=colors[name],
             linewidth=2,
         )
     axes.set(
-        xlabel="longest run of words in common with the training postings",
-        ylabel="% of the postings with such a run, or longer",
+        xlabel="longest memorized span (words in a row from a training posting)",
+        ylabel="% of the postings with\na span of this length or longer",
     )
     _save(figure, axes, png)
 
 
-def _save(figure: Any, axes: Any, png: Path) -> None:
+def _save(figure: Figure, axes: Axes, png: Path) -> None:
     if labels := axes.get_legend_handles_labels()[1]:
         # Above the curves, in as many columns as the names leave room for.
-        columns = max(1, _LEGEND_WIDTH // (max(map(len, labels)) + 6))
+        columns = max(1, _LEGEND_CHARACTERS // (max(map(len, labels)) + 6))
         figure.legend(loc="outside upper left", ncols=columns, frameon=False)
     axes.grid(alpha=0.3)
     with warnings.catch_warnings():
-        # Its fonts lack the letters of some languages, and draw boxes.
+        # The fonts lack the letters of some languages, and draw boxes instead.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(png, format="png", dpi=120)
     pyplot.close(figure)

@@ -1,38 +1,34 @@
-"""What is shown to people in the terminal."""
-
-from typing import TYPE_CHECKING, Any
+"""The report in the terminal."""
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from jobgen.evaluation.metrics import METRICS
-
-if TYPE_CHECKING:  # it needs seconds to import
-    pass
+from jobgen.evaluation.report import Report
 
 
-def print_evaluation(report: dict[str, Any]) -> None:
-    """A table of all figures without intervals, a column a set; the best of them is bold."""
+def print_evaluation(report: Report) -> None:
+    """A table of all metrics without intervals, a column for each set; the best sets are bold."""
     console, sets = Console(), report["sets"]
     table = Table()
-    table.add_column(no_wrap=True)
+    table.add_column("metric", no_wrap=True)
     for name, part in sets.items():
         table.add_column(Text(f"{name} ({part['postings']})"), justify="right")
     group = None
-    for figure in METRICS:
-        cells = [part["figures"].get(figure.key) for part in sets.values()]
-        if not any(cells):
+    for metric in METRICS:
+        entries = [part["metrics"].get(metric.key) for part in sets.values()]
+        if not any(entries):
             continue
-        if figure.group != group:
+        if metric.group != group:
             table.add_section()
-            group = figure.group
-        best = report["best"].get(figure.key, [])
-        shown = [
-            Text(figure.shown.format(cell["value"]) if cell else "-", "bold" * (name in best))
-            for name, cell in zip(sets, cells, strict=True)
+            group = metric.group
+        best = report["best"].get(metric.key, [])
+        cells = [
+            Text(metric.format.format(entry["value"]) if entry else "-", "bold" * (name in best))
+            for name, entry in zip(sets, entries, strict=True)
         ]
-        table.add_row(figure.label, *shown)
+        table.add_row(metric.label, *cells)
     console.print(table)
     for line in (*report["summary"], *(f"note: {note}" for note in report["notes"])):
         console.print(line, highlight=False, markup=False)

@@ -1,4 +1,4 @@
-"""Figures of sets of postings: what moves them, how sure they are, what is said of bad input."""
+"""Metrics of sets of postings: what moves them, their intervals, messages about bad input."""
 
 import json
 import math
@@ -9,51 +9,68 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ORIGINAL, REAL_POSTINGS, ROOT, needs_original, needs_real_postings, run_script
+from sklearn.decomposition import PCA
 
 from jobgen.common.config import EvaluateConfig
 from jobgen.data.tables import read_postings
-from jobgen.evaluation.bootstrap import centred_interval, interval, resampled_ratio, resamples
-from jobgen.evaluation.comparison import evaluate, pieces, texts_side_by_side
-from jobgen.evaluation.diversity import distinct_n, distinct_parts, self_bleu
-from jobgen.evaluation.frechet import COMPONENTS, FrechetDistance, section_headings
-from jobgen.evaluation.metrics import METRICS, REAL, Resources
+from jobgen.evaluation.bootstrap import bootstrap_interval
+from jobgen.evaluation.comparison import evaluate
+from jobgen.evaluation.diversity import distinct_parts, self_bleu
+from jobgen.evaluation.frechet import COMPONENTS, frechet_distance
+from jobgen.evaluation.headings import section_headings
+from jobgen.evaluation.metrics import METRICS, REAL
+from jobgen.evaluation.set_metrics import Resources
+from jobgen.evaluation.side_by_side import cut_into_pieces, texts_side_by_side
 from jobgen.text.coverage import covered_by_stems, keyword_spans
 from jobgen.text.memorized import MemorizationIndex
 from jobgen.text.ngrams import count_words
 
 
-def test_resampled_ratio():
-    above, below = np.array([1.0, 2, 3, 6]), np.array([1.0, 1, 2, 2])
-    counts = resamples(4, 5000, seed=1)
-    assert counts.shape == (5000, 4)
-    assert (counts.sum(axis=1) == 4).all()
-    assert counts.mean(axis=0) == pytest.approx(1, abs=0.05)
-    drawn = resampled_ratio((above, below), counts)
-    first = counts[0].astype(float)
-    assert drawn[0] == pytest.approx((first @ above) / (first @ below))
-    assert np.isnan(resampled_ratio((above, np.zeros(4)), counts)).all()
-    blocks = resamples(3000, 3000, seed=1)  # more than are drawn at once
-    assert blocks.shape == (3000, 3000)
-    assert (blocks.sum(axis=1) == 3000).all()
+def mean_of(sample):
+    return lambda rows: sample[rows].mean(axis=-1)
 
 
 def test_an_interval_holds_the_truth_as_often_as_it_says():
     draw, held = np.random.default_rng(0), 0
     for seed in range(300):
         sample = draw.exponential(size=60)
-        drawn = resampled_ratio((sample, np.ones(60)), resamples(60, 400, seed))
-        _, low, high = interval(sample.mean(), drawn)
-        held += low <= 1 <= high
+        found = bootstrap_interval(mean_of(sample), [60], 400, seed)
+        assert found["value"] == sample.mean()
+        held += found["low"] <= 1 <= found["high"]
     assert 0.9 < held / 300 < 0.98
 
 
-def test_distinct_runs_of_a_part_of_the_texts():
+def test_an_interval_of_a_difference_resamples_both_sets():
+    draw, held = np.random.default_rng(0), 0
+    for seed in range(200):
+        one, other = mean_of(draw.normal(1, 1, 50)), mean_of(draw.normal(0, 2, 80))
+        found = bootstrap_interval(lambda a, b: one(a) - other(b), [50, 80], 400, seed)  # noqa: B023
+        held += found["low"] <= 1 <= found["high"]
+    assert 0.9 < held / 200 < 0.985
+
+
+def test_an_interval_of_many_postings_is_drawn_in_blocks():
+    draw = np.random.default_rng(0)
+    sample, blocks = draw.normal(size=9000), []
+
+    def statistic(rows):
+        blocks.append(rows.shape)
+        return sample[rows].mean(axis=-1)
+
+    found = bootstrap_interval(statistic, [9000], 1000, seed=1)
+    assert max(math.prod(shape) for shape in blocks) <= 2**22
+    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 / math.sqrt(9000), rel=0.1)
+    assert bootstrap_interval(statistic, [9000], 1000, seed=1) == found
+
+
+def test_distinct_ngrams_of_a_part_of_the_texts():
     texts = ["a b a b c", "a b d e", "e f g a b"]
-    found, runs = distinct_parts(texts, 2, words=14)
-    assert found.sum() / runs.sum() == pytest.approx(distinct_n(texts, 2))
-    # Of two of the three: 4 + 3, 4 + 4 or 3 + 4 runs, of which 5, 6 or 6 are distinct.
-    found, runs = distinct_parts(texts, 2, words=14 * 2 / 3)
-    assert runs.sum() == pytest.approx((4 + 3 + 4) * 2 / 3)
+    found, ngrams = distinct_parts(texts, 2, words=14)
+    # ab ba ab bc, ab bd de, ef fg ga ab: eight distinct ones of eleven.
+    assert found.sum() / ngrams.sum() == pytest.approx(8 / 11)
+    # Of two of the three: 4 + 3, 4 + 4 or 3 + 4 2-grams, of which 5, 6 or 6 are distinct.
+    found, ngrams = distinct_parts(texts, 2, words=14 * 2 / 3)
+    assert ngrams.sum() == pytest.approx((4 + 3 + 4) * 2 / 3)
     assert found.sum() == pytest.approx((5 + 6 + 6) / 3)
 
 
@@ -73,30 +90,30 @@ def test_self_bleu():
 def test_distance():
     draw = np.random.default_rng(0)
     reference = draw.normal(size=(4000, COMPONENTS)) * 2
-    distance = FrechetDistance(reference, reference)
-    one = np.ones(4000)
-    places = distance.project(reference)
-    assert distance(places, one, one) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(reference, reference) == pytest.approx(0, abs=1e-9)
     # Of two normal distributions with equal covariance: the squared distance of the means.
-    assert distance(distance.project(reference + 1), one, one) == pytest.approx(COMPONENTS)
+    assert frechet_distance(reference + 1, reference) == pytest.approx(COMPONENTS)
     # Of equal means and standard deviations 2 and 1: (2 - 1)^2 for each direction.
     narrow = reference.mean(axis=0) + (reference - reference.mean(axis=0)) / 2
-    assert distance(distance.project(narrow), one, one) == pytest.approx(COMPONENTS, rel=0.05)
-    twice = np.r_[np.full(2000, 2.0), np.zeros(2000)]
-    doubled = np.repeat(places[:2000], 2, axis=0)
-    assert distance(places, twice, one) == pytest.approx(distance(doubled, one, one))
+    assert frechet_distance(narrow, reference) == pytest.approx(COMPONENTS, rel=0.05)
+    # Of several pairs of sets at once.
+    pairs = np.stack([narrow, reference + 1]), np.stack([reference, narrow])
+    expected = [frechet_distance(*pair) for pair in zip(*pairs, strict=True)]
+    assert frechet_distance(*pairs) == pytest.approx(expected)
 
 
 def test_distance_of_the_same_origin_is_zero_within_its_interval():
     draw, held = np.random.default_rng(1), 0
     for seed in range(60):
         mine, reference = draw.normal(size=(40, 20)), draw.normal(size=(120, 20))
-        distance = FrechetDistance(np.concatenate([mine, reference]), reference)
-        places = distance.project(mine)
-        pairs = zip(resamples(40, 200, seed), resamples(120, 200, seed + 100), strict=True)
-        drawn = np.array([distance(places, *map(np.float64, pair)) for pair in pairs])
-        found = centred_interval(distance(places, np.ones(40), np.ones(120)), drawn)
-        held += found.low <= 0 <= found.high
+        components = PCA(COMPONENTS, svd_solver="full").fit(np.concatenate([mine, reference]))
+        points, near = components.transform(mine), components.transform(reference)
+
+        def distance(rows, near_rows, points=points, near=near):
+            return frechet_distance(points[rows], near[near_rows])
+
+        found = bootstrap_interval(distance, [40, 120], 200, seed, method="basic")
+        held += found["low"] <= 0 <= found["high"]
     assert held >= 55
 
 
@@ -118,19 +135,19 @@ def test_pieces_of_a_text():
     learnt = "we care for people day and night in the whole county"
     index = MemorizationIndex.of([learnt], [0])
     text = "Hello: WE care for people, day and night in the region. Night!"
-    found = pieces(text, ("people", "night"), index)
+    found = cut_into_pieces(text, ("people", "night"), index)
     assert "".join(piece["text"] for piece in found) == text
-    copied = "".join(piece["text"] for piece in found if piece["copied"])
-    assert copied == "WE care for people, day and night in the"
+    memorized = "".join(piece["text"] for piece in found if piece["memorized"])
+    assert memorized == "WE care for people, day and night in the"
     assert [piece["text"] for piece in found if piece["keyword"]] == ["people", "night", "Night"]
-    assert pieces("", ("a",), None) == []
+    assert cut_into_pieces("", ("a",), None) == []
 
 
 # --- on real postings
 
 
 def real_postings(n: int, seed: int = 0) -> pd.DataFrame:
-    """Some of them, with runs of their own words as keywords."""
+    """Some of them, with 2-grams of their own as keywords."""
     frame = pd.read_csv(REAL_POSTINGS).sample(n, random_state=seed).reset_index(drop=True)
     draw = np.random.default_rng(seed)
 
@@ -161,7 +178,7 @@ def halves() -> tuple[pd.DataFrame, pd.DataFrame, MemorizationIndex]:
 
 @needs_real_postings
 def test_real_postings_are_like_real_postings():
-    """Of all figures of ten random halves, about 95 % of the intervals hold the difference 0."""
+    """Of all metrics of ten random halves, about 95 % of the intervals hold the difference 0."""
     frame, inside, asked = real_postings(400, seed=3), 0, 0
     index = MemorizationIndex.of(real_postings(700, seed=4)["text"][400:], range(300))
     for seed in range(10):
@@ -170,8 +187,8 @@ def test_real_postings_are_like_real_postings():
             "half": mixed[:200].reset_index(drop=True),
             REAL: mixed[200:].reset_index(drop=True),
         }
-        figures = judged(sets, index=index)["sets"]["half"]["figures"]
-        apart = [entry["difference"] for entry in figures.values()]
+        metrics = judged(sets, index=index)["sets"]["half"]["metrics"]
+        apart = [entry["difference"] for entry in metrics.values()]
         # Real postings have all their keywords: those intervals are points.
         apart = [entry for entry in apart if entry["high"] > entry["low"]]
         assert len(apart) >= 15
@@ -201,7 +218,7 @@ def outside(entry: dict) -> float:
         ("halved", ["words"]),
     ],
 )
-def test_each_control_moves_its_figure(halves, control, moved):
+def test_each_control_moves_its_metric(halves, control, moved):
     good, real, index = halves
     texts, changed = good["text"], good.copy()
     if control == "swapped keywords":
@@ -226,10 +243,10 @@ def test_each_control_moves_its_figure(halves, control, moved):
         changed["text"] = [" ".join(text.split()) for text in texts]
     elif control == "halved":
         changed["text"] = [" ".join(text.split()[: len(text.split()) // 2]) for text in texts]
-    figures = judged({"set": changed, REAL: real}, index=index)["sets"]["set"]["figures"]
-    untouched = judged({"set": good, REAL: real}, index=index)["sets"]["set"]["figures"]
+    metrics = judged({"set": changed, REAL: real}, index=index)["sets"]["set"]["metrics"]
+    untouched = judged({"set": good, REAL: real}, index=index)["sets"]["set"]["metrics"]
     for key in moved:
-        assert outside(figures[key]) > 1, key
+        assert outside(metrics[key]) > 1, key
         assert outside(untouched[key]) < 0.3, key
 
 
@@ -245,11 +262,11 @@ def test_texts_of_another_kind_are_far_from_real_postings(halves):
     words = (ROOT / "LICENSE").read_text().split()
     others = pd.DataFrame({"text": [" ".join(words[30 * k : 30 * k + 60]) for k in range(40)]})
     sets = {"other": others, "good": good[:40], REAL: real}
-    report = judged(sets, embed=embed, sampled=2)
-    figures = {name: part["figures"]["distance"] for name, part in report["sets"].items()}
-    assert outside(figures["other"]) > 1
-    assert outside(figures["good"]) < 0.3
-    assert figures[REAL]["low"] <= 0 <= figures[REAL]["high"]
+    report = judged(sets, embed=embed, sample_size=2)
+    metrics = {name: part["metrics"]["distance"] for name, part in report["sets"].items()}
+    assert outside(metrics["other"]) > 1
+    assert outside(metrics["good"]) < 0.3
+    assert metrics[REAL]["low"] <= 0 <= metrics[REAL]["high"]
     assert report["best"]["distance"] == ["good"]
 
 
@@ -264,10 +281,10 @@ def test_shuffled_words_are_unlikely(halves):
     shuffled = good.assign(text=[" ".join(draw.permutation(text.split())) for text in good["text"]])
     nlp = NLP_model(TrainConfig(model=OFFLINE_MODEL, max_length=700))
     sets = {"shuffled": shuffled, "good": good, REAL: real}
-    report = judged(sets, nats=nlp.nats, sampled=6)
-    figures, untouched = (report["sets"][name]["figures"] for name in ("shuffled", "good"))
+    report = judged(sets, model=nlp, sample_size=6)
+    metrics, untouched = (report["sets"][name]["metrics"] for name in ("shuffled", "good"))
     for key in ("nats_per_byte", "perplexity"):
-        assert outside(figures[key]) > 0.5, key
+        assert outside(metrics[key]) > 0.5, key
         assert outside(untouched[key]) < 0.3, key
     assert report["best"]["nats_per_byte"] == ["good"]
     # Likelihood is that of the evaluation in training.
@@ -334,34 +351,34 @@ def test_script_reads_every_format_the_same(tmp_path, tiny_model):
         "report.html",
         "coverage.png",
         "lengths.png",
-        "copies.png",
+        "memorized_spans.png",
         "losses.png",
     }
     assert {path.name for path in folder.iterdir()} == names
     report = json.loads((folder / "report.json").read_text())
-    figures = [part["figures"] for name, part in report["sets"].items() if name != REAL]
-    assert len(figures) == 4
-    for others in figures[1:]:
+    metrics = [part["metrics"] for name, part in report["sets"].items() if name != REAL]
+    assert len(metrics) == 4
+    for others in metrics[1:]:
         for key in others:
-            assert others[key]["value"] == figures[0][key]["value"], key
-    assert figures[0]["coverage"]["value"] == pytest.approx(6 / 10)
-    assert figures[0]["finished"]["value"] == pytest.approx(4 / 5)
-    assert figures[0]["memorized_share"]["value"] == 1
-    assert 0 < figures[0]["nats_per_byte"]["value"] < 10
-    assert "finished" not in figures[1]
+            assert others[key]["value"] == metrics[0][key]["value"], key
+    assert metrics[0]["coverage"]["value"] == pytest.approx(6 / 10)
+    assert metrics[0]["finished"]["value"] == pytest.approx(4 / 5)
+    assert metrics[0]["memorized_share"]["value"] == 1
+    assert 0 < metrics[0]["nats_per_byte"]["value"] < 10
+    assert "finished" not in metrics[1]
     for part in report["sets"].values():
-        for entry in part["figures"].values():
+        for entry in part["metrics"].values():
             assert entry["low"] <= entry["value"] <= entry["high"]
     assert "NaN" not in (folder / "report.json").read_text()
-    for figure in METRICS:
-        if figure.key not in ("distance", "coverage_by_meaning"):
-            assert figure.label in done.stdout
+    for metric in METRICS:
+        if metric.key not in ("distance", "coverage_by_meaning"):
+            assert metric.label in done.stdout
     page = (folder / "report.html").read_text()
     assert "&lt;b&gt;You &amp; we&lt;/b&gt;" in page
     again = run_evaluation(tmp_path, model=str(tmp_path / "model"))
     assert again.returncode == 0
     report = json.loads((folder / "report.json").read_text())
-    assert report["sets"]["a.csv"]["figures"]["words"] == figures[0]["words"]
+    assert report["sets"]["a.csv"]["metrics"]["words"] == metrics[0]["words"]
 
 
 @needs_original
@@ -371,8 +388,8 @@ def test_the_originals_published_samples(tmp_path):
     done = run_evaluation(tmp_path, sets={path.stem[:8]: str(path) for path in files})
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads((tmp_path / "report" / "report.json").read_text())
-    figures = [part["figures"]["coverage"]["value"] for part in report["sets"].values()]
-    assert figures[:2] == [pytest.approx(0.41, abs=0.006), pytest.approx(0.452, abs=0.006)]
+    metrics = [part["metrics"]["coverage"]["value"] for part in report["sets"].values()]
+    assert metrics[:2] == [pytest.approx(0.41, abs=0.006), pytest.approx(0.452, abs=0.006)]
 
 
 ODD_SETS = {  # rows, and what is said of them
@@ -427,10 +444,10 @@ def test_sets_that_lack_something(tmp_path, tiny_model):
         assert report["sets"][name]["postings"] == len(rows)
         notes = [note for note in report["notes"] if note.startswith(f"{name}: ")]
         assert not said or any(said in note for note in notes)
-        for entry in report["sets"][name]["figures"].values():
+        for entry in report["sets"][name]["metrics"].values():
             assert math.isfinite(entry["value"])
-    assert report["sets"]["one"]["figures"]["words"] == {"value": 2, "low": None, "high": None}
-    assert report["sets"]["tongues"]["figures"]["coverage"]["value"] == pytest.approx(2 / 4)
+    assert report["sets"]["one"]["metrics"]["words"] == {"value": 2, "low": None, "high": None}
+    assert report["sets"]["tongues"]["metrics"]["coverage"]["value"] == pytest.approx(2 / 4)
 
 
 @pytest.mark.parametrize(
@@ -489,7 +506,7 @@ def test_keywords_in_every_way_of_writing_them(tmp_path):
 @needs_real_postings
 @pytest.mark.slow
 def test_a_thousand_postings_against_five_thousand(tmp_path):
-    """Within five minutes and 4 GB, without the figures that need a model."""
+    """Within five minutes and 4 GB, without the metrics that need a model."""
     lines = [line for text in pd.read_csv(REAL_POSTINGS)["text"] for line in text.splitlines()]
     draw = np.random.default_rng(0)
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this ma
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """A report of two sets, one of which mentions its keywords and copies."""
+    """A report of two sets, one of which mentions its keywords and repeats a training posting."""
     folder = tmp_path_factory.mktemp("page")
     real, learnt = postings(60)[:40], postings(90)[60:]
     real.to_pickle(folder / "real.pkl")
@@ -69,13 +69,13 @@ def opened(browser, report, width: int, height: int):
 
 def test_every_part_is_there(browser, report):
     page = opened(browser, report, 1200, 900)
-    assert page.title() == "Postings, judged"
+    assert page.title() == "Evaluation of job postings"
     assert "a good one: mentions" in page.inner_text("#summary")
-    heads = page.locator("#figures thead th").all_inner_texts()
+    heads = page.locator("#metrics thead th").all_inner_texts()
     assert [head.split("\n")[0].strip() for head in heads[1:]] == [
         "a good one", "a <poor> one", "real postings",
     ]  # fmt: skip
-    row = page.locator("#figures tbody tr", has_text="keywords, by stems")
+    row = page.locator("#metrics tbody tr", has_text="keywords, by stems")
     cells = row.locator("td")
     assert cells.nth(0).get_attribute("class") == "best"
     assert "%" in cells.nth(0).inner_text()
@@ -90,7 +90,7 @@ def test_every_part_is_there(browser, report):
     assert "in team 60" in "".join(good.locator("u").all_inner_texts())
     poor = articles.filter(has_text="a <poor> one").first
     assert poor.locator("mark").count() == 0
-    assert "missing: " in poor.inner_text()
+    assert "missing keywords: " in poor.inner_text()
     assert "document.title = 'broken'" in poor.inner_text()
     page.close()
 
@@ -105,7 +105,7 @@ def test_a_picture_of_it_shows_the_marks(browser, report, tmp_path):
     picture = (imread(tmp_path / "page.png")[:, :, :3] * 255).round().astype(int)
     for name, colour in {
         "a keyword": (255, 224, 138),
-        "a copied run": (194, 24, 91),
+        "a memorized span": (194, 24, 91),
         "the best": (227, 244, 234),
         "a bar of a plot": (213, 94, 0),
     }.items():
@@ -136,8 +136,8 @@ def test_paper(browser, report):
 
 
 def test_the_table_holds_what_report_json_says(browser, report):
-    figures = json.loads((report / "report.json").read_text())["sets"]["a good one"]["figures"]
+    metrics = json.loads((report / "report.json").read_text())["sets"]["a good one"]["metrics"]
     page = opened(browser, report, 1200, 900)
-    row = page.locator("#figures tbody tr", has_text="longest copied run")
-    assert f"{figures['memorized_words']['value']:.1f}" in row.locator("td").nth(0).inner_text()
+    row = page.locator("#metrics tbody tr", has_text="longest memorized span")
+    assert f"{metrics['memorized_words']['value']:.1f}" in row.locator("td").nth(0).inner_text()
     page.close()
