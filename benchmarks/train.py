@@ -1,20 +1,24 @@
-"""Speed, memory and held-out loss of trainings: the original's recipe, Trainer, TRL, this project.
+"""Speed, memory and held-out loss of training with four recipes, ours among them.
 
 python benchmarks/train.py                                 # about an hour, on an idle machine
 python benchmarks/train.py --minutes 1 --rows 40           # a taste
-python benchmarks/train.py --resume                        # go on after an interruption
+python benchmarks/train.py --resume                        # continue after an interruption
 
-Every row trains all weights of the same model on the same postings in a process of its own, for
-equal minutes of training (evaluation not counted). Held out: nats per byte of the text of postings
-not trained on, given title and 8 keywords, computed in float32. Real tokens are those of prompt and
-text, without padding. The share of the machine's rate is 6 x parameters x real tokens per second
-over the rate of a float32 product of matrices, measured between the steps of the same training,
-since the speed of a rented machine changes from minute to minute. A row that computes in bfloat16
-can have more than all of it, so jobgen has a row in float32 too.
+The recipes are the original project's, transformers' Trainer with padding, TRL's SFTTrainer, and
+this project's. Each row of the table trains all weights of the same model on the same postings, in
+a process of its own and for the same number of minutes, not counting evaluation.
 
-The original's learning rate rises for 100 steps, as its DeepSpeed file says, and stays. The others
-lay their schedule over the steps that the minutes allow, which a short trial tells; a training that
-misses its minutes, since the machine was faster or slower by then, is done again, once.
+The held-out loss is measured in nats per byte of the texts of postings that were not trained on,
+given title and 8 keywords, and computed in float32. Real tokens are those of prompt and text,
+without padding. The share of the machine's rate is 6 x parameters x real tokens per second, divided
+by the rate of a float32 matrix product. That rate is measured between the steps of the same
+training, since the speed of a rented machine changes from minute to minute. A row that computes in
+bfloat16 can exceed it, so jobgen has a row in float32 too.
+
+The learning rate of the original recipe rises for 100 steps, as its DeepSpeed file says, and then
+stays constant. The other recipes fit their schedule to the number of steps that the minutes allow,
+which a short trial measures. A training that misses its minutes, because the machine has become
+faster or slower since, is repeated once.
 """
 
 import argparse
@@ -57,17 +61,17 @@ METHODS = {
 }
 LIBRARIES = ("torch", "transformers", "deepspeed", "accelerate")
 MAX_LEN, SEED, BATCH = 700, 20220213, 4
-# Of the minutes: in so many, too, as much is to be learnt as by the original's recipe in all.
+# In this share of the minutes, jobgen should learn as much as the original recipe in all of them.
 SHORT = 3 / 8
 SHARES = {"jobgen": [1, SHORT], "float32": [SHORT]}
-TRIAL_STEPS = 6  # tell how many steps the minutes allow
+TRIAL_STEPS = 6  # to measure how many steps the minutes allow
 MOST_STEPS = 10**6
-IN_TIME = 0.93  # least share of the minutes, and of the steps that were to fill them
-PAUSE_EVERY = 15  # seconds of training, to measure the machine's rate
+IN_TIME = 0.93  # smallest share of the minutes, and of the planned steps, that must be used
+PAUSE_EVERY = 15  # seconds of training between two measurements of the machine's rate
 
 
 def main() -> None:
-    """Measure row after row, each written at once; print the table and the bars."""
+    """Measure the rows and save each when it is complete; print the table and the bars."""
     arguments = parse_arguments()
     if arguments.row:
         measure(**json.loads(arguments.row))
@@ -132,7 +136,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def find_row(results: dict, method: str, minutes: float) -> dict | None:
-    """The row, if it is there."""
+    """The row of a recipe and its minutes; None if it was not measured yet."""
     for row in results["rows"]:
         if (row["method"], row["minutes"]) == (METHODS[method], minutes):
             return row
@@ -140,7 +144,7 @@ def find_row(results: dict, method: str, minutes: float) -> dict | None:
 
 
 def prepare(postings: Path, model: str, rows: int, work: str) -> None:
-    """Prepare the postings by the script, once for all rows."""
+    """Prepare the postings with cli_prepare_data.py, once for all rows."""
     settings = {
         **{"source": postings, "output_dir": work, "model": model, "max_length": MAX_LEN},
         **{"min_length": 128, "cache_dir": "null"},
@@ -151,18 +155,18 @@ def prepare(postings: Path, model: str, rows: int, work: str) -> None:
         command += ["--set", f"{name}={value}"]
     if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode:
         sys.exit("error: the postings could not be prepared")
-    there = len(read_prepared(test_table(work)))
-    if there < rows:
-        sys.exit(f"error: --rows {rows}: {there} postings are held out of this table")
+    held_out = len(read_prepared(test_table(work)))
+    if held_out < rows:
+        sys.exit(f"error: --rows {rows}: only {held_out} postings of this table are held out")
 
 
 def test_table(work: str) -> str:
-    """The held-out table that `prepare` has made."""
+    """Path of the held-out table that `prepare` wrote."""
     return f"{work}/test_128_{MAX_LEN}.pkl"
 
 
 def measure(method: str, minutes: float, model: str, rows: int, work: str) -> None:
-    """Train in one way; figures go to the standard output."""
+    """Train with one recipe and print its results for the main process."""
     from accelerate.utils import extract_model_from_parallel
 
     from jobgen.models.hub import locate
@@ -175,7 +179,7 @@ def measure(method: str, minutes: float, model: str, rows: int, work: str) -> No
     test = read_prepared(test_table(work)).sample(rows, random_state=SEED)
     held_out = PostingDataset(test, tokenizer, MAX_LEN)
     untrained = base_model(model, tokenizer)
-    keep_freed_memory(untrained)  # for all rows, as huge pages are: it is no merit of the recipe
+    keep_freed_memory(untrained)  # in all rows, as it does not belong to a recipe
     parameters = sum(weight.numel() for weight in untrained.parameters())
     before = nats_per_byte(untrained, held_out)
     del untrained
@@ -187,12 +191,12 @@ def measure(method: str, minutes: float, model: str, rows: int, work: str) -> No
         "float32": partial(train_with_jobgen, half_precision=False),
     }[method]
     run = partial(run, model, tokenizer, train, Path(work, f"{method}_{minutes:g}"))
-    if method == "original":  # whose schedule has no end
+    if method == "original":  # its schedule does not depend on the number of steps
         clock = Clock(minutes)
         trained = run(MOST_STEPS, clock)
     else:
         trained, clock = train_in_time(run, minutes)
-    # accelerate has put a forward pass in the training's precision in its place.
+    # accelerate has replaced the forward pass by one in the precision of the training.
     trained = extract_model_from_parallel(trained, keep_fp32_wrapper=False)
     per_second = clock.tokens / clock.seconds
     tell(
@@ -207,14 +211,22 @@ def measure(method: str, minutes: float, model: str, rows: int, work: str) -> No
 
 
 def train_in_time(run: Callable[[int, "Clock"], Any], minutes: float) -> tuple[Any, "Clock"]:
-    """Train for as many steps as the minutes allow; the model, and the clock of its training."""
+    """Train for as many steps as the minutes allow.
+
+    Args:
+        run: trains for a number of steps, watched by a clock, and returns the model.
+        minutes: the minutes of training.
+
+    Returns:
+        The trained model and the clock of its training.
+    """
     clock = Clock(math.inf)
     run(TRIAL_STEPS, clock)
     for _ in range(2):
-        pace = clock.seconds_per_step() or clock.seconds  # of a single step
+        pace = clock.seconds_per_step() or clock.seconds  # there may have been one step only
         steps = max(2, int(60 * minutes / pace))
-        trained = None  # its memory is needed
-        gc.collect()  # a model and its Trainer know each other
+        trained = None  # frees its memory
+        gc.collect()  # a model and its Trainer refer to each other
         clock = Clock(minutes)
         trained = run(steps, clock)
         used = min(clock.seconds / clock.limit, clock.steps / steps)
@@ -224,7 +236,7 @@ def train_in_time(run: Callable[[int, "Clock"], Any], minutes: float) -> tuple[A
 
 
 def base_model(name: str, tokenizer: Any) -> Any:
-    """The model before its training, in float32, the same in all rows."""
+    """The untrained model in float32, the same in all rows."""
     import torch
 
     from jobgen.models.hub import locate
@@ -237,31 +249,39 @@ def base_model(name: str, tokenizer: Any) -> Any:
 class Clock:
     """Stops a training after some minutes, and counts its real tokens and steps.
 
+    Args:
+        minutes: the minutes of training.
+
     Attributes:
-        seconds: of training, from the first forward pass to the end of the last step, without the
-            pauses in which the machine's rate is measured.
-        tokens: of prompt and text, without padding, in the batches of these steps.
+        seconds: duration of the training from the first forward pass to the end of the last step,
+            without the pauses in which the machine's rate is measured.
+        tokens: number of tokens of prompt and text, without padding, in the batches of these steps.
+        steps: number of steps.
     """
 
     def __init__(self, minutes: float):
         self.limit, self.started = 60 * minutes, None
         self.seconds, self.tokens, self.steps, self._first = 0.0, 0, 0, 0.0
-        self._products, self._product_seconds = 0, 0.0  # in the pauses
-        self._paused, self._pause_due = 0.0, 0.0  # both in seconds; a pause after the first step
+        self._products, self._product_seconds = 0, 0.0
+        self._paused, self._pause_due = 0.0, 0.0  # seconds; the first pause follows the first step
 
     def seconds_per_step(self) -> float:
-        """Without the first step, which is slower."""
+        """Mean duration of a step without the first one, which is slower."""
         return (self.seconds - self._first) / max(1, self.steps - 1)
 
     def product_rate(self) -> float:
-        """Floating-point operations a second of products of two float32 matrices of 2048 rows."""
+        """Floating-point operations per second of products of float32 matrices of 2048 rows."""
         return self._products * 2 * 2048**3 / self._product_seconds
 
     def watch(self, model: Any, pad: int) -> Any:
-        """Count the tokens that the model sees.
+        """Count the tokens that the model is given.
+
+        Args:
+            model: the model that is going to be trained.
+            pad: the id of the padding token, which is not counted.
 
         Returns:
-            A callback for its Trainer, which ends the training in time, without a checkpoint.
+            A callback for the Trainer that ends the training in time, without a checkpoint.
         """
         from transformers import TrainerCallback
 
@@ -304,7 +324,7 @@ class Clock:
 
 
 def trainer_settings(output: Path, **settings: Any) -> dict[str, Any]:
-    """What all Trainers of this file have in common."""
+    """The settings that all Trainers of this file share."""
     return {
         "output_dir": str(output),
         "eval_strategy": "no",
@@ -319,9 +339,10 @@ def trainer_settings(output: Path, **settings: Any) -> dict[str, Any]:
 
 
 def train_as_the_original(name, tokenizer, frame, output: Path, steps: int, clock: Clock) -> Any:
-    """One row a step, padded to the limit, all of it learnt, all keywords; its AdamW and WarmupLR.
+    """The original recipe: one row per step with all keywords, padded to the limit, all learned.
 
-    As in its files: lr 1e-4, 100 steps of warm-up, which with DeepSpeed follows a logarithm.
+    AdamW and WarmupLR are set as in its files: lr 1e-4 and 100 warm-up steps, during which
+    DeepSpeed raises the rate logarithmically.
     """
     import torch
     from torch.optim.lr_scheduler import LambdaLR
@@ -345,7 +366,7 @@ def train_as_the_original(name, tokenizer, frame, output: Path, steps: int, cloc
 
 
 def train_with_trainer(name, tokenizer, frame, output: Path, steps: int, clock: Clock) -> Any:
-    """The Trainer's defaults: rows of a batch padded to the longest; 4 rows a step."""
+    """The Trainer's defaults: rows are padded to the longest of their batch, 4 rows per step."""
     import torch
     from transformers import Trainer, TrainingArguments
 
@@ -370,10 +391,10 @@ def train_with_trainer(name, tokenizer, frame, output: Path, steps: int, clock: 
 
 
 def train_with_trl(name, tokenizer, frame, output: Path, steps: int, clock: Clock) -> Any:
-    """Pairs of prompt and completion, loss on the completion, packed; its defaults, 4 rows a step.
+    """TRL's defaults: packed prompts and completions, loss on the completion, 4 rows per step.
 
-    The rows of a step are accumulated, since those of a batch would be laid end to end, and their
-    attention computed over all of them. Its precision is bfloat16.
+    The rows of a step are accumulated, since those of a batch would be concatenated and attend to
+    one another. The precision is bfloat16.
     """
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -384,7 +405,9 @@ def train_with_trl(name, tokenizer, frame, output: Path, steps: int, clock: Cloc
         [
             {
                 "prompt": render_prompt(row.title, row.keywords),
-                "completion": render_completion(row.text).removesuffix(EOS),  # it adds the end
+                "completion": render_completion(row.text).removesuffix(
+                    EOS
+                ),  # TRL adds the end token
             }
             for row in frame.itertuples()
         ]
@@ -397,7 +420,7 @@ def train_with_trl(name, tokenizer, frame, output: Path, steps: int, clock: Cloc
         max_length=MAX_LEN,
         completion_only_loss=True,
         packing=True,
-        gradient_checkpointing=False,  # its default, but there is memory enough
+        gradient_checkpointing=False,  # TRL's default, but there is enough memory
     )
     model = base_model(name, tokenizer)
     trainer = SFTTrainer(
@@ -414,19 +437,19 @@ def train_with_trl(name, tokenizer, frame, output: Path, steps: int, clock: Cloc
 def train_with_jobgen(
     name, tokenizer, frame, output: Path, steps: int, clock: Clock, half_precision: bool = True
 ) -> Any:
-    """This project's defaults."""
+    """This project's default settings."""
     from utils import NLP_model
 
     settings = {"model": name, "output_dir": str(output), "max_length": MAX_LEN, "seed": SEED}
     settings |= {"max_steps": steps, "half_precision": half_precision, "report_to": []}
-    nlp = NLP_model(settings)  # loads its own model, whose vocabulary it pads
+    nlp = NLP_model(settings)  # it loads the model itself, since it pads the vocabulary
     callback = clock.watch(nlp.model, tokenizer.pad_token_id)
     nlp.train(frame, callbacks=[callback])
     return nlp.model
 
 
 def padded_to(length: int, pad: int, rows: list[list[int]]) -> dict[str, Any]:
-    """A batch as the original makes it: all rows of one length, all of it learnt."""
+    """A batch of the original recipe: all rows have one length, and all of it is learned."""
     import torch
 
     ids = torch.tensor([row + [pad] * (length - len(row)) for row in rows])
@@ -434,7 +457,7 @@ def padded_to(length: int, pad: int, rows: list[list[int]]) -> dict[str, Any]:
 
 
 def whole_rows(frame: pd.DataFrame, tokenizer, max_length: int = MAX_LEN) -> list[list[int]]:
-    """Token ids of title, all keywords and text, where they fit."""
+    """Token ids of title, all keywords and text of each row that fits into the limit."""
     from jobgen.models.sequence import encode, render_completion, render_prompt
 
     texts = [
@@ -445,7 +468,7 @@ def whole_rows(frame: pd.DataFrame, tokenizer, max_length: int = MAX_LEN) -> lis
 
 
 def nats_per_byte(model, held_out) -> float:
-    """Of the texts, given title and 8 keywords; row by row, the plain way."""
+    """Held-out loss of the texts, given title and 8 keywords, computed row by row."""
     import torch
 
     model.eval()
@@ -459,7 +482,7 @@ def nats_per_byte(model, held_out) -> float:
 
 
 def judge(results: dict, minutes: float) -> None:
-    """Put the bars for which there are rows into the results."""
+    """Add the bars whose rows were measured to the results."""
     results["bars"] = []
     original, ours = (find_row(results, method, minutes) for method in ("original", "jobgen"))
     if not original or not ours:

@@ -19,7 +19,7 @@ from jobgen.common.cli import run
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable, write_whole
 from jobgen.common.logging import say
-from jobgen.models.loading import load_tokenizer
+from jobgen.models.loading import load_tokenizer, without_progress_bars
 from jobgen.models.sequence import SPECIAL_TOKENS, never_written
 
 F32, F16, Q8_0, Q4_1 = (GGMLQuantizationType[name] for name in ("F32", "F16", "Q8_0", "Q4_1"))
@@ -147,6 +147,7 @@ def _gguf_path(folder: Path, kind: str) -> Path:
     return folder / f"model.{kind}.gguf"
 
 
+@without_progress_bars()
 def _load(kind: Any, folder: Path, **options: Any) -> Any:
     """Load the configuration or model of a folder with a class of transformers."""
     from safetensors import SafetensorError

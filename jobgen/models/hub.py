@@ -20,6 +20,7 @@ from jobgen.common.config import OFFLINE_EMBEDDER, OFFLINE_MODEL
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable
 from jobgen.common.logging import say
+from jobgen.models.loading import without_progress_bars
 
 # File name endings of weights.
 WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".h5", ".msgpack", ".ot", ".onnx", ".tflite")
@@ -87,7 +88,7 @@ def _convert_gguf(source: Path, target: Path) -> Path:
         return target
     check_writable(str(target.parent))
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
+    with FileLock(f"{target}.lock"), without_progress_bars():
         if target.is_dir():  # another process has converted it meanwhile
             return target
         print(f"converting {source.name} to {target} (once, about 20 seconds)", flush=True)

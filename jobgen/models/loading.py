@@ -2,6 +2,8 @@
 
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,20 @@ _VOCABULARY_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.t
 _LAYER_KEYS = ("num_hidden_layers", "n_layer", "num_layers")
 # Configuration keys that hold the dropout of attention weights, by architecture.
 ATTENTION_DROPOUT = ("attn_pdrop", "attention_dropout")
+
+
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Hide the progress bars of transformers, which for models of this size last seconds."""
+    from transformers.utils import logging
+
+    were_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_shown:
+            logging.enable_progress_bar()
 
 
 def positions(folder: Path) -> int | None:
@@ -82,6 +98,7 @@ def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Tokenizer:
     return tokenizer
 
 
+@without_progress_bars()
 def load_model(
     folder: Path,
     tokenizer: Tokenizer,
@@ -139,6 +156,7 @@ def _mask_padding(tokens: int, head: Any, inputs: tuple, logits: Any) -> None:
     logits[..., tokens:] = float("-inf")
 
 
+@without_progress_bars()
 def trim_vocabulary(folder: Path, tokens: int) -> None:
     """Remove the embeddings that pad the vocabulary of a saved model.
 

@@ -13,6 +13,7 @@ import torch
 from jobgen.common.config import EVALUATION_KEYWORDS, TrainConfig
 from jobgen.common.distributed import is_main_process
 from jobgen.common.files import read_metrics, sync, write_json, write_whole
+from jobgen.models.loading import without_progress_bars
 from jobgen.models.protocols import LanguageModel
 from jobgen.models.sequence import EOS, render_prompt
 from jobgen.text.memorized import MemorizationIndex
@@ -84,7 +85,7 @@ def export_model(nlp: LanguageModel, run: Path, figures: dict[str, float]) -> No
     logits = logits[..., : len(nlp.tokenizer)]  # without the padding of the vocabulary
     if is_main_process():
         shutil.rmtree(written, ignore_errors=True)
-    with report_write_errors(written, "the trained model"):
+    with report_write_errors(written, "the trained model"), without_progress_bars():
         nlp.save(str(written))
     if not is_main_process():
         return

@@ -27,6 +27,7 @@ from jobgen.common.config import TrainConfig
 from jobgen.common.distributed import any_process
 from jobgen.common.errors import InputError
 from jobgen.common.logging import say
+from jobgen.models.loading import without_progress_bars
 from jobgen.training.callbacks import (
     EpochCounter,
     EvaluationStopped,
@@ -128,6 +129,9 @@ class PostingTrainer(Trainer):
             compute_metrics=self._held_out_metrics,
             callbacks=callbacks,
         )
+        if self.is_deepspeed_enabled:
+            # accelerate would adopt this value from the DeepSpeed file, but with a warning.
+            self.accelerator.gradient_accumulation_steps = arguments.gradient_accumulation_steps
         if self.pop_callback(ProgressCallback):  # there is none outside a terminal
             self.add_callback(ProgressBars(self))
 
@@ -397,7 +401,7 @@ class PostingTrainer(Trainer):
         folder = checkpoints_folder(self.run_dir)
         staging = folder / STAGING
         is_main = self.is_world_process_zero()
-        with report_write_errors(staging, "a checkpoint"):
+        with report_write_errors(staging, "a checkpoint"), without_progress_bars():
             if is_main:
                 staging_folder(folder)
             self.accelerator.wait_for_everyone()

@@ -1,17 +1,20 @@
-"""Texts written in a training (`generate_every`): what is logged, and that nothing else changes."""
+"""Callbacks of a training: samples (`generate_every`) and progress bars."""
+
+from types import SimpleNamespace
 
 import pandas as pd
 from conftest import ROOT, assert_same, launcher, metrics, weights
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from transformers import TrainerState
 
-from jobgen.training.callbacks import sample_metrics
+from jobgen.training.callbacks import ProgressBars, sample_metrics
 
 
 def written(run) -> list[dict]:
     return [line for line in metrics(run) if "generated_coverage" in line]
 
 
-def test_texts_are_written_and_change_nothing(train, tmp_path):
+def test_samples_are_logged_and_change_no_weights(train, tmp_path):
     plain = train("plain", ds_config=None, eval_steps=3)
     assert plain.returncode == 0, plain.stderr[-3000:]
     watched = train("watched", ds_config=None, eval_steps=3, generate_every=2)
@@ -34,7 +37,7 @@ def test_texts_are_written_and_change_nothing(train, tmp_path):
 
 
 def test_two_processes(train, tmp_path):
-    """Weights that are parted between the processes are gathered to write with."""
+    """Weights that are partitioned between the processes are gathered to generate with."""
     path = str(ROOT / "DS_configs/zero3_several_gpus.json")
     start = launcher("--num_accelerators", "2")
     done = train("two", launcher=start, ds_config=path, max_steps=4, eval_steps=2, generate_every=1)
@@ -42,7 +45,7 @@ def test_two_processes(train, tmp_path):
     assert [line["step"] for line in written(tmp_path / "two")] == [0, 2, 4]
 
 
-def test_figures():
+def test_metrics_of_samples():
     rows = pd.DataFrame(
         {
             "keywords": [["a", "b", "c"], ["d"]],
@@ -62,3 +65,22 @@ def test_figures():
     }
     none = rows.assign(keywords=[[], []], covered=0)
     assert "generated_coverage" not in sample_metrics(none)
+
+
+def test_progress_bars(capsys):
+    """A resumed training starts at its step; only the main process shows bars."""
+    for is_main in (True, False):
+        bars = ProgressBars(SimpleNamespace(mean_loss=lambda: 1.5))
+        state = TrainerState(global_step=4, max_steps=6, is_world_process_zero=is_main)
+        bars.on_prediction_step(None, state, None, eval_dataloader=[1, 2])
+        bars.on_evaluate(None, state, None)
+        before_steps = capsys.readouterr().err
+        bars.on_step_begin(None, state, None)
+        bars.on_step_end(None, state, None)
+        bars.on_log(None, state, None, logs={"loss": 1.25, "total_flos": 3.0})
+        bars.on_train_end(None, state, None)
+        said = capsys.readouterr()
+        assert ("evaluation" in before_steps and "/2 [" in before_steps) == is_main
+        assert "training" not in before_steps
+        assert ("4/6" in said.err and "5/6" in said.err and "loss=1.5000" in said.err) == is_main
+        assert said.out == ("step 4: loss 1.25\n" if is_main else "")
