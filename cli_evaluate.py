@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jobgen.common.cli import parse_arguments, read_config, run
 from jobgen.common.config import EvaluateConfig
 from jobgen.common.files import check_writable, write_json
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 
 if TYPE_CHECKING:
     from utils import NLP_model
@@ -41,7 +41,7 @@ def main() -> None:
     write_json(folder / "report.json", report)
     write_html_report(report, prompts, plots, folder / "report.html")
     print_evaluation(report)
-    say(f"report: {folder / 'report.html'}")
+    logger.info(f"report: {folder / 'report.html'}")
 
 
 def _load_model(config: EvaluateConfig) -> "NLP_model | None":

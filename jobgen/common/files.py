@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jobgen.common.errors import InputError
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 
 
 def hash_file(path: str) -> str:
@@ -125,7 +125,7 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
         try:
             lines.append(json.loads(text))
         except json.JSONDecodeError:
-            say(f"warning: line {number} of {path} cannot be read, and is left out")
+            logger.warning(f"line {number} of {path} cannot be read, and is left out")
     return lines
 
 

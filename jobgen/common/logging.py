@@ -37,9 +37,3 @@ def show_messages(verbose: bool = False) -> None:
 
 def _is_no_noise(record: logging.LogRecord) -> bool:
     return not any(part in record.getMessage() for part in _NOISE)
-
-
-def say(message: str) -> None:
-    """Print to the terminal, once however many processes there are."""
-    if is_main_process():
-        print(message, flush=True)

@@ -19,7 +19,7 @@ from transformers import DynamicCache, PreTrainedModel
 from jobgen.common.config import GenerateConfig
 from jobgen.common.distributed import process_count
 from jobgen.common.errors import InputError
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.generation.kv_cache import KVCache
 from jobgen.generation.requests import Completion, OnTokens, Request, Streamer, ignore
 from jobgen.generation.sampling import Sampler
@@ -108,7 +108,7 @@ def generate_completions(
                 raise
             waiting = _longest_first([*(batch.sampler.unfinished() if batch else []), *waiting])
             batch, batch_size = None, max(1, batch_size // 2)
-            say(f"note: out of memory; continuing with batches of {batch_size}")
+            logger.info(f"note: out of memory; continuing with batches of {batch_size}")
 
 
 def _longest_first(requests: Iterable[Request]) -> deque[Request]:

@@ -23,7 +23,7 @@ from jobgen.common.distributed import (
     process_rank,
 )
 from jobgen.common.errors import InputError
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.generation.generator import Generator
 from jobgen.generation.posting import POSTING_COLUMNS, Posting
 from jobgen.generation.progress import GenerationProgress
@@ -149,7 +149,7 @@ def generate_missing(
         prompt for prompt in prompts if not existing.issuperset(generator.posting_ids(*prompt))
     ]
     if done := len(prompts) - len(missing):
-        say(f"{done} of {len(prompts)} prompts are in {path} already")
+        logger.info(f"{done} of {len(prompts)} prompts are in {path} already")
     groups = broadcast_from_main(generator.groups(missing, process_count()))
     own_groups = groups[process_rank() :: process_count()]
     # 2. Write it; the main process appends what each round of groups gave.
@@ -170,6 +170,6 @@ def generate_missing(
         ) from None
     # 3. Report.
     if memorized := sum(gather_on_main(generator.memorized)):
-        say(f"{memorized} texts were left out: memorized from training postings")
-    say(f"{written} postings appended to {path}")
+        logger.info(f"{memorized} texts were left out: memorized from training postings")
+    logger.info(f"{written} postings appended to {path}")
     leave_process_group()

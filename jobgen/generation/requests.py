@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from jobgen.common.config import GenerateConfig
 from jobgen.common.errors import InputError
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.models.protocols import Tokenizer
 from jobgen.models.sequence import encode, escape_prompts, render_prompt
 
@@ -63,7 +63,7 @@ def cap_max_length(config: GenerateConfig, limit: int | None) -> GenerateConfig:
     given = f"max_length {config.max_length} is beyond the {limit} positions of {config.model}"
     if config.beyond_positions == "stop":
         raise InputError("max_length", f"{given}; accepted: at most {limit}")
-    say(f"warning: {given}; lowered to {limit}")
+    logger.warning(f"{given}; lowered to {limit}")
     return config.model_copy(update={"max_length": limit})
 
 
@@ -77,7 +77,7 @@ def number_prompts(
     """
     safe, escaped = escape_prompts(prompts, tokenizer)
     if escaped:
-        say(f"note: {escaped} special-token strings in the prompts were escaped")
+        logger.info(f"note: {escaped} special-token strings in the prompts were escaped")
     return [
         (number, title, fit_keywords(tokenizer, title, keywords, config))
         for number, (title, keywords) in enumerate(safe)
@@ -98,7 +98,9 @@ def fit_keywords(
         n -= 1
     if n < len(keywords):
         left_out = ", ".join(keywords[n:])
-        say(f'warning: prompt "{title[:60]}": no room for {len(keywords) - n} keywords: {left_out}')
+        logger.warning(
+            f'prompt "{title[:60]}": no room for {len(keywords) - n} keywords: {left_out}'
+        )
     return keywords[:n]
 
 

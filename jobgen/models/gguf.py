@@ -18,7 +18,7 @@ from gguf.quants import QuantError, quantize
 from jobgen.common.cli import run
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable, write_whole
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.models.loading import load_tokenizer, without_progress_bars
 from jobgen.models.sequence import SPECIAL_TOKENS, never_written
 
@@ -52,7 +52,7 @@ def main() -> None:
     arguments = parser.parse_args()
     path = _gguf_path(arguments.folder, arguments.kind)
     export_gguf(arguments.folder, path, arguments.kind)
-    say(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
+    logger.info(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
 
 
 def gguf_of(folder: Path, kind: str) -> Path:
@@ -79,7 +79,7 @@ def gguf_of(folder: Path, kind: str) -> Path:
         check_writable(str(folder))
         with FileLock(path.with_name(f".{path.name}.lock")):
             if not is_current():  # another process may have written it meanwhile
-                say(f"writing {path} (once)")
+                logger.info(f"writing {path} (once)")
                 export_gguf(folder, path, kind)
     return path
 

@@ -19,7 +19,7 @@ from filelock import FileLock
 from jobgen.common.config import OFFLINE_EMBEDDER, OFFLINE_MODEL
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.models.loading import without_progress_bars
 
 # File name endings of weights.
@@ -124,7 +124,7 @@ def _download(name: str, cache_dir: str | None, weights: bool) -> Path:
         ignored += ["*.safetensors", "*.bin"]
     download = partial(snapshot_download, name, cache_dir=cache_dir, ignore_patterns=ignored)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    say(f"looking for {name} on the hub ...")  # which takes 20 seconds without a network
+    logger.info(f"looking for {name} on the hub ...")  # which takes 20 seconds without a network
     try:
         files = list_repo_files(name)
         if any(file.endswith(".safetensors") for file in files):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobgen.common.errors import InputError
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.models.protocols import Tokenizer
 from jobgen.models.sequence import SEP, SPECIAL_TOKENS
 
@@ -214,7 +214,7 @@ def unfreeze_last_n(model: Any, n: int) -> int:
     stack = blocks(model)
     if n > len(stack):
         # The original project's configurations ask for 32 of GPT-Neo's 24 blocks.
-        say(f"warning: unfreeze_last_n {n} lowered to {len(stack)}, all blocks of the model")
+        logger.warning(f"unfreeze_last_n {n} lowered to {len(stack)}, all blocks of the model")
         n = len(stack)
     model.requires_grad_(False)
     # Beside the blocks these are the embeddings and the final norm.

@@ -18,7 +18,7 @@ from jobgen.common.deepspeed_config import compiled_ops, deepspeed_settings, zer
 from jobgen.common.distributed import process_count, set_single_process_environment
 from jobgen.common.errors import InputError
 from jobgen.common.files import read_json
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.models.loading import ATTENTION_DROPOUT, computes_bfloat16
 from jobgen.training.checkpoints import checkpoints_folder
 
@@ -166,7 +166,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     _check_optimizer(config, precision)
     if deepspeed:
         if "scheduler" in deepspeed:
-            say(f"note: {config.ds_config}: its scheduler replaces lr_schedule")
+            logger.info(f"note: {config.ds_config}: its scheduler replaces lr_schedule")
         set_single_process_environment()
         _announce_compilation(compiled_ops(deepspeed, torch.cuda.is_available()))
     values: dict[str, Any] = dict(
@@ -215,7 +215,9 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
             " deepspeed --master_port N cli_training.py ...",
         ) from None
     if arguments.n_gpu > 1:
-        say(f"note: one of {arguments.n_gpu} GPUs is used; the deepspeed launcher uses them all")
+        logger.info(
+            f"note: one of {arguments.n_gpu} GPUs is used; the deepspeed launcher uses them all"
+        )
         arguments._n_gpu = 1  # DataParallel would split the logits to keep at the wrong places
     return arguments
 
@@ -272,7 +274,7 @@ def _announce_compilation(ops: list[str]) -> None:
         _require_compiler(
             f"DeepSpeed compiles {op}", "train without DeepSpeed: --set ds_config=null"
         )
-        say(f"DeepSpeed compiles {op} at its first use; this takes a minute or two, once ...")
+        logger.info(f"DeepSpeed compiles {op} at its first use, once; it takes a minute or two ...")
 
 
 def _await_lock(lock: Path, seconds: float) -> None:
@@ -288,8 +290,8 @@ def _await_lock(lock: Path, seconds: float) -> None:
     with contextlib.suppress(FileNotFoundError):
         while time.time() - lock.stat().st_mtime < seconds:
             if not was_announced:
-                say(f"waiting for another process that holds {lock} ...")
+                logger.info(f"waiting for another process that holds {lock} ...")
             was_announced = True
             time.sleep(0.2)
-        say(f"note: {lock} was left by a process that was killed; it is removed")
+        logger.info(f"note: {lock} was left by a process that was killed; it is removed")
         lock.unlink()

@@ -25,7 +25,7 @@ from transformers import TrainerCallback, TrainerState
 from jobgen.common.cli import forget_terminal, stop_signals
 from jobgen.common.distributed import is_main_process
 from jobgen.common.files import read_metrics, write_whole
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.training.checkpoints import report_write_errors
 from jobgen.training.dataset import PostingDataset
 
@@ -153,8 +153,8 @@ class SkippedStepsWarning(TrainerCallback):
         skipped = args.fp16 and self.trainer.accelerator.optimizer_step_was_skipped
         self.in_a_row = self.in_a_row + 1 if skipped else 0
         if self.in_a_row and self.in_a_row % _MANY_SKIPPED == 0:
-            say(
-                f"warning: step {state.global_step}: the last {self.in_a_row} steps changed"
+            logger.warning(
+                f"step {state.global_step}: the last {self.in_a_row} steps changed"
                 " nothing, because fp16 gradients overflowed. A lower lr or more warmup_steps can"
                 " help, and in the DeepSpeed file a lower fp16.initial_scale_power; a GPU with"
                 " bf16, or half_precision=false, has no such limit"

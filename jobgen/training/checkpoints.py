@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
 from jobgen.common.files import hash_file, sync, sync_path
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 
 CHECKSUMS = "checksums.json"
 STAGING = ".writing"  # the folder in which a checkpoint is written before it is valid
@@ -143,7 +143,7 @@ def latest_valid_checkpoint(run: Path) -> Path | None:
         corruption = find_corruption(path)
         if corruption is None:
             return path
-        say(f"warning: {path} cannot be used: {corruption}")
+        logger.warning(f"{path} cannot be used: {corruption}")
     return None
 
 

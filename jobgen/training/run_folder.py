@@ -14,7 +14,7 @@ from jobgen.common.deepspeed_config import zero_stage
 from jobgen.common.distributed import is_main_process, process_count
 from jobgen.common.errors import InputError
 from jobgen.common.files import hash_file, read_json, write_json
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.training.arguments import precision_of
 from jobgen.training.dataset import PostingDataset
 
@@ -26,11 +26,6 @@ RUN_FOLDERS = ("checkpoints", "tensorboard", "trained_model", ".trained_model")
 FINISHED = "trained_model/training.json"
 # Fields that decide which weights are trained, and what the optimizer stores for them.
 _WEIGHTS = ("model", "model_preload", "lora_rank", "unfreeze_last_n", "optimizer")
-# Fields that have no effect on the trained weights.
-_WITHOUT_EFFECT = {
-    *("output_dir", "cache_dir", "report_to", "logging_steps", "save_steps", "save_total_limit"),
-    "generate_every",
-}
 
 
 def should_resume(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
@@ -64,7 +59,7 @@ def should_resume(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
         _check_engine(recorded, config)
         _check_weights(recorded, config)
         for difference in differences:
-            say(f"note: {run} resumes with a change: {difference}")
+            logger.info(f"note: {run} resumes with a change: {difference}")
         return True
     if (run / FINISHED).is_file():
         raise InputError(
@@ -150,7 +145,7 @@ def start_run(
 
 def _decides(config: TrainConfig) -> dict[str, Any]:
     """Everything that the trained weights depend on, besides the code."""
-    decides = config.model_dump(exclude=_WITHOUT_EFFECT)
+    decides = config.result_settings()
     for name in ("train", "test"):
         path = getattr(config, name)
         decides[name] = hash_file(path) if path else None

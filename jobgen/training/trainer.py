@@ -26,7 +26,7 @@ from transformers import (
 from jobgen.common.config import TrainConfig
 from jobgen.common.distributed import any_process
 from jobgen.common.errors import InputError
-from jobgen.common.logging import say
+from jobgen.common.logging import logger
 from jobgen.models.loading import without_progress_bars
 from jobgen.training.callbacks import (
     EpochCounter,
@@ -187,7 +187,7 @@ class PostingTrainer(Trainer):
         """Create the configured optimizer, which may step within the backward pass."""
         optimizer = super().create_optimizer(model)
         if self.config.optimizer != "adamw":
-            say("the first step compiles the optimizer, which takes a minute ...")
+            logger.info("the first step compiles the optimizer, which takes a minute ...")
         if self.config.optimizer == "adamw_8bit_in_backward":
             self._update_hooks = update_in_backward(optimizer)
         return optimizer
@@ -378,7 +378,7 @@ class PostingTrainer(Trainer):
         if corruption is None:
             super()._load_best_model()
         else:
-            say(f"warning: {self.state.best_model_checkpoint} cannot be used: {corruption}")
+            logger.warning(f"{self.state.best_model_checkpoint} cannot be used: {corruption}")
             self.state.best_model_checkpoint = None  # so the last weights are kept
 
     # A checkpoint is written beside its place, then moved there, and never with NaN weights
