@@ -53,7 +53,7 @@ def should_resume(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
         return False
     if recorded := read_json(str(run / "run.json")).get("decides", {}):
         # A field that was added to the configuration after this run had its default value.
-        recorded = TrainConfig.model_validate({}).model_dump(exclude=_WITHOUT_EFFECT) | recorded
+        recorded = TrainConfig.model_validate({}).result_settings() | recorded
     differences = _differences(recorded, _decides(config))
     if resume:
         _check_engine(recorded, config)
