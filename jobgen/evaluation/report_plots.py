@@ -15,7 +15,7 @@ from jobgen.evaluation.metrics import REAL
 from jobgen.evaluation.set_metrics import SetMetrics
 
 _KEYWORDS_DRAWN = 20
-_LENGTHS = ("one-word keywords", "two words", "three words", "four words or more")
+_LENGTHS = ("keywords of one word", "of two words", "of three words", "of four words or more")
 
 
 def read_runs(config: EvaluateConfig) -> dict[str, list[dict[str, Any]]]:

@@ -118,7 +118,9 @@ def _control(
     ratios["all_covered"] = Ratio((covered == asked) * has_keywords, has_keywords)
     others = _others(keywords)
     if others is None:
-        metrics.notes.append("all postings have the same keywords: none to swap them with")
+        metrics.notes.append(
+            "all postings have the same keywords: coverage of another posting's is left out"
+        )
     else:
         swapped = [
             sum(covered_by_stems(text, keywords[k]))

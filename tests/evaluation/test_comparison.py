@@ -397,7 +397,10 @@ ODD_SETS = {  # rows, and what is said of them
     "bare": ([{"text": "We hire."}] * 3, "no keywords: coverage is left out"),
     "empty": ([{"text": "", "title": "A", "keywords": ["b"]}] * 3, "3 texts are empty"),
     "nulls": ([{"text": None, "title": None, "keywords": None}] * 2, "2 texts are empty"),
-    "alike": ([{"text": "a", "keywords": "b", "title": "A"}] * 2, "no others to swap them with"),
+    "alike": (
+        [{"text": "a", "keywords": "b", "title": "A"}] * 2,
+        "of another posting's is left out",
+    ),
     "long": (
         [
             {"text": " ".join(f"w{i * n % 7919}" for i in range(100_000)), "title": "A"}
