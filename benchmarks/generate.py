@@ -1,28 +1,32 @@
-"""Tokens a second: the original's loop, transformers' own generation, this project's.
+"""Tokens per second: the original's loop, transformers' own generation, this project's.
 
 python benchmarks/generate.py --model runs/real/trained_model --test input_data/test_128_700.pkl
-python benchmarks/generate.py --model ... --test ... --resume      # go on after an interruption
+python benchmarks/generate.py --model ... --test ... --resume      # continue an interrupted run
 python benchmarks/generate.py --model ... --test ... --sizes 500   # on a GPU
 
 The prompts are held-out titles with their first 8 keywords. 100 sequences are 5 for each of 20
 prompts, 20 are 5 for each of 4, and so on. The original project calls `model.generate` once for
 each prompt, in fp32. All ways sample with the same settings; perplexity is that of their texts
 under the model in fp32. Engines that are not installed are left out. The cores must be idle. A full
-run takes about an hour on 2 of them.
+run takes about an hour on 2 cores.
 """
 
 import argparse
 import math
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from measuring import ROOT, add_bar, announce, open_results, print_results, save
+
+if TYPE_CHECKING:
+    from jobgen.common.config import GenerateConfig
 
 SEED, KEYWORDS, EACH = 20220213, 8, 5
 SIZES = (1, 5, 20, 100)
 LOOP, BATCHED, OURS = "original's loop", "model.generate, one batch", "jobgen"
 STATIC = f"{BATCHED}, 16 bits, static cache"  # compiled, on a GPU
-# way -> how it computes; with an engine, it is this project that writes
+# way -> its settings; those that name an engine are this project, the others `model.generate`
 WAYS = {
     LOOP: {"half_precision": False},
     BATCHED: {"half_precision": False},
@@ -35,7 +39,7 @@ WAYS = {
     },
     f"{OURS}, plain": {"engine": "transformers", "guidance": "off"},
     f"{OURS}, soft": {"engine": "transformers", "guidance": "soft"},
-    f"{OURS}, certain": {"engine": "transformers", "guidance": "hard"},
+    f"{OURS}, hard": {"engine": "transformers", "guidance": "hard"},
     "llama.cpp, 8 bits, plain": {"engine": "llama.cpp", "guidance": "off"},
     "llama.cpp, 8 bits, soft": {"engine": "llama.cpp", "guidance": "soft"},
     "llama.cpp, 4 bits, plain": {
@@ -57,7 +61,7 @@ COLUMNS = {
 
 
 def main() -> None:
-    """Measure row after row, each written at once; print the table and the bars."""
+    """Measure row after row, and save each at once; print the table and the bars."""
     arguments = parse_arguments()
     from jobgen.common.files import hash_folder
 
@@ -65,17 +69,17 @@ def main() -> None:
     about = {"model": model, "max_length": arguments.max_length}
     results = open_results(arguments.output, arguments.resume, ("torch", "transformers"), **about)
     measured = {(row["way"], row["sequences"]) for row in results["rows"]}
-    judging = Judge(arguments)
+    judge = Judge(arguments)
     for way in arguments.only:
         sizes = [size for size in arguments.sizes if (way, size) not in measured]
-        writer = open_writer(arguments, judging, way) if sizes else None
+        writer = open_writer(arguments, judge, way) if sizes else None
         for size in sizes if writer else []:
             busy = announce(f"{way}, {size} sequences")
             row = writer.measure(size, one_by_one=way == LOOP)
             row = {"way": way, "sequences": size, "busy_percent": busy} | row
             results["rows"].append(row)
             save(arguments.output, results)
-    judge(results)
+    add_bars(results)
     save(arguments.output, results)
     print_results(results, COLUMNS)
 
@@ -99,8 +103,8 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def open_writer(arguments: argparse.Namespace, judging: "Judge", way: str) -> "Generator | None":
-    """Load what a way writes with; None: its engine is not installed."""
+def open_writer(arguments: argparse.Namespace, judge: "Judge", way: str) -> "Writer | None":
+    """Load the model for a way of writing; None: its engine is not installed."""
     from jobgen.common.config import GenerateConfig
     from jobgen.common.errors import InputError
     from jobgen.generation.engines import check_engine
@@ -111,14 +115,14 @@ def open_writer(arguments: argparse.Namespace, judging: "Judge", way: str) -> "G
     except InputError as missing:
         print(f"{way}: left out: {missing}")
         return None
-    return Generator(arguments, judging, config, way)
+    return Writer(arguments, judge, config, way)
 
 
 class Judge:
-    """The prompts, and the model in fp32, which says how likely a text is.
+    """The model in fp32, which says how likely a text is; and the prompts.
 
     Args:
-        arguments: of the command line.
+        arguments: of the command line; they name the model and the held-out table.
     """
 
     def __init__(self, arguments: argparse.Namespace):
@@ -146,37 +150,39 @@ class Judge:
         return float(torch.nn.functional.cross_entropy(logits, ids[0, -len(text) :])) * len(text)
 
 
-class Generator:
-    """Writes with a model that is loaded once for all sizes of a way.
+class Writer:
+    """Writes in one way, with a model that is loaded once for all sizes.
 
     Args:
-        arguments: of the command line.
-        judging: of all ways.
-        config: how it computes, and its guidance.
-        way: of `WAYS`; those that name no engine are `model.generate`.
+        arguments: of the command line; they name the model.
+        judge: says how likely the texts are.
+        config: the settings of the way.
+        way: a name in `WAYS`.
     """
 
-    def __init__(self, arguments: argparse.Namespace, judging: Judge, config, way: str):
+    def __init__(
+        self, arguments: argparse.Namespace, judge: Judge, config: "GenerateConfig", way: str
+    ):
         from jobgen.generation.batching import pick_device, place_model
         from jobgen.generation.engines import open_engine
         from jobgen.generation.requests import number_prompts
         from utils import NLP_model
 
         nlp = NLP_model.load(str(arguments.model))
-        self.config, self.judging, self.tokenizer = config, judging, nlp.tokenizer
+        self.config, self.judge, self.tokenizer = config, judge, nlp.tokenizer
         self.engine = open_engine(nlp, config) if "engine" in WAYS[way] else None
         self.cache = "static" if way == STATIC else None
         if not self.engine:
             place_model(nlp.model, pick_device("auto"), config.half_precision)
             self.model = nlp.model.eval()
-        self.prompts = number_prompts(judging.pairs, self.tokenizer, config)
+        self.prompts = number_prompts(judge.pairs, self.tokenizer, config)
 
-    def measure(self, size: int, one_by_one: bool) -> dict:
-        """Write so many texts.
+    def measure(self, size: int, one_by_one: bool) -> dict[str, Any]:
+        """Write texts; the row of results.
 
         Args:
-            size: number of texts.
-            one_by_one: with a call for each prompt.
+            size: the number of texts.
+            one_by_one: whether each prompt is a call of its own.
         """
         from jobgen.generation.requests import encode_prompt
         from jobgen.text.coverage import covered_by_stems
@@ -184,9 +190,13 @@ class Generator:
         each = min(size, EACH)
         prompts = self.prompts[: size // each]
         ids = [encode_prompt(self.tokenizer, *prompt[1:], self.config) for prompt in prompts]
+        # Three tokens in advance, after a prompt of nearly max_length: the first call costs more.
         most = self.config.max_length
-        filled = [(ids[0] * most)[: most - 3]]  # three tokens more: what the first call costs
-        self._write(prompts[:1], filled, 1) if self.engine else self._generate(filled, 1)
+        long_prompt = [(ids[0] * most)[: most - 3]]
+        if self.engine:
+            self._write(prompts[:1], long_prompt, 1)
+        else:
+            self._generate(long_prompt, 1)
         began = time.monotonic()
         if self.engine:
             texts = self._write(prompts, ids, each)
@@ -199,11 +209,11 @@ class Generator:
         prompts = [prompt for prompt in prompts for _ in range(each)]
         sources = [prompt for prompt in ids for _ in range(each)]
         covered = [
-            found
+            is_covered
             for (*_, keywords), text in zip(prompts, texts, strict=True)
-            for found in covered_by_stems(self.tokenizer.decode(text), keywords)
+            for is_covered in covered_by_stems(self.tokenizer.decode(text), keywords)
         ]
-        nats = sum(self.judging.nats(*pair) for pair in zip(sources, texts, strict=True))
+        nats = sum(self.judge.nats(*pair) for pair in zip(sources, texts, strict=True))
         return {
             "tokens": tokens,
             "seconds": round(seconds, 1),
@@ -216,14 +226,14 @@ class Generator:
         """Texts of this project, each with its end token."""
         from jobgen.generation.requests import Request
 
-        tasks = [
+        requests = [
             Request(number, n, prompt, keywords)
             for (number, _, keywords), prompt in zip(prompts, ids, strict=True)
             for n in range(each)
         ]
-        written = sorted(self.engine.generate(tasks))
+        completions = sorted(self.engine.generate(requests))
         end = [self.tokenizer.eos_token_id]
-        return [text.ids + end * text.finished for _, text in written]
+        return [text.ids + end * text.finished for _, text in completions]
 
     def _generate(self, ids: list[list[int]], each: int) -> list[list[int]]:
         """Texts of `model.generate`, each with its end token."""
@@ -246,8 +256,8 @@ class Generator:
         return [text[: text.index(end) + 1] if end in text else text for text in texts]
 
 
-def judge(results: dict) -> None:
-    """Put the bars for which there are rows into the results."""
+def add_bars(results: dict[str, Any]) -> None:
+    """Add the bars for which there are rows to the results."""
     results["bars"] = []
     most = max((row["sequences"] for row in results["rows"]), default=0)
     speeds = {row["way"]: row["tokens_per_second"] for row in results["rows"]
