@@ -10,6 +10,7 @@ import signal
 import stat
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from jobgen.common.config import Config
 from jobgen.common.config_loader import Model, field_type, load_config
@@ -70,7 +71,8 @@ def run(main: Callable[[], None]) -> None:
     show_messages(verbose="--verbose" in sys.argv)  # before libraries are imported
     for number in stop_signals():
         signal.signal(number, _interrupt)
-    sys.stdout, sys.stderr = _Output.around(sys.stdout), _Output.around(sys.stderr)
+    for name in ("stdout", "stderr"):
+        setattr(sys, name, _Output.around(getattr(sys, name)))
     try:
         main()
     except InputError as error:
@@ -84,13 +86,13 @@ def run(main: Callable[[], None]) -> None:
 
 
 def stop_signals() -> list[int]:
-    """Ctrl-C, a request to end, a terminal that is lost (unless nohup has it ignored)."""
+    """Signals of Ctrl-C, of a request to end, and of a lost terminal unless nohup ignores it."""
     is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     return [signal.SIGINT, signal.SIGTERM, *([] if is_ignored else [signal.SIGHUP])]
 
 
 def forget_terminal() -> None:
-    """Print no more, except into files: a lost terminal refuses it, and that would be an error."""
+    """Stop printing, except into files: writing to a lost terminal would raise an error."""
     for descriptor in (1, 2):
         with contextlib.suppress(OSError):  # it is closed
             if not _is_file(descriptor):
@@ -108,22 +110,26 @@ def _forget(descriptor: int) -> None:
 
 
 class _Output(io.FileIO):
-    """Standard output or error; to find it lost is a request to end, unless nohup is heeded.
+    """Standard output or error, whose loss is a request to end, unless the script runs by nohup.
 
-    A lost terminal sends SIGHUP, but a moment later; a pipe sends nothing.
+    A lost terminal sends SIGHUP only a moment later, and a dead pipe sends nothing.
     """
 
     @classmethod
-    def around(cls, stream: io.TextIOWrapper | None) -> io.TextIOWrapper | None:
-        """The same stream, None if it is closed, through this class."""
+    def around(cls, stream: Any) -> io.TextIOWrapper | None:
+        """The same text stream through this class; None if it is closed."""
         if stream is None:
             return None
         raw = cls(stream.fileno(), "w", closefd=False)
-        how = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
-        buffer = raw if stream.write_through else io.BufferedWriter(raw)  # python -u has none
-        return io.TextIOWrapper(buffer, stream.encoding, stream.errors, **how)
+        return io.TextIOWrapper(
+            raw if stream.write_through else io.BufferedWriter(raw),  # python -u has no buffer
+            stream.encoding,
+            stream.errors,
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except OSError as error:
@@ -136,7 +142,7 @@ class _Output(io.FileIO):
 
 
 def _interrupt(signum: int, frame: object) -> None:
-    """End by KeyboardInterrupt, once: a launcher answers Ctrl-C with SIGTERM on top of it."""
+    """Raise KeyboardInterrupt once: after Ctrl-C a launcher sends SIGTERM as well."""
     if signum == signal.SIGHUP:
         forget_terminal()
     for number in stop_signals():

@@ -80,9 +80,9 @@ def gather_on_main(thing: Thing) -> list[Thing]:
         return [thing]
     import torch
 
-    things = [None] * process_count() if is_main_process() else None
-    torch.distributed.gather_object(thing, things)
-    return things or []
+    things: list[Any] = [None] * process_count() if is_main_process() else []
+    torch.distributed.gather_object(thing, things or None)
+    return things
 
 
 def gather_rounds(mine: Iterator[list[Thing]], rounds: int) -> Iterator[list[Thing]]:

@@ -34,7 +34,7 @@ def hash_folder(folder: Path, but: tuple[str, ...] = ()) -> str:
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file beside its place, then move it there: readers never see half of it."""
+    """Write a temporary file and move it into place, so that readers never see half of it."""
 
     def write_into_folder(place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def write_and_move(place: Path, path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file at one place of a folder, bring it to the disk, then move it to another.
+    """Write a temporary file, flush it to the disk, then move it to its path.
 
     Raises:
         InputError: it cannot be written; nothing of it is left.
@@ -77,14 +77,14 @@ def check_writable(folder: str) -> None:
         raise InputError(folder, f"cannot be written: {error.strerror}") from None
 
 
-def write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write arrays into one file, whole."""
+def write_arrays(path: Path, **arrays: Any) -> None:
+    """Write NumPy arrays into one file of an existing folder, whole."""
 
     def write(place: Path) -> None:
         with place.open("wb") as file:  # given a name, numpy would add an ending
             np.savez(file, **arrays)
 
-    _write(path, write)
+    write_beside_others(path, write)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -93,11 +93,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def _write(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file whole, in a folder that is there.
+def write_beside_others(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file whole into an existing folder, even if another process writes it too.
 
-    A worker can outlive a killed script and write what the next one writes too: each has a place
-    of its own, and no folder is made anew that was given up.
+    A worker can outlive a killed script and write what the next one writes: each process writes to
+    a temporary file of its own, and a folder that was removed is not made again.
     """
     write_and_move(path.with_name(f".{path.name}.{os.getpid()}"), path, write)
 

@@ -22,7 +22,7 @@ import pyarrow.parquet
 from filelock import FileLock, Timeout
 
 from jobgen.common.errors import InputError, TableError
-from jobgen.common.files import _write, hash_folder, read_arrays, write_arrays
+from jobgen.common.files import hash_folder, read_arrays, write_arrays, write_beside_others
 
 _LIBRARIES = (
     *("pandas", "ftfy", "datasketch", "HanTa", "scikit-learn", "torch", "sentence-transformers"),
@@ -70,7 +70,7 @@ class ChunkStore:
 
     def write(self, stage: str, chunk: int, frame: pd.DataFrame) -> None:
         """Write the rows of a chunk, which makes the stage complete for it."""
-        _write(self._path(stage, chunk, "parquet"), frame.to_parquet)
+        write_beside_others(self._path(stage, chunk, "parquet"), frame.to_parquet)
 
     def read(self, stage: str, chunk: int) -> pd.DataFrame:
         """Read the rows of a chunk."""
@@ -91,7 +91,7 @@ class ChunkStore:
     def write_counts(self, stage: str, chunk: int, counts: dict[str, Any]) -> None:
         """Write the counts of a chunk."""
         text = json.dumps(counts)
-        _write(self._path(stage, chunk, "json"), lambda path: path.write_text(text))
+        write_beside_others(self._path(stage, chunk, "json"), lambda path: path.write_text(text))
 
     def read_counts(self, stage: str) -> list[dict[str, Any]]:
         """Read the counts of all chunks for which a stage is complete."""
