@@ -1,6 +1,7 @@
 """Progress bars of the preparation, counted in postings."""
 
 import contextlib
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ def progress_bar(label: str, total: int | None, done: int = 0, unit: str = "post
     Returns:
         A `tqdm` bar, to be used in a `with` statement.
     """
+    # tqdm shows nothing in a terminal that does not know its size; this falls back to 80 x 24.
+    size = shutil.get_terminal_size()
     return tqdm(
         desc=label,
         total=total,
@@ -30,7 +33,8 @@ def progress_bar(label: str, total: int | None, done: int = 0, unit: str = "post
         unit=f" {unit}",
         mininterval=0.5,
         miniters=1,
-        dynamic_ncols=True,
+        ncols=size.columns,
+        nrows=size.lines,
     )
 
 
