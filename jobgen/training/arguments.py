@@ -2,10 +2,12 @@
 
 import contextlib
 import ctypes
+import io
 import os
 import shutil
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +208,9 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
     try:
         if deepspeed:
             _start_process_group()
-        arguments = TrainingArguments(**values)
+        with warnings.catch_warnings():  # accelerate says that it chose the number of threads
+            warnings.filterwarnings("ignore", "OMP_NUM_THREADS/MKL_NUM_THREADS unset")
+            arguments = TrainingArguments(**values)
     except torch.distributed.DistNetworkError:
         port = os.environ["MASTER_PORT"]
         raise InputError(
@@ -233,8 +237,9 @@ def _start_process_group() -> None:
 
     local_size = os.environ.pop("LOCAL_SIZE", None)
     # On a CPU accelerate would start torch's process group only, and ZeRO-3 would partition the
-    # weights for a single process.
-    init_distributed(verbose=False)
+    # weights for a single process. DeepSpeed prints at each start that its operation was built.
+    with contextlib.redirect_stdout(io.StringIO()):
+        init_distributed(verbose=False)
     if local_size is not None:
         os.environ["LOCAL_SIZE"] = local_size
 

@@ -36,6 +36,8 @@ _SAME_REQUEST_SECONDS = 1.0
 # A warning is due after this many skipped fp16 steps in a row: each halves the loss scale, so by
 # then the scale was at least 2**5 too large.
 _MANY_SKIPPED = 5
+# Endings of logged names that metrics.jsonl keeps, but that are not shown in a terminal.
+_STATISTICS = ("_flos", "_runtime", "_per_second")
 
 
 class ObservedTrainer(Protocol):
@@ -252,7 +254,11 @@ class ProgressBars(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if state.is_world_process_zero:
-            shown = [f"{name} {value:.4g}" for name, value in logs.items() if name != "total_flos"]
+            shown = [
+                f"{name} {value:.4g}"
+                for name, value in logs.items()
+                if not name.endswith(_STATISTICS)
+            ]
             tqdm.write(f"step {state.global_step}: {', '.join(shown)}")
 
     def on_train_end(self, args, state, control, **kwargs):
