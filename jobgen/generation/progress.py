@@ -32,6 +32,7 @@ class GenerationProgress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._set_rate()
         self.bar.close()
 
     def add_texts(self, number: int) -> None:
@@ -41,8 +42,11 @@ class GenerationProgress:
     def add_tokens(self, number: int) -> None:
         """Count tokens, and show them once a second."""
         self.tokens += number
-        now = time.monotonic()
-        if now - self.refreshed >= _REFRESH_SECONDS:
-            self.refreshed = now
-            rate = self.tokens / max(now - self.began, 1e-9)
-            self.bar.set_postfix_str(f"{self.tokens:,} tokens, {rate:,.0f} tokens/s")
+        if time.monotonic() - self.refreshed >= _REFRESH_SECONDS:
+            self.refreshed = time.monotonic()
+            self._set_rate()
+            self.bar.refresh()
+
+    def _set_rate(self) -> None:
+        rate = self.tokens / max(time.monotonic() - self.began, 1e-9)
+        self.bar.set_postfix_str(f"{self.tokens:,} tokens, {rate:,.0f} tokens/s", refresh=False)
