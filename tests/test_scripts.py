@@ -59,9 +59,22 @@ def assert_refused(run, *messages):
         assert message in run.stderr
 
 
+# What libraries and the launcher would print, and no user needs.
+NOISE = (
+    *("Loading weights", "Writing model shards", "accumulation steps mismatch", "OMP_NUM_THREADS"),
+    *("Setting accelerator", "hostfile", "torch_dtype", "attention_mask"),
+)
+
+
+def assert_quiet(run):
+    said = run.stdout + run.stderr
+    assert [noise for noise in NOISE if noise in said] == []
+
+
 def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
     run = prepare()
     assert run.returncode == 0, run.stderr[-3000:]
+    assert_quiet(run)
     data = tmp_path / "data"
     names = ["manifest_1_128.json", "test_1_128.pkl", "train_1_128.pkl"]
     assert sorted(path.name for path in data.iterdir()) == names
@@ -96,8 +109,9 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
     }
     (tmp_path / "train.json").write_text(json.dumps(config))
     command = ("cli_training.py", "-cfg", str(tmp_path / "train.json"))
-    run = run_script(*launcher(), *command)
+    run = run_script(*launcher("--quiet"), *command)
     assert run.returncode == 0, run.stderr[-3000:]
+    assert_quiet(run)
     run = run_script(*launcher(), *command, "--resume", "--set", "max_steps=5")
     assert run.returncode == 0, run.stderr[-3000:]
     assert "checkpoint-5" in {path.name for path in (run_dir / "checkpoints").iterdir()}
@@ -119,6 +133,7 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
     command = ("cli_generate_text.py", "-cfg", str(tmp_path / "generate.json"))
     run = run_script(*command)
     assert run.returncode == 0, run.stderr[-3000:]
+    assert_quiet(run)
     assert "1 special-token strings in the prompts were escaped" in run.stdout
     path = tmp_path / "texts" / "out.csv"
     first = path.read_bytes()
