@@ -217,21 +217,21 @@ def overlap_groups(
     threshold = share * np.diff(offsets)
     index, weights = _shared_ngrams(hashes, offsets, labels)
     n_blocks = 1
-    undone = np.ones(len(labels), bool)
-    while n_undone := int(undone.sum()):
+    is_undone = np.ones(len(labels), bool)
+    while n_undone := int(is_undone.sum()):
         # Merged groups make entries superfluous. Removing these takes time, so it is done after
         # 1, 2, 4, ... blocks.
         apart = _differ(labels[index.indices], index.indptr[:-1])
         index, weights = index[apart], weights[apart]
         weight = np.repeat(weights, np.diff(index.indptr))
         counts = csr_array((weight, index.indices, index.indptr), shape=index.shape).T.tocsr()
-        undone &= counts.sum(axis=1) > threshold
+        is_undone &= counts.sum(axis=1) > threshold
         largest = labels == np.bincount(labels).argmax()
         for group in (~largest, largest):
             # The largest group can be most of the table: its rows are compared only with others.
             others = np.flatnonzero(~largest) if group is largest else np.arange(len(labels))
             columns = index[:, others] if group is largest else index
-            products = (index.T @ np.diff(columns.indptr)) * (undone & group)
+            products = (index.T @ np.diff(columns.indptr)) * (is_undone & group)
             for block in islice(_blocks(products, _BLOCK_PRODUCTS), n_blocks):
                 common = counts[block] @ columns
                 row_thresholds = np.repeat(threshold[block], np.diff(common.indptr))
@@ -241,8 +241,8 @@ def overlap_groups(
                 apart = labels[a] != labels[b]
                 if apart.any():
                     labels = merge_groups(labels, a[apart], b[apart])
-                undone[block] = False
-            undone &= ~(group & (products == 0))
+                is_undone[block] = False
+            is_undone &= ~(group & (products == 0))
         n_blocks *= 2
-        on_rows(n_undone - int(undone.sum()))
+        on_rows(n_undone - int(is_undone.sum()))
     return labels

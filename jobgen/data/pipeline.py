@@ -83,8 +83,8 @@ def clean_rows(context: PipelineContext) -> None:
         TableError: no posting is left.
     """
     store = context.store
-    rows = {chunk: store.n_rows("source", chunk) for chunk in store.chunks("source")}
-    _run_in_workers(context, "clean", "cleaning", clean_chunk, rows)
+    n_postings = {chunk: store.n_rows("source", chunk) for chunk in store.chunks("source")}
+    _run_in_workers(context, "clean", "cleaning", clean_chunk, n_postings)
     refuse_empty(context.config, store)
 
 
@@ -133,8 +133,8 @@ def clean_chunk(context: PipelineContext, chunk: int) -> None:
 
 def embed_sample(context: PipelineContext) -> None:
     """Embed the postings of the sample in which phrases are counted."""
-    rows = _rows_per_chunk(context.store, sample_rows(context.config, context.store))
-    _run_in_workers(context, "sample", "embedding a sample", embed_sample_chunk, rows)
+    n_postings = _rows_per_chunk(context.store, sample_rows(context.config, context.store))
+    _run_in_workers(context, "sample", "embedding a sample", embed_sample_chunk, n_postings)
 
 
 def sample_rows(config: PrepareConfig, store: ChunkStore) -> np.ndarray:
@@ -186,8 +186,8 @@ def read_corpus(store: ChunkStore) -> tuple[Corpus, np.ndarray]:
 def add_keywords(context: PipelineContext) -> None:
     """Extract the keywords of all kept postings."""
     is_kept = read_arrays(context.store.file("groups.npz"))["is_kept"]
-    rows = _rows_per_chunk(context.store, is_kept)
-    _run_in_workers(context, "keywords", "keywords", add_keywords_chunk, rows)
+    n_postings = _rows_per_chunk(context.store, is_kept)
+    _run_in_workers(context, "keywords", "keywords", add_keywords_chunk, n_postings)
     release_workers()  # their memory is needed for the whole table
 
 
@@ -232,7 +232,7 @@ def _run_in_workers(
     stage: str,
     label: str,
     function: Callable[[PipelineContext, int], None],
-    rows: dict[int, int],
+    n_postings: dict[int, int],
 ) -> None:
     """Run a stage on all chunks for which it is not complete, with a progress bar.
 
@@ -241,14 +241,14 @@ def _run_in_workers(
         stage: name of the stage in the chunk store.
         label: name of the stage on the bar.
         function: function for one chunk.
-        rows: chunk -> number of its postings that the stage works on.
+        n_postings: chunk -> number of its postings that the stage works on.
     """
     store = context.store
     complete = set(store.chunks(stage))
-    remaining = [chunk for chunk in rows if chunk not in complete]
-    n_done = sum(rows[chunk] for chunk in complete)
+    remaining = [chunk for chunk in n_postings if chunk not in complete]
+    n_done = sum(n_postings[chunk] for chunk in complete)
     store.reset_progress()
-    with polled_bar(label, sum(rows.values()), n_done, store.progress):
+    with polled_bar(label, sum(n_postings.values()), n_done, store.progress):
         for_each_chunk(
             functools.partial(function, context), remaining, context.engine, context.config.workers
         )

@@ -65,7 +65,7 @@ def polled_bar(label: str, total: int, done: int, count: Callable[[], int]) -> I
                 refresh()
 
         if done < total:
-            bar.set_postfix_str("starting workers")
+            bar.set_postfix_str("waiting for workers")
         thread = threading.Thread(target=poll, daemon=True)
         thread.start()
         try:

@@ -27,7 +27,7 @@ _FUNCTION_WORDS = frozenset(
 
 
 def covered_exactly(text: str, keywords: Sequence[str]) -> list[bool]:
-    r"""Which keywords stand in the text word for word; letter case and kind of whitespace do not count.
+    r"""Which keywords stand in the text word for word, letter case and whitespace aside.
 
     A keyword must not be a part of a longer word: `C` is not found in `CSS`, nor in `C++`.
 
