@@ -15,7 +15,7 @@ import pytest
 from conftest import REAL_POSTINGS, ROOT, needs_real_postings, run_script
 from test_near_duplicates import worst_share
 
-from jobgen.common.config import OFFLINE_MODEL, PrepareConfig
+from jobgen.common.config import OFFLINE_EMBEDDER, OFFLINE_MODEL, PrepareConfig
 from jobgen.common.errors import TableError
 from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.cleaning import clean_text
@@ -40,7 +40,7 @@ STAGES_WITH_BAR = (
 
 
 @pytest.fixture
-def configure(tmp_path):
+def configure(tiny_embedder, tmp_path):
     """Write a configuration for the first postings of the sample table; returns its arguments."""
 
     def write(n: int = 48, name: str = "data", **values) -> tuple[str, ...]:
@@ -55,6 +55,8 @@ def configure(tmp_path):
             "max_length": 700,
             "chunk_rows": 8,
             "embedding_cache": False,
+            "embedder": str(tiny_embedder),
+            "workers": 1,
         } | values
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(config))
@@ -91,8 +93,9 @@ def test_workers_chunks_and_cache_change_nothing(configure, tmp_path):
 
 
 def test_killed_at_random_moments_and_resumed(configure, tmp_path):
-    assert run_script(*configure(name="whole", workers=2)).returncode == 0
-    command = [sys.executable, *configure(name="killed", workers=2)]
+    values = {"workers": 2, "embedder": OFFLINE_EMBEDDER}  # which takes its time
+    assert run_script(*configure(name="whole", **values)).returncode == 0
+    command = [sys.executable, *configure(name="killed", **values)]
     draw, kills, wait = random.Random(11), 0, 1.0
     while kills < 10:
         process = subprocess.Popen(
@@ -142,7 +145,7 @@ def test_two_at_once_are_refused(configure, tmp_path):
 
 
 def test_ctrl_c_says_how_to_resume(configure, tmp_path):
-    command = [sys.executable, *configure(workers=2)]
+    command = [sys.executable, *configure(workers=2, embedder=OFFLINE_EMBEDDER)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
     deadline = time.monotonic() + 120
