@@ -10,16 +10,6 @@ from scipy.special import gammaln
 from jobgen.text.ngrams import count_words, ngrams
 
 
-def distinct_n(texts: Sequence[str], n: int) -> float:
-    """Distinct n-grams over all of them (Li et al. 2016); nan without any.
-
-    >>> distinct_n(["a b a b"], 2)
-    0.6666666666666666
-    """
-    all_ngrams = [ngram for text in texts for ngram in ngrams(text, n)]
-    return len(set(all_ngrams)) / len(all_ngrams) if all_ngrams else float("nan")
-
-
 def distinct_parts(texts: Sequence[str], n: int, words: float) -> tuple[np.ndarray, np.ndarray]:
     """What each text adds to distinct-n: distinct n-grams over all n-grams (Li et al. 2016).
 
