@@ -102,24 +102,24 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         f" status {DOES_NOT_FIT}: does not fit",
     )
     parser.add_argument(
-        "--vram", type=_gigabytes, metavar="GB", help="with --estimate: memory of another GPU"
+        "--vram", type=_gibibytes, metavar="GiB", help="with --estimate: memory of another GPU"
     )
     parser.add_argument(
         "--ram",
-        type=_gigabytes,
-        metavar="GB",
+        type=_gibibytes,
+        metavar="GiB",
         help="with --estimate: memory of another machine, whose disk is not judged",
     )
     parser.add_argument("--local_rank", type=int, help="given by the launcher")
 
 
-def _gigabytes(text: str) -> float:
+def _gibibytes(text: str) -> float:
     try:
         size = float(text)
     except ValueError:
         size = math.nan
     if not 0 < size < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}: expected gigabytes, such as 12")
+        raise argparse.ArgumentTypeError(f"{text}: expected GiB, such as 12")
     return size
 
 

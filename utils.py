@@ -12,7 +12,13 @@ from jobgen.common.config_loader import parse_config
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
 from jobgen.models.hub import locate
-from jobgen.models.loading import check_positions, load_tokenizer, positions, trim_vocabulary
+from jobgen.models.loading import (
+    check_positions,
+    load_tokenizer,
+    positions,
+    trim_vocabulary,
+    without_progress_bars,
+)
 from jobgen.models.loading import unfreeze_last_n as unfreeze_blocks
 from jobgen.training.dataset import PostingDataset
 
@@ -257,10 +263,11 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
 
         if isinstance(self.model, PeftModel):
             self.model = self.model.merge_and_unload()
-        if self.trainer is not None and is_deepspeed_zero3_enabled():
-            self.trainer.save_model(folder)  # gathers the partitioned weights
-        elif is_main_process():
-            self.model.save_pretrained(folder)
-            self.tokenizer.save_pretrained(folder)
-        if is_main_process():
-            trim_vocabulary(Path(folder), len(self.tokenizer))
+        with without_progress_bars():
+            if self.trainer is not None and is_deepspeed_zero3_enabled():
+                self.trainer.save_model(folder)  # gathers the partitioned weights
+            elif is_main_process():
+                self.model.save_pretrained(folder)
+                self.tokenizer.save_pretrained(folder)
+            if is_main_process():
+                trim_vocabulary(Path(folder), len(self.tokenizer))

@@ -80,6 +80,9 @@ def run(main: Callable[[], None]) -> None:
             print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
     except KeyboardInterrupt as interruption:
+        # To find the terminal lost by the last message is no further request to end.
+        for number in stop_signals():
+            signal.signal(number, signal.SIG_IGN)
         if is_main_process():
             print(f"\ninterrupted. {interruption}".rstrip(), file=sys.stderr, flush=True)
         sys.exit(1)

@@ -356,7 +356,7 @@ def test_the_script_prints_an_estimate_and_exits_with_3(train, tmp_path):
     assert train("x", "--estimate").returncode == 0
     wrong = train("x", "--estimate", "--vram", "much")
     assert wrong.returncode == 2
-    assert "much: expected gigabytes" in wrong.stderr
+    assert "much: expected GiB" in wrong.stderr
     for flag in ("--vram", "--ram"):
         alone = train("x", flag, "12")
         assert alone.returncode == 2
