@@ -57,7 +57,7 @@ def start(*arguments: str) -> subprocess.Popen:
 def test_killed_at_ten_random_moments(command, tmp_path):
     """Then the CSV is that of a run that nothing has disturbed."""
     began = time.monotonic()
-    run = run_script(*command("undisturbed"))
+    run = run_script(*command("undisturbed"), fresh=True)  # as those that are killed
     seconds = time.monotonic() - began
     assert run.returncode == 0, run.stderr[-2000:]
     expected = (tmp_path / "undisturbed.csv").read_bytes()
