@@ -1,5 +1,6 @@
 """Call one function for each chunk, in several processes or on a Ray cluster."""
 
+import logging
 import os
 from collections.abc import Callable
 from functools import partial
@@ -64,7 +65,9 @@ def _for_each_with_ray(
             num_cpus=None if cluster else workers,
             runtime_env={"env_vars": environment},
             log_to_driver=False,
+            logging_level=logging.ERROR,
         )
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it prints its plan of execution
     context = ray.data.DataContext.get_current()
     context.raise_original_map_exception = True
     context.enable_progress_bars = False  # the stage shows its own, counted in postings
