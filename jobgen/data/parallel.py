@@ -67,11 +67,11 @@ def _for_each_with_ray(
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it prints its plan of execution
     context = ray.data.DataContext.get_current()
     context.raise_original_map_exception = True
     context.enable_progress_bars = False  # the stage shows its own, counted in postings
     rows = ray.data.from_items([{"chunk": chunk} for chunk in chunks])
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it would print its plan of execution
     rows.repartition(len(chunks)).map_batches(
         partial(_call_for_batch, function), batch_size=1
     ).materialize()
