@@ -34,8 +34,6 @@ needs_real_postings = pytest.mark.skipif(
 show_messages()
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may depend on the network
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-# This environment's ninja: with another version DeepSpeed's operations are compiled anew each time.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 # Two workers share the cores, and what they start is small: threads would wait for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
 

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+import sysconfig
 import time
 import warnings
 from pathlib import Path
@@ -170,6 +171,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         if "scheduler" in deepspeed:
             logger.info(f"note: {config.ds_config}: its scheduler replaces lr_schedule")
         set_single_process_environment()
+        prefer_own_programs()
         _announce_compilation(compiled_ops(deepspeed, torch.cuda.is_available()))
     values: dict[str, Any] = dict(
         output_dir=str(checkpoints_folder(Path(config.output_dir))),
@@ -257,6 +259,18 @@ def evaluation_arguments(config: TrainConfig, output_dir: str) -> TrainingArgume
     if config.ds_config and zero_stage(read_json(config.ds_config)) != 3:
         changes["ds_config"] = None
     return training_arguments(config.model_copy(update=changes))
+
+
+def prefer_own_programs() -> None:
+    """Put the programs of this environment first on PATH, among them ninja.
+
+    DeepSpeed compiles with the ninja that PATH finds, and another version of it does not recognize
+    what was compiled: a script that is called now with, now without an activated environment would
+    compile for minutes each time.
+    """
+    own, others = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
+    if others.split(os.pathsep)[0] != own:
+        os.environ["PATH"] = f"{own}{os.pathsep}{others}"
 
 
 def _announce_compilation(ops: list[str]) -> None:
