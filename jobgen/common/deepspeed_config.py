@@ -115,7 +115,7 @@ def zero_size(content: dict[str, Any], name: str) -> float | Literal["auto"] | N
 
 
 def compiled_ops(content: dict[str, Any], on_gpu: bool) -> list[str]:
-    """Names of the C++ operations that DeepSpeed compiles at first use with this file.
+    """Names of DeepSpeed's builders of the C++ operations that it compiles at first use.
 
     Args:
         content: the parsed DeepSpeed JSON.
@@ -124,11 +124,11 @@ def compiled_ops(content: dict[str, Any], on_gpu: bool) -> list[str]:
     optimizer = content.get("optimizer", {})
     torch_adam = optimizer.get("params", {}).get("torch_adam", False)
     adam = optimizer.get("type", "").lower() in ("adam", "adamw") and not torch_adam
-    ops = [] if on_gpu else ["deepspeed_shm_comm"]
+    ops = [] if on_gpu else ["ShareMemCommBuilder"]
     if offloads_optimizer(content) or (adam and not on_gpu):
-        ops.append("cpu_adam")
+        ops.append("CPUAdamBuilder")
     elif adam:
-        ops.append("fused_adam")
+        ops.append("FusedAdamBuilder")
     return ops
 
 

@@ -4,10 +4,7 @@ import contextlib
 import ctypes
 import io
 import os
-import shutil
 import sys
-import sysconfig
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -24,10 +21,7 @@ from jobgen.common.files import read_json
 from jobgen.common.logging import logger
 from jobgen.models.loading import ATTENTION_DROPOUT, computes_bfloat16
 from jobgen.training.checkpoints import checkpoints_folder
-
-# How long a process may hold the lock of an operation that DeepSpeed compiles: to check that the
-# compiled one is up to date, and to compile it.
-_SECONDS_TO_CHECK, _SECONDS_TO_COMPILE = 20, 600
+from jobgen.training.compilation import load_deepspeed_ops, require_compiler
 
 
 def keep_freed_memory(model: Any) -> None:
@@ -133,26 +127,7 @@ def _check_optimizer(config: TrainConfig, precision: str | None) -> None:
     ]
     if problems:
         raise InputError("optimizer", problems)
-    _require_compiler(f"PyTorch compiles {config.optimizer}", "use optimizer=adamw")
-
-
-def _require_compiler(why: str, otherwise: str) -> None:
-    """Refuse to start without a C++ compiler.
-
-    Args:
-        why: what needs the compiler, for the message.
-        otherwise: the setting that works without one.
-
-    Raises:
-        InputError: there is no compiler.
-    """
-    from torch.utils.cpp_extension import get_cxx_compiler
-
-    if shutil.which(get_cxx_compiler()) is None:
-        raise InputError(
-            "C++ compiler",
-            f"{why}, and {get_cxx_compiler()} is not installed; install g++, or {otherwise}",
-        )
+    require_compiler(f"PyTorch compiles {config.optimizer}", "use optimizer=adamw")
 
 
 def training_arguments(config: TrainConfig) -> TrainingArguments:
@@ -171,8 +146,7 @@ def training_arguments(config: TrainConfig) -> TrainingArguments:
         if "scheduler" in deepspeed:
             logger.info(f"note: {config.ds_config}: its scheduler replaces lr_schedule")
         set_single_process_environment()
-        prefer_own_programs()
-        _announce_compilation(compiled_ops(deepspeed, torch.cuda.is_available()))
+        load_deepspeed_ops(compiled_ops(deepspeed, torch.cuda.is_available()))
     values: dict[str, Any] = dict(
         output_dir=str(checkpoints_folder(Path(config.output_dir))),
         deepspeed=deepspeed,
@@ -259,58 +233,3 @@ def evaluation_arguments(config: TrainConfig, output_dir: str) -> TrainingArgume
     if config.ds_config and zero_stage(read_json(config.ds_config)) != 3:
         changes["ds_config"] = None
     return training_arguments(config.model_copy(update=changes))
-
-
-def prefer_own_programs() -> None:
-    """Put the programs of this environment first on PATH, among them ninja.
-
-    DeepSpeed compiles with the ninja that PATH finds, and another version of it does not recognize
-    what was compiled: a script that is called now with, now without an activated environment would
-    compile for minutes each time.
-    """
-    own, others = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
-    if others.split(os.pathsep)[0] != own:
-        os.environ["PATH"] = f"{own}{os.pathsep}{others}"
-
-
-def _announce_compilation(ops: list[str]) -> None:
-    """Announce that DeepSpeed is about to compile, which is silent and takes a minute or two.
-
-    Args:
-        ops: names of the operations that this training needs.
-
-    Raises:
-        InputError: an operation has to be compiled, and there is no C++ compiler.
-    """
-    from torch.utils.cpp_extension import _get_build_directory
-
-    for op in ops:
-        folder = Path(_get_build_directory(op, verbose=False))
-        is_built = (folder / f"{op}.so").is_file()
-        _await_lock(folder / "lock", _SECONDS_TO_CHECK if is_built else _SECONDS_TO_COMPILE)
-        if is_built:
-            continue
-        _require_compiler(
-            f"DeepSpeed compiles {op}", "train without DeepSpeed: --set ds_config=null"
-        )
-        logger.info(f"DeepSpeed compiles {op} at its first use, once; it takes a minute or two ...")
-
-
-def _await_lock(lock: Path, seconds: float) -> None:
-    """Wait while another process compiles, but not for one that was killed while it did.
-
-    PyTorch itself would wait forever, because its lock is a file that stays.
-
-    Args:
-        lock: the lock file of the operation.
-        seconds: the age from which the lock counts as abandoned.
-    """
-    was_announced = False
-    with contextlib.suppress(FileNotFoundError):
-        while time.time() - lock.stat().st_mtime < seconds:
-            if not was_announced:
-                logger.info(f"waiting for another process that holds {lock} ...")
-            was_announced = True
-            time.sleep(0.2)
-        logger.info(f"note: {lock} was left by a process that was killed; it is removed")
-        lock.unlink()

@@ -188,12 +188,12 @@ def test_stage_3_without_gathered_weights(write):
 @pytest.mark.parametrize(
     ("content", "on_gpu", "ops"),
     [
-        ({}, False, ["deepspeed_shm_comm"]),
+        ({}, False, ["ShareMemCommBuilder"]),
         ({}, True, []),
-        ({"optimizer": {"type": "AdamW"}}, False, ["deepspeed_shm_comm", "cpu_adam"]),
-        ({"optimizer": {"type": "AdamW"}}, True, ["fused_adam"]),
+        ({"optimizer": {"type": "AdamW"}}, False, ["ShareMemCommBuilder", "CPUAdamBuilder"]),
+        ({"optimizer": {"type": "AdamW"}}, True, ["FusedAdamBuilder"]),
         ({"optimizer": {"type": "AdamW", "params": {"torch_adam": True}}}, True, []),
-        ({"zero_optimization": {"offload_optimizer": {"device": "cpu"}}}, True, ["cpu_adam"]),
+        ({"zero_optimization": {"offload_optimizer": {"device": "cpu"}}}, True, ["CPUAdamBuilder"]),
         ({"zero_optimization": {"offload_optimizer": {"device": "none"}}}, True, []),
     ],
 )

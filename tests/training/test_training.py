@@ -411,32 +411,6 @@ def test_a_short_deepspeed_file_leaves_the_rest_to_the_configuration(tmp_path):
     assert content["zero_optimization"] == {"stage": 0}
 
 
-def test_the_ninja_of_the_environment_compiles(monkeypatch, tmp_path):
-    from jobgen.training.arguments import prefer_own_programs
-
-    (tmp_path / "ninja").touch(mode=0o755)  # another version, found first
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    prefer_own_programs()
-    assert Path(shutil.which("ninja")).parent == Path(sys.executable).parent
-    path = os.environ["PATH"]
-    prefer_own_programs()
-    assert os.environ["PATH"] == path
-
-
-def test_a_lock_that_a_killed_process_left(tmp_path, capsys):
-    from jobgen.training import arguments as training
-
-    lock = tmp_path / "lock"
-    lock.touch()
-    start = time.monotonic()
-    training._await_lock(lock, 1.0)
-    assert not lock.exists()
-    assert 0.5 < time.monotonic() - start < 60
-    assert "left by a process that was killed" in capsys.readouterr().out
-    training._await_lock(lock, 1.0)
-    assert capsys.readouterr().out == ""
-
-
 def test_another_number_of_processes_is_refused(tables, tmp_path, monkeypatch):
     from jobgen.training import run_folder
 
