@@ -67,7 +67,7 @@ def check_engine(config: GenerateConfig) -> None:
     module, installation = _OPTIONAL[config.engine]
     if find_spec(module) is None:
         raise InputError(
-            "engine", f'"{config.engine}" is not installed ({installation}); see the README'
+            "engine", f'"{config.engine}" is not installed ({installation}); see docs/generation.md'
         )
     if config.model_preload:
         raise InputError(

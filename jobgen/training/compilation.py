@@ -1,4 +1,4 @@
-"""The C++ operations that DeepSpeed compiles at their first use, and PyTorch's compiler."""
+"""What a training compiles: DeepSpeed's C++ operations, once, at their first use."""
 
 import os
 import shutil
