@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -46,6 +47,17 @@ def script_server():
     """End the server of `run_script` with the tests."""
     yield
     _server.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_script_is_left():
+    """End the scripts that a failed test has left running, with the processes they started."""
+    yield
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if any("cli_" in argument for argument in child.cmdline()):
+                for process in [*child.children(recursive=True), child]:
+                    process.kill()
 
 
 def run_script(*command: str, fresh: bool = False, **options) -> subprocess.CompletedProcess:

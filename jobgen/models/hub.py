@@ -91,7 +91,7 @@ def _convert_gguf(source: Path, target: Path) -> Path:
     with FileLock(f"{target}.lock"), without_progress_bars():
         if target.is_dir():  # another process has converted it meanwhile
             return target
-        print(f"converting {source.name} to {target} (once, about 20 seconds)", flush=True)
+        logger.info(f"converting {source.name} to {target} (once, about 20 seconds)")
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))

@@ -215,7 +215,13 @@ def test_a_lost_terminal(tiny_model, tables, tmp_path, told):
     command = [sys.executable, "cli_training.py", "-cfg", str(tmp_path / "run.json")]
     ours, its = pty.openpty()
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), its)
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
+
+    def heed_sighup() -> None:  # also where the tests themselves run under nohup
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, preexec_fn=heed_sighup, **pipes
+    )
     os.close(its)
     os.set_blocking(ours, False)
     while logged(run, 0) < 5:
