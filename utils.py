@@ -11,13 +11,13 @@ from jobgen.common.config import GenerateConfig, TrainConfig
 from jobgen.common.config_loader import parse_config
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
+from jobgen.common.logging import without_progress_bars
 from jobgen.models.hub import locate
 from jobgen.models.loading import (
     check_positions,
     load_tokenizer,
     positions,
     trim_vocabulary,
-    without_progress_bars,
 )
 from jobgen.models.loading import unfreeze_last_n as unfreeze_blocks
 from jobgen.training.dataset import PostingDataset

@@ -150,6 +150,18 @@ def tiny_tokenizer(tiny_model):
 
 
 @pytest.fixture(scope="session")
+def tiny_fine_tuned(tiny_model, tiny_tokenizer, tmp_path_factory) -> Path:
+    """A model folder such as a training leaves; the weights are random."""
+    from jobgen.models.loading import load_model
+
+    folder = tmp_path_factory.mktemp("fine_tuned")
+    torch.manual_seed(0)
+    load_model(tiny_model, tiny_tokenizer, dtype=torch.float32).save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_embedder(tmp_path_factory) -> Path:
     """Folder of a sentence-transformers model with random weights, for tests of anything else."""
     from sentence_transformers import SentenceTransformer

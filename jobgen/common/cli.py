@@ -79,6 +79,12 @@ def run(main: Callable[[], None]) -> None:
         if is_main_process():
             print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
+    except OSError as error:  # a file that may not be read, a folder without room
+        if error.filename is None or "--verbose" in sys.argv:
+            raise
+        if is_main_process():
+            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr, flush=True)
+        sys.exit(2)
     except KeyboardInterrupt as interruption:
         # To find the terminal lost by the last message is no further request to end.
         for number in stop_signals():

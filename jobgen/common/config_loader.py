@@ -5,6 +5,7 @@ Neither this module nor `config` imports torch, so that a typing error costs les
 
 import difflib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,8 @@ from jobgen.common.deepspeed_config import check_deepspeed_file
 from jobgen.common.errors import InputError
 from jobgen.common.files import nearby, read_json
 from jobgen.common.original_format import RENAMED, current_name, upgrade, upgrade_value
+
+_DEEPEST = 20  # levels of nested lists and objects in a configuration
 
 Model = TypeVar("Model", bound=Config)
 
@@ -41,7 +44,7 @@ def load_config(
     Raises:
         InputError: with all problems of the file.
     """
-    raw = read_json(path)
+    raw = read_json(path, unique_keys=True)
     if not isinstance(raw, dict):
         raise InputError(path, f"expected a JSON object {{...}}, got {type(raw).__name__}")
     return parse_config(raw, model, path, overrides, required, check_files)
@@ -56,6 +59,7 @@ def parse_config(
     check_files: bool = True,
 ) -> tuple[Model, list[str]]:
     """`load_config` for the content of a file; `where` names it in messages."""
+    _check_depth(raw, where)
     content, problems, notes = upgrade(raw, model)
     for override in overrides or []:
         key, equals, text = override.partition("=")
@@ -63,7 +67,11 @@ def parse_config(
         if not equals:
             problems.append(f"--set {override}: expected key=value")
         else:
-            content[name] = upgrade_value(name, _parse_value(name, text, model), model)
+            value = _parse_value(name, text, model)
+            _check_depth(value, f"--set {key}")
+            content[name] = upgrade_value(name, value, model)
+    if unusable := list(_unusable_texts(content)):  # they could not even be printed
+        raise InputError(where, unusable)
     try:
         config = model.model_validate(content)
     except ValidationError as error:
@@ -88,8 +96,44 @@ def _parse_value(name: str, text: str, model: type[Config]) -> Any:
         return text
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
+
+
+def _check_depth(content: Any, where: str) -> None:
+    """Refuse lists and objects within one another that no configuration has."""
+    level, depth = [content], 0
+    while level := [
+        part
+        for whole in level
+        if isinstance(whole, dict | list)
+        for part in (whole.values() if isinstance(whole, dict) else whole)
+    ]:
+        depth += 1
+        if depth > _DEEPEST:
+            raise InputError(where, f"nested too deeply: expected at most {_DEEPEST} levels")
+
+
+def _unusable_texts(content: Any, name: str = "") -> Iterator[str]:
+    """A line for each text, key or value, that no file, name or tokenizer can hold.
+
+    Args:
+        content: a configuration, or a part of it.
+        name: what the part is called in messages.
+    """
+    if isinstance(content, dict):
+        for key, value in content.items():
+            shown = json.dumps(key[:60])  # escapes what cannot be printed
+            yield from _unusable_texts(key, f"the key {shown}")
+            yield from _unusable_texts(value, f"{name}.{shown[1:-1]}" if name else shown[1:-1])
+    elif isinstance(content, list):
+        for entry in content:
+            yield from _unusable_texts(entry, name)
+    elif isinstance(content, str):
+        if "\0" in content:
+            yield f"{name:<16} holds a NUL character"
+        elif any("\ud800" <= character <= "\udfff" for character in content):
+            yield f"{name:<16} holds half of a character (a lone surrogate)"
 
 
 def _disordered(content: dict[str, Any], model: type[Config]) -> list[str]:
@@ -113,7 +157,10 @@ def _describe(error: Any, model: type[Config]) -> str:
     field = model.model_fields[path[0]]
     if error["type"] == "missing":
         return f"{name:<16} missing; {field.description}"
-    given = f"{name} = {json.dumps(error['input'], ensure_ascii=False, default=str)}"
+    text = json.dumps(error["input"], ensure_ascii=False, default=str)
+    given = f"{name} = {text if len(text) <= 80 else f'{text[:80]}...'}"
+    if error["type"] == "value_error":
+        return f"{given:<16} {error['ctx']['error']}"
     accepted = field_type(field) if len(path) == 1 else error["msg"]
     return f"{given:<16} expected {accepted} ({field.description})"
 
@@ -133,11 +180,16 @@ def _missing_files(content: dict[str, Any], model: type[Config]) -> list[str]:
             if not isinstance(value, str):
                 continue
             path, field = Path(value), f"{name}.{key}" if key else name
-            if not (path.is_file() or (name in may_be_folders and path.is_dir())):
+            try:
+                exists = path.is_file() or (name in may_be_folders and path.is_dir())
+            except OSError as error:  # a folder that may not be entered, a name that is too long
+                problems.append(f"{field} = {json.dumps(value)[:80]}  {error.strerror}")
+                continue
+            if not exists:
                 problems.append(f"{field} = {json.dumps(value)}  no such file{nearby(path)}")
             elif name == "ds_config":
                 try:
-                    wrong = check_deepspeed_file(read_json(value))
+                    wrong = check_deepspeed_file(read_json(value, unique_keys=True))
                     problems += [f"{value}: {line}" for line in wrong]
                 except InputError as error:
                     problems.append(str(error))

@@ -4,7 +4,9 @@ import difflib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import numpy as np
 
 from jobgen.common.errors import InputError
 from jobgen.common.logging import logger
+
+_COLON = re.compile(r"\s*:")  # after the name of a key in JSON
 
 
 def hash_file(path: str) -> str:
@@ -129,23 +133,68 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def read_json(path: str) -> Any:
-    """Parse a JSON file; errors name the line and column."""
+def read_json(path: str, unique_keys: bool = False) -> Any:
+    """Parse a JSON file; errors name the line and column.
+
+    Args:
+        path: the file; a byte order mark at its beginning is skipped.
+        unique_keys: whether to refuse an object that has a key twice, whose last value would count.
+
+    Raises:
+        InputError: it cannot be read, or is no JSON.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(path, f"no such file{nearby(Path(path))}") from None
     except IsADirectoryError:
         raise InputError(path, "is a folder, expected a JSON file") from None
     except UnicodeDecodeError as error:
         raise InputError(path, f"not UTF-8 at byte {error.start}") from None
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: NUL in the name
+        raise InputError(path, f"cannot be read: {getattr(error, 'strerror', error)}") from None
     try:
-        return json.loads(text)
+        content = json.loads(text)
+        if unique_keys:
+            _check_unique(path, text)
+        return content
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(path, f"invalid JSON at {where}: {error.msg}") from None
+    except RecursionError:
+        raise InputError(path, "nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise InputError(path, f"invalid JSON: {str(error).split(';')[0]}") from None
+
+
+def _check_unique(path: str, text: str) -> None:
+    """Refuse keys that an object has twice.
+
+    Args:
+        path: the file, for the message.
+        text: its content, which is valid JSON.
+    """
+    problems = []
+    objects: list[dict[str, int]] = []  # of each open object or list the keys and their lines
+    at = 0
+    while at < len(text):
+        if text[at] in "{[":
+            objects.append({})
+        elif text[at] in "}]":
+            objects.pop()
+        elif text[at] == '"':
+            line = text.count("\n", 0, at) + 1
+            key, end = scanstring(text, at + 1)
+            if _COLON.match(text, end):
+                if key in objects[-1]:
+                    lines = f"line {objects[-1][key]} and line {line}"
+                    problems.append(f"{json.dumps(key)} is given twice, in {lines}")
+                objects[-1][key] = line
+            at = end
+            continue
+        at += 1
+    if problems:
+        raise InputError(path, problems)
 
 
 def nearby(path: Path) -> str:

@@ -5,6 +5,8 @@ A script calls `show_messages`; who uses the package as a library configures `lo
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from jobgen.common.distributed import is_main_process
 
@@ -37,3 +39,17 @@ def show_messages(verbose: bool = False) -> None:
 
 def _is_no_noise(record: logging.LogRecord) -> bool:
     return not any(part in record.getMessage() for part in _NOISE)
+
+
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Hide the progress bars of transformers, which for models of this size last seconds."""
+    from transformers.utils import logging as notes
+
+    were_shown = notes.is_progress_bar_enabled()
+    notes.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_shown:
+            notes.enable_progress_bar()

@@ -37,8 +37,8 @@ def pick_device(device: str) -> str:
     if device == "auto":
         number = f":{os.environ['LOCAL_RANK']}" if process_count() > 1 else ""
         return f"cuda{number}" if torch.cuda.is_available() else "cpu"
-    asked = torch.device(device)
-    if asked.type == "cuda" and (asked.index or 0) >= torch.cuda.device_count():
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise InputError("device", f'"{device}": this machine has no such GPU; use "auto"')
     return device
 

@@ -19,8 +19,9 @@ from jobgen.common.cli import run
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable, write_whole
 from jobgen.common.logging import logger
-from jobgen.models.loading import load_tokenizer, without_progress_bars
+from jobgen.models.loading import load_tokenizer
 from jobgen.models.sequence import SPECIAL_TOKENS, never_written
+from jobgen.models.weights import explain_failure, load_causal_lm
 
 F32, F16, Q8_0, Q4_1 = (GGMLQuantizationType[name] for name in ("F32", "F16", "Q8_0", "Q4_1"))
 # The types of matrices, of embeddings, and of the whole file. The embeddings are also the head,
@@ -100,10 +101,11 @@ def export_gguf(folder: Path, path: Path, kind: str) -> None:
         InputError: the folder is missing or corrupted, its model is of another architecture, or
             the file cannot be written; no partial file is left.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     _gguf_path(folder, kind)  # checks both
-    config = _load(AutoConfig, folder)
+    with explain_failure(str(folder), "its config.json"):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     _check_computed(config, folder)
     tokenizer = load_tokenizer(folder, fine_tuned=True)
     writer = GGUFWriter(None, config.model_type)
@@ -111,10 +113,7 @@ def export_gguf(folder: Path, path: Path, kind: str) -> None:
     writer.add_quantization_version(GGML_QUANT_VERSION)
     _add_config(writer, config)
     n_tokens = _add_tokenizer(writer, tokenizer, folder)
-    model, report = _load(AutoModelForCausalLM, folder, dtype="float32", output_loading_info=True)
-    if report["missing_keys"]:  # transformers has initialized them at random
-        missing = ", ".join(sorted(report["missing_keys"]))
-        raise InputError(str(folder), f"its weights lack {missing}")
+    model = load_causal_lm(folder, dtype="float32")
     if config.vocab_size < n_tokens:
         problem = f"it embeds {config.vocab_size} tokens, and the tokenizer has {n_tokens}"
         raise InputError(str(folder), problem)
@@ -145,18 +144,6 @@ def _gguf_path(folder: Path, kind: str) -> Path:
         problem = "holds no model: config.json is missing; cli_training.py writes model folders"
         raise InputError(str(folder), problem)
     return folder / f"model.{kind}.gguf"
-
-
-@without_progress_bars()
-def _load(kind: Any, folder: Path, **options: Any) -> Any:
-    """Load the configuration or model of a folder with a class of transformers."""
-    from safetensors import SafetensorError
-
-    try:
-        return kind.from_pretrained(folder, **options)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(str(folder), f"the model cannot be loaded: {reason}") from None
 
 
 def _check_computed(config: Any, folder: Path) -> None:

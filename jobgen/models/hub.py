@@ -12,15 +12,14 @@ import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from jobgen.common.config import OFFLINE_EMBEDDER, OFFLINE_MODEL
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable
-from jobgen.common.logging import logger
-from jobgen.models.loading import without_progress_bars
+from jobgen.common.logging import logger, without_progress_bars
+from jobgen.models.weights import explain_failure, load_causal_lm, read_model_config
 
 # File name endings of weights.
 WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".h5", ".msgpack", ".ot", ".onnx", ".tflite")
@@ -42,13 +41,18 @@ def locate(name: str, cache_dir: str | None = None, weights: bool = True) -> Pat
     """
     if name.startswith("pip:"):
         return _locate_package(name.removeprefix("pip:").replace("-", "_"), cache_dir)
-    if Path(name).is_dir():
+    try:
+        is_folder = Path(name).is_dir()
+    except OSError as error:  # a folder that may not be entered, a name that is too long
+        raise InputError(name[:80], str(error.strerror)) from None
+    if is_folder:
         if not (Path(name) / "config.json").is_file():
             raise InputError(
                 name,
                 "this folder holds no model: config.json is missing; offline, use"
                 f' "{OFFLINE_MODEL}"',
             )
+        read_model_config(Path(name))
         return Path(name)
     return _download(name, cache_dir, weights)
 
@@ -77,9 +81,16 @@ def _locate_package(package: str, cache_dir: str | None) -> Path:
     gguf = sorted(root.rglob("*.gguf"))
     if not gguf:
         raise InputError(f"pip:{package}", "the package holds neither config.json nor a .gguf file")
-    version = importlib.metadata.version(package)
     base = user_cache(cache_dir)
-    return _convert_gguf(gguf[0], base / f"{package}-{version}")
+    return _convert_gguf(gguf[0], base / f"{package}-{_version(package)}")
+
+
+def _version(package: str) -> str:
+    """The version of an installed package; "unknown" where it has no metadata."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def _convert_gguf(source: Path, target: Path) -> Path:
@@ -92,16 +103,17 @@ def _convert_gguf(source: Path, target: Path) -> Path:
         if target.is_dir():  # another process has converted it meanwhile
             return target
         logger.info(f"converting {source.name} to {target} (once, about 20 seconds)")
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoTokenizer
 
         partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
         try:
-            model: Any = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name)
+            model = load_causal_lm(source.parent, gguf_file=source.name)
             # The weights are no longer quantized, but cannot be saved while they are marked so.
             model.hf_quantizer = None
             del model.config.quantization_config
             model.save_pretrained(partial)
-            tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+            with explain_failure(str(source), "its tokenizer"):
+                tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
             tokenizer.save_pretrained(partial)
             os.replace(partial, target)
         finally:

@@ -1,17 +1,16 @@
 """From a model folder to its tokenizer and weights, and to the weights that are to be trained."""
 
-import json
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jobgen.common.errors import InputError
-from jobgen.common.logging import logger
+from jobgen.common.logging import logger, without_progress_bars
+from jobgen.models.causality import check_causal
 from jobgen.models.protocols import Tokenizer
 from jobgen.models.sequence import SEP, SPECIAL_TOKENS
+from jobgen.models.weights import explain_failure, load_causal_lm, read_model_config
 
 # The number of embeddings is a multiple of this in training, since tensor cores are fastest with
 # matrices of such sizes (NVIDIA, "Train with mixed precision").
@@ -26,23 +25,9 @@ _LAYER_KEYS = ("num_hidden_layers", "n_layer", "num_layers")
 ATTENTION_DROPOUT = ("attn_pdrop", "attention_dropout")
 
 
-@contextmanager
-def without_progress_bars() -> Iterator[None]:
-    """Hide the progress bars of transformers, which for models of this size last seconds."""
-    from transformers.utils import logging
-
-    were_shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if were_shown:
-            logging.enable_progress_bar()
-
-
 def positions(folder: Path) -> int | None:
     """Longest sequence of the model in tokens, from its config.json; None if it has no limit."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_model_config(folder)
     return next((config[key] for key in _POSITION_KEYS if isinstance(config.get(key), int)), None)
 
 
@@ -83,11 +68,8 @@ def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Tokenizer:
         raise InputError(
             str(folder), f"holds no tokenizer; expected one of {', '.join(_VOCABULARY_FILES)}"
         )
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(str(folder), f"its tokenizer cannot be loaded: {reason}") from None
+    with explain_failure(str(folder), "its tokenizer"):
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if fine_tuned and SEP not in tokenizer.get_vocab():
         raise InputError(
             str(folder),
@@ -98,7 +80,6 @@ def load_tokenizer(folder: Path, fine_tuned: bool = False) -> Tokenizer:
     return tokenizer
 
 
-@without_progress_bars()
 def load_model(
     folder: Path,
     tokenizer: Tokenizer,
@@ -121,22 +102,14 @@ def load_model(
         A `PreTrainedModel` whose configuration and generation configuration name our tokens.
 
     Raises:
-        InputError: the weights cannot be loaded.
+        InputError: the weights cannot be loaded, or the model does not write from left to right.
     """
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, GenerationConfig
+    from transformers import GenerationConfig
+    from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
     from jobgen.models.gpt_neo import use_fast_attention
 
-    model: Any
-    try:
-        if weights is None:
-            model = AutoModelForCausalLM.from_pretrained(folder, **options)
-        else:
-            model = _load_state_dict(folder, weights, options)
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(str(folder), f"its weights cannot be loaded: {reason}") from None
+    model = load_causal_lm(folder, weights, **options)
     rows = max(len(tokenizer), model.get_input_embeddings().num_embeddings)
     model.resize_token_embeddings(rows, pad_to_multiple_of=pad_to)
     use_fast_attention(model)
@@ -148,6 +121,8 @@ def load_model(
     }
     model.config.update(ids)
     model.generation_config = GenerationConfig(**ids)
+    if not is_deepspeed_zero3_enabled():  # its weights come together in an engine only
+        check_causal(model, weights or str(folder))
     return model
 
 
@@ -164,7 +139,7 @@ def trim_vocabulary(folder: Path, tokens: int) -> None:
         folder: the model folder, which is rewritten if there are such embeddings.
         tokens: the number of tokens that the tokenizer has.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
     from transformers.integrations import deepspeed
 
     if AutoConfig.from_pretrained(folder).vocab_size <= tokens:
@@ -172,7 +147,7 @@ def trim_vocabulary(folder: Path, tokens: int) -> None:
     active = deepspeed._hf_deepspeed_config_weak_ref
     deepspeed.unset_hf_deepspeed_config()  # ZeRO-3 would partition the weights while they load
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+        model = load_causal_lm(folder, dtype="auto")
     finally:
         deepspeed._hf_deepspeed_config_weak_ref = active
     model.resize_token_embeddings(tokens)
@@ -258,22 +233,3 @@ def add_adapters(model: Any, tokenizer: Tokenizer, rank: int) -> Any:
     with warnings.catch_warnings():  # PEFT uses names that transformers is going to remove
         warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, adapters)
-
-
-def _load_state_dict(folder: Path, weights: str, options: dict[str, Any]) -> Any:
-    """Load a model of the folder's architecture with the weights of a state dict."""
-    import torch
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
-
-    try:
-        state = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:
-        raise InputError(weights, f"not a file of weights alone ({type(error).__name__})") from None
-    config = AutoConfig.from_pretrained(folder)
-    names = ("wte.weight", "embed_tokens.weight")
-    embedding = next((state[key] for key in state if key.endswith(names)), None)
-    if embedding is None:
-        raise InputError(weights, f"holds no embeddings of a {config.model_type} model")
-    config.vocab_size = embedding.shape[0]
-    architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-    return architecture.from_pretrained(None, config=config, state_dict=state, **options)

@@ -3,7 +3,8 @@
 `StopOnSignal` ends a training in order after Ctrl-C, `StopEarly` ends one that no longer improves,
 `SkippedStepsWarning` reports fp16 steps that change nothing, `EpochCounter` tells the dataset its
 epoch, `MetricsLog` writes metrics.jsonl, `ProgressBars` shows steps and evaluations in a terminal,
-and `SampleCallback` generates postings during the training.
+`SampleCallback` generates postings during the training, and `CausalityCheck` refuses a model that
+sees what it is to predict.
 """
 
 import contextlib
@@ -21,11 +22,13 @@ from typing import Any, Protocol
 import pandas as pd
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerState
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from jobgen.common.cli import forget_terminal, stop_signals
 from jobgen.common.distributed import is_main_process
 from jobgen.common.files import read_metrics, write_whole
 from jobgen.common.logging import logger
+from jobgen.models.causality import check_causal
 from jobgen.training.checkpoints import report_write_errors
 from jobgen.training.dataset import PostingDataset
 
@@ -118,6 +121,24 @@ class StopOnSignal(TrainerCallback):
     def on_save(self, args, state, control, **kwargs):
         if self.stopping:
             raise KeyboardInterrupt
+
+
+class CausalityCheck(TrainerCallback):
+    """Refuses a model that does not write from left to right, where loading it could not tell.
+
+    Under ZeRO-3 the weights come together in DeepSpeed's engine only.
+
+    Args:
+        trainer: the Trainer that holds the engine.
+    """
+
+    def __init__(self, trainer: Any):
+        self.trainer = trainer
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if is_deepspeed_zero3_enabled():
+            trainer = self.trainer
+            check_causal(trainer.model, trainer.config.model, forward=trainer.model_wrapped)
 
 
 class StopEarly(TrainerCallback):

@@ -13,7 +13,7 @@ import torch
 from jobgen.common.config import EVALUATION_KEYWORDS, TrainConfig
 from jobgen.common.distributed import is_main_process
 from jobgen.common.files import read_metrics, sync, write_json, write_whole
-from jobgen.models.loading import without_progress_bars
+from jobgen.common.logging import without_progress_bars
 from jobgen.models.protocols import LanguageModel
 from jobgen.models.sequence import EOS, render_prompt
 from jobgen.text.memorized import MemorizationIndex

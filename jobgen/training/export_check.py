@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import jobgen
+from jobgen.models.weights import load_causal_lm
 
 
 @dataclass
@@ -70,10 +71,10 @@ def find_export_errors(folder: Path, probe: Probe) -> list[str]:
         The problems of the exported model; empty if it is the trained one.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = load_causal_lm(folder, dtype=torch.float32).eval()
     empty = [name for name, tensor in model.named_parameters() if not tensor.numel()]
     problems = [f"{name} is empty" for name in empty]
     rows = model.get_input_embeddings().num_embeddings

@@ -26,9 +26,9 @@ from transformers import (
 from jobgen.common.config import TrainConfig
 from jobgen.common.distributed import any_process
 from jobgen.common.errors import InputError
-from jobgen.common.logging import logger
-from jobgen.models.loading import without_progress_bars
+from jobgen.common.logging import logger, without_progress_bars
 from jobgen.training.callbacks import (
+    CausalityCheck,
     EpochCounter,
     EvaluationStopped,
     MetricsLog,
@@ -93,7 +93,7 @@ class PostingTrainer(Trainer):
         callbacks: list[TrainerCallback] = []
         if train_dataset:
             callbacks += [MetricsLog(self.run_dir), EpochCounter(train_dataset)]
-            callbacks += [self.stop_on_signal, SkippedStepsWarning(self)]
+            callbacks += [self.stop_on_signal, SkippedStepsWarning(self), CausalityCheck(self)]
             # Intervals are in steps, so that evaluation and checkpoint of a step are due together.
             # Were the evaluation due at the end of an epoch, after the checkpoint of its last step,
             # a training that is killed between the two would lose it.

@@ -9,31 +9,18 @@ import sys
 import time
 
 import pytest
-import torch
 from conftest import ROOT, launcher, run_script
-
-from jobgen.models.loading import load_model
 
 PROMPTS = [{"title": f"Cook {n}", "keywords": "soup, night shifts"} for n in range(60)]
 
 
-@pytest.fixture(scope="module")
-def folder(tiny_model, tiny_tokenizer, tmp_path_factory):
-    """A model folder such as a training leaves; the weights are random."""
-    folder = tmp_path_factory.mktemp("fine_tuned")
-    torch.manual_seed(0)
-    load_model(tiny_model, tiny_tokenizer, dtype=torch.float32).save_pretrained(folder)
-    tiny_tokenizer.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
-def command(folder, tmp_path):
+def command(tiny_fine_tuned, tmp_path):
     """The command line of a run that writes `name`.csv; further values of its configuration."""
 
     def make(name="out", **values) -> tuple[str, ...]:
         config = {
-            **{"model": str(folder), "output_dir": str(tmp_path), "output_name": name},
+            **{"model": str(tiny_fine_tuned), "output_dir": str(tmp_path), "output_name": name},
             **{"max_length": 100, "num_return_sequences": 2, "batch_size": 4},
             **{"half_precision": False, "prompts": PROMPTS},
         } | values

@@ -226,7 +226,7 @@ def test_other_models_are_refused(copy, tiny_model, tmp_path):
     (copy / "config.json").write_text(json.dumps(config | {"activation_function": "relu"}))
     refused(copy, 'activation_function "relu" cannot be exported; expected "gelu_new"')
     (copy / "config.json").write_text("{")
-    refused(copy, "the model cannot be loaded")
+    refused(copy, "cannot be loaded")
 
 
 def test_a_tokenizer_that_cuts_in_another_way_is_refused(copy):
@@ -247,10 +247,10 @@ def test_damaged_weights_are_refused(copy):
     with pytest.raises(InputError, match="its weights lack transformer.h.1.mlp.c_fc.bias$"):
         gguf_of(copy, "f16")
     place.write_bytes(place.read_bytes()[:5000])
-    with pytest.raises(InputError, match="the model cannot be loaded"):
+    with pytest.raises(InputError, match="cannot be loaded"):
         gguf_of(copy, "f16")
     place.unlink()
-    with pytest.raises(InputError, match="the model cannot be loaded"):
+    with pytest.raises(InputError, match="cannot be loaded"):
         gguf_of(copy, "f16")
     assert not [name for name in files(copy) if "gguf" in name]
 

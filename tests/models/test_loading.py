@@ -139,7 +139,7 @@ def test_positions_by_architecture(tmp_path):
         ({"max_position_embeddings": 2048, "n_positions": 7}, 2048),
         ({}, None),
     ):
-        (tmp_path / "config.json").write_text(json.dumps(content))
+        (tmp_path / "config.json").write_text(json.dumps(content | {"model_type": "any"}))
         assert positions(tmp_path) == limit
 
 
