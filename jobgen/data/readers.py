@@ -14,6 +14,9 @@ import pyarrow.parquet
 from jobgen.common.errors import InputError
 from jobgen.data.safe_pickle import load_pickle
 
+# Of a table in plain containers, so many times its cells may be empty.
+_MOST_EMPTY = 100
+
 FORMATS = ".csv, .tsv, .jsonl, .parquet, .pkl"
 
 
@@ -124,6 +127,8 @@ def _read_json_lines(path: str, encoding: str, chunk_rows: int) -> Iterator[Tabl
             except json.JSONDecodeError as error:
                 position = f"line {number}, column {error.colno}"
                 raise InputError(path, f"{position}: {error.msg}") from None
+            except (ValueError, RecursionError) as error:  # too many digits or levels
+                raise InputError(path, f"line {number}: {str(error).split(';')[0]}") from None
             if not isinstance(row, dict):
                 raise InputError(path, f"line {number}: expected an object {{...}}")
             rows.append(row)
@@ -215,6 +220,12 @@ def _read_pickle(path: str, chunk_rows: int) -> Iterator[TableChunk]:
 
 def _frame_from_containers(path: str, content: Any) -> pd.DataFrame:
     """A DataFrame of the original project's `{"title": {i: str}, ...}`, or of a list of rows."""
+    lines = list(content.values()) if isinstance(content, dict) else content
+    if isinstance(lines, list) and all(isinstance(line, dict) for line in lines):
+        given = sum(map(len, lines))
+        cells = len(lines) * len({key for line in lines for key in line})
+        if cells > _MOST_EMPTY * given + 10**6:
+            raise InputError(path, f"rows without common columns: {given} of {cells} cells")
     try:
         return pd.DataFrame(content).rename(columns=str)
     except (ValueError, TypeError):
