@@ -75,9 +75,10 @@ def train(nlp: Any, training_set: Any, test_set: Any, resume: bool, overwrite: b
         nlp.load_weights()  # before an old run is cleared, in case they cannot be loaded
         run_folder.start_run(nlp.config, nlp.model, training_set, test_set, fresh=not resumes)
         metrics = nlp.train(training_set, test_set, resume=resumes)
-        if is_main_process():
-            plots.losses({"": read_metrics(run_dir)}, {}, run_dir / "loss.png")
-        export.export_model(nlp, run_dir, metrics)
+        with export.explain_failure(run_dir):
+            if is_main_process():
+                plots.losses({"": read_metrics(run_dir)}, {}, run_dir / "loss.png")
+            export.export_model(nlp, run_dir, metrics)
     if metrics:
         nats = metrics["eval_nats_per_byte"]
         logger.info(f"held out: {nats:.4f} nats ({nats / math.log(2):.4f} bits) per byte of text")

@@ -116,7 +116,7 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
     assert "checkpoint-5" in {path.name for path in (run_dir / "checkpoints").iterdir()}
     card = (run_dir / "trained_model" / "README.md").read_text()
-    assert f"SHA-256 {manifest['source_sha256']}" in card
+    assert f"SHA-256 `{manifest['source_sha256']}`" in card
 
     config = {
         "model": str(run_dir / "trained_model"),

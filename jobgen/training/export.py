@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +13,14 @@ import torch
 
 from jobgen.common.config import EVALUATION_KEYWORDS, TrainConfig
 from jobgen.common.distributed import is_main_process
+from jobgen.common.errors import InputError
 from jobgen.common.files import read_metrics, sync, write_json, write_whole
-from jobgen.common.logging import without_progress_bars
+from jobgen.common.logging import logger, without_progress_bars
 from jobgen.models.protocols import LanguageModel
 from jobgen.models.sequence import EOS, render_prompt
 from jobgen.text.memorized import MemorizationIndex
 from jobgen.training.arguments import precision_of
-from jobgen.training.checkpoints import report_write_errors
+from jobgen.training.checkpoints import latest_valid_checkpoint, report_write_errors
 from jobgen.training.export_check import Probe, check_in_fresh_process
 
 _PROBE_TOKENS = 64  # of a training row, on which trained and exported model are compared
@@ -26,11 +28,11 @@ _PROBE_TOKENS = 64  # of a training row, on which trained and exported model are
 CARD = """---
 library_name: transformers
 pipeline_tag: text-generation
-base_model: {base_model}
+base_model: {base_model_yaml}
 ---
 # Job postings from a title and keywords
 
-`{base_model}`, fine-tuned on {train_rows} job postings.{source}
+{base_model}, fine-tuned on {train_rows} job postings.{source}
 
 Give it `{prompt}`; it writes the posting and ends with `{end}`.
 It repeats the faults and prejudices of the postings that it was trained on: read what it writes
@@ -53,16 +55,32 @@ _CARD_METRICS = {
 
 
 @contextmanager
-def _explain_interruption() -> Iterator[None]:
+def explain_failure(run: Path) -> Iterator[None]:
+    """Say, when an export fails, that the training is not lost, and where its weights are.
+
+    Args:
+        run: the run folder.
+
+    Raises:
+        InputError: the export failed.
+        KeyboardInterrupt: it was interrupted.
+    """
+    again = "The same command exports the model, without --overwrite."
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            "The training is complete. The same command exports the model, without --overwrite."
-        ) from None
+        raise KeyboardInterrupt(f"The training is complete. {again}") from None
+    except InputError:  # of a full disk; it says the same
+        raise
+    except Exception as error:
+        logger.debug("the export failed", exc_info=True)
+        raise InputError(
+            str(run / "trained_model"),
+            f"cannot be written: {error}. The training is complete, and its weights are in"
+            f" {latest_valid_checkpoint(run)}. {again}",
+        ) from error
 
 
-@_explain_interruption()
 def export_model(nlp: LanguageModel, run: Path, figures: dict[str, float]) -> None:
     """Write `trained_model` into the run folder once a fresh process has checked it.
 
@@ -74,7 +92,6 @@ def export_model(nlp: LanguageModel, run: Path, figures: dict[str, float]) -> No
     Raises:
         InputError: the model cannot be written.
         RuntimeError: the written model is not the one that was trained.
-        KeyboardInterrupt: the export was interrupted; it can be repeated.
     """
     written, exported = run / ".trained_model", run / "trained_model"
     ids = torch.tensor([nlp.trainer.train_dataset[0]["input_ids"][:_PROBE_TOKENS]])
@@ -110,20 +127,20 @@ def _describe(config: TrainConfig, run: Path, folder: Path, figures: dict[str, f
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     record["configuration"] = config.model_dump()
     record["held_out"] = {"before": before, "after": figures}
-    manifest = data_manifest(config.train)
-    record["data"] = manifest
     rows = [
         f"| {label} | {_shown(before, name)} | {_shown(figures, name)} |"
         for label, name in _CARD_METRICS.items()
     ]
     source = ""
-    if manifest:
-        source = f" Source: {manifest['source']}, SHA-256 {manifest['source_sha256']}."
+    if manifest := record["data"]:
+        digest = _code(manifest["source_sha256"])
+        source = f" Source: {_code(manifest['source'])}, SHA-256 {digest}."
     card = CARD.format(
         prompt=render_prompt("title", ["keyword", "keyword"]),
         end=EOS,
         n_keywords=EVALUATION_KEYWORDS,
-        base_model=config.model,
+        base_model=_code(config.model),
+        base_model_yaml=json.dumps(config.model),
         train_rows=record["rows"]["train"]["kept"],
         test_rows=record["rows"].get("test", {}).get("kept", 0),
         source=source,
@@ -133,15 +150,11 @@ def _describe(config: TrainConfig, run: Path, folder: Path, figures: dict[str, f
     write_json(folder / "training.json", record)
 
 
-def data_manifest(train: str | None) -> dict[str, Any] | None:
-    """The manifest that cli_prepare_data.py wrote beside a training table; None without one."""
-    if train is None:
-        return None
-    path = Path(train)
-    if not path.stem.startswith("train_"):
-        return None
-    manifest = path.with_name(f"manifest_{path.stem.removeprefix('train_')}.json")
-    return json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else None
+def _code(text: Any) -> str:
+    """A text in Markdown's code marks, whatever it holds."""
+    plain = " ".join(str(text).split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", plain)), default=0))
+    return f"{fence} {plain} {fence}" if "`" in plain else f"`{plain}`"
 
 
 def _shown(metrics: dict[str, float], name: str) -> str:

@@ -42,6 +42,11 @@ def should_resume(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
             resume.
     """
     run = Path(config.output_dir)
+    for name in RUN_FOLDERS:
+        if (run / name).is_symlink():
+            raise InputError(
+                str(run / name), "is a symbolic link, which an export could not replace; remove it"
+            )
     existing = [name for name in (*RUN_FILES, *RUN_FOLDERS) if (run / name).exists()]
     if existing and not (run / "run.json").is_file():
         raise InputError(
@@ -115,11 +120,13 @@ def start_run(
         fresh: remove what an old run left; otherwise it is resumed.
 
     Raises:
-        InputError: the model of the resumed run had another size; nothing is changed then.
+        InputError: the model of the resumed run had another size, or the manifest of the training
+            table is damaged; nothing is changed then.
     """
     if not is_main_process():
         return
     run, parameters = Path(config.output_dir), get_model_param_count(model)
+    manifest = _data_manifest(config.train)
     if not fresh:
         before = read_json(str(run / "run.json")).get("parameters", parameters)
         if before != parameters:
@@ -137,10 +144,24 @@ def start_run(
             (run / name).unlink(missing_ok=True)
     rows = {"train": _rows(training)} | ({"test": _rows(test)} if test else {})
     versions = {name: importlib.metadata.version(name) for name in VERSIONED}
-    record = {"versions": versions, "parameters": parameters, "rows": rows}
+    record = {"versions": versions, "parameters": parameters, "rows": rows, "data": manifest}
     record["decides"] = _decides(config)
     write_json(run / "run.json", record)
     write_json(run / "config.json", config.model_dump())
+
+
+def _data_manifest(train: str | None) -> dict[str, Any] | None:
+    """The manifest that cli_prepare_data.py wrote beside a training table; None without one."""
+    name = Path(train or "").stem
+    path = Path(train or "").with_name(f"manifest_{name.removeprefix('train_')}.json")
+    if not name.startswith("train_") or not path.is_file():
+        return None
+    manifest = read_json(str(path))
+    if not isinstance(manifest, dict) or not {"source", "source_sha256"} <= manifest.keys():
+        raise InputError(
+            str(path), f"is no manifest that cli_prepare_data.py wrote of {train}; move it away"
+        )
+    return manifest
 
 
 def _decides(config: TrainConfig) -> dict[str, Any]:

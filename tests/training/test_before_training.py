@@ -1,12 +1,17 @@
-"""What cannot be trained is refused before the first step, with what is wrong about it."""
+"""What cannot be trained or exported is refused before the first step, with what is wrong."""
 
+import json
 import shutil
 
 import pytest
 import torch
+import yaml
 from conftest import ROOT
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertLMHeadModel
+
+from jobgen.common.errors import InputError
+from jobgen.training.export import explain_failure
 
 ZERO_3 = str(ROOT / "DS_configs/zero3_several_gpus.json")
 
@@ -58,3 +63,52 @@ def test_weights_with_the_prefix_of_a_wrapper(train, tiny_model, tmp_path, prefi
     paths = [tmp_path / name / "trained_model/model.safetensors" for name in ("plain", "run")]
     first, second = map(load_file, paths)
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("{", "invalid JSON at line 1"),
+        ("[]", "is no manifest that cli_prepare_data.py wrote"),
+        ('{"name": "a web app"}', "is no manifest that cli_prepare_data.py wrote"),
+    ],
+)
+def test_a_damaged_manifest(train, tables, tmp_path, content, problem):
+    (tmp_path / "manifest_1_128.json").write_text(content)
+    done = train("run")
+    assert done.returncode == 2
+    assert f"manifest_1_128.json: {problem}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run/metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["trained_model", "checkpoints"])
+def test_a_symbolic_link_in_the_run_folder(train, tmp_path, name):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/file").touch()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    done = train("run", "--overwrite")
+    assert done.returncode == 2
+    assert f"run/{name}: is a symbolic link" in done.stderr
+    assert (tmp_path / "elsewhere/file").exists()
+
+
+def test_a_failing_export_says_where_the_weights_are(tmp_path):
+    message = "cannot be written: no such thing. The training is complete, and its weights are in"
+    with pytest.raises(InputError, match=f"run/trained_model: {message}"):
+        with explain_failure(tmp_path / "run"):
+            raise RuntimeError("no such thing")
+
+
+def test_a_model_card_holds_any_name(train, tiny_model, tables, tmp_path):
+    name = "a `b` [c](d) <b> : # 'e' \"f\""
+    shutil.copytree(tiny_model, tmp_path / name)
+    manifest = {"source": f"{name}.csv", "source_sha256": "0"}
+    (tmp_path / "manifest_1_128.json").write_text(json.dumps(manifest))
+    assert train("run", model=str(tmp_path / name), max_steps=1).returncode == 0
+    card = (tmp_path / "run/trained_model/README.md").read_text()
+    header = yaml.safe_load(card.split("---")[1])
+    assert header["base_model"] == str(tmp_path / name)
+    assert f"\n`` {tmp_path / name} ``, fine-tuned on" in card
+    assert f"Source: `` {name}.csv ``, SHA-256 `0`." in card
