@@ -7,6 +7,7 @@ r"""Titles and keywords -> postings, in a CSV or on the terminal.
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,24 +51,18 @@ def write_to_terminal(config: GenerateConfig, prompt: Prompt) -> None:
     """Write one posting, token by token where it is the only candidate."""
     config = config.model_copy(update={"num_return_sequences": 1})
     generator, numbered = open_generation(config, [prompt])
-    import torch
-    from transformers import TextStreamer
-
+    from jobgen.generation.streaming import RedactedStream
     from jobgen.generation.summary import print_figures, print_title
 
     print_title(numbered[0][1])
-    text_streamer = TextStreamer(generator.tokenizer, skip_special_tokens=True)
-    streams = generator.candidates == 1
-    options = {"streamer": lambda token: text_streamer.put(torch.tensor([token]))}
-    (postings,) = generator.generate([numbered], **(options if streams else {}))
-    if streams:
-        text_streamer.end()
+    stream = RedactedStream(generator.tokenizer, partial(print, end="", flush=True))
+    streamer = stream.put if generator.candidates == 1 else None
+    (postings,) = generator.generate([numbered], streamer)
     if not postings:
         raise InputError(
             "--title", "all texts were copied from training postings; try another seed"
         )
-    if not streams:
-        print(postings[0].text)
+    stream.end(postings[0].text)
     print_figures(postings[0])
 
 

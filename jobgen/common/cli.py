@@ -133,7 +133,8 @@ class _Output(io.FileIO):
         return io.TextIOWrapper(
             raw if stream.write_through else io.BufferedWriter(raw),  # python -u has no buffer
             stream.encoding,
-            stream.errors,
+            # A terminal that lacks a character shows its number.
+            "backslashreplace" if stream.errors == "strict" else stream.errors,
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from jobgen.common.config import GenerateConfig
 from jobgen.generation.engines import Engine, open_engine
-from jobgen.generation.posting import Posting
+from jobgen.generation.posting import Posting, clean
 from jobgen.generation.requests import (
     Completion,
     NumberedPrompt,
@@ -19,11 +19,9 @@ from jobgen.generation.requests import (
     ignore,
 )
 from jobgen.models.protocols import LanguageModel, Tokenizer
-from jobgen.text.characters import remove_control_characters
 from jobgen.text.coverage import missing_keywords
 from jobgen.text.memorized import MemorizationIndex
 from jobgen.text.ngrams import repetition
-from jobgen.text.redaction import redact_contacts
 from jobgen.text.wording import gender_coded
 
 # A group of prompts has so many times the texts of a batch: larger groups keep the batch full for
@@ -132,8 +130,7 @@ class Generator:
         return most is not None and (posting.memorized_words or 0) > most
 
     def _posting(self, title: str, keywords: list[str], completion: Completion) -> Posting:
-        text = self.tokenizer.decode(completion.ids, skip_special_tokens=True)
-        text, _ = redact_contacts(remove_control_characters(text).strip())
+        text = clean(self.tokenizer.decode(completion.ids, skip_special_tokens=True))
         missing = missing_keywords(text, keywords)
         memorized = self.index.check(text) if self.index else None
         masculine, feminine = gender_coded(text)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, fields
 
+from jobgen.text.characters import remove_control_characters
+from jobgen.text.redaction import redact_contacts
+
 
 @dataclass(frozen=True)
 class Posting:
@@ -47,3 +50,8 @@ class Posting:
 
 
 POSTING_COLUMNS = [field.name for field in fields(Posting)]
+
+
+def clean(text: str) -> str:
+    """What is judged and kept of a written text: contact data replaced, no control characters."""
+    return redact_contacts(remove_control_characters(text).strip())[0]

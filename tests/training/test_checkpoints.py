@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT, assert_same, launcher, metrics, run_script, weights
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from jobgen.common.cli import stop_signals
 from jobgen.common.config import TrainConfig
@@ -280,8 +280,12 @@ def test_a_full_disk(train, tmp_path):
     assert (run / "trained_model/training.json").is_file()
 
 
-def test_a_loss_that_is_not_finite(train, tmp_path):
-    run = train("run", lr=1e30, max_steps=30, warmup_steps=0, max_grad_norm=0)
+def test_a_loss_that_is_not_finite(train, tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    weights["transformer.ln_f.weight"].fill_(3e38)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    run = train("run", model=str(folder), max_steps=3)
     assert run.returncode == 2, run.stderr[-3000:]
     assert re.search(
         r"error: step \d+: the loss became NaN or infinite on rows \d+, \d+ of", run.stderr
