@@ -6,6 +6,7 @@ python cli_evaluate.py -cfg evaluate_configs/offline_default.json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jobgen.common.startup  # noqa: F401  before all else
 from jobgen.common.cli import parse_arguments, read_config, run
 from jobgen.common.config import EvaluateConfig
 from jobgen.common.files import check_writable, write_json

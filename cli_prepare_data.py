@@ -7,6 +7,7 @@ python cli_prepare_data.py -cfg prepare_configs/sample.json --set source=my_post
 import argparse
 from pathlib import Path
 
+import jobgen.common.startup  # noqa: F401  before all else
 from jobgen.common.cli import parse_arguments, read_config, run
 from jobgen.common.config import OnlySplit, PrepareConfig
 from jobgen.common.files import check_writable, hash_file, hash_folder

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jobgen.common.startup  # noqa: F401  before all else
 from jobgen.common.cli import parse_arguments, read_config, run
 from jobgen.common.config import TrainConfig
 from jobgen.common.distributed import is_main_process, leave_process_group

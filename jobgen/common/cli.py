@@ -9,6 +9,7 @@ import os
 import signal
 import stat
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,9 @@ from jobgen.common.config_loader import Model, field_type, load_config
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
 from jobgen.common.logging import logger, show_messages
+
+# A signal that comes sooner after another is no second request.
+_SAME_REQUEST_SECONDS = 1.0
 
 
 def parse_arguments(
@@ -69,29 +73,34 @@ def read_config(arguments: argparse.Namespace, model: type[Model], **options) ->
 def run(main: Callable[[], None]) -> None:
     """Run a script's main: status 0, 2 for bad input, 1 for an interruption or failure."""
     show_messages(verbose="--verbose" in sys.argv)  # before libraries are imported
+    interruption = _Interruption()
     for number in stop_signals():
-        signal.signal(number, _interrupt)
+        signal.signal(number, interruption.ask)
+    sys.unraisablehook = interruption.repeat
     for name in ("stdout", "stderr"):
         setattr(sys, name, _Output.around(getattr(sys, name)))
+    status, message = 0, ""
     try:
         main()
     except InputError as error:
-        if is_main_process():
-            print(f"error: {error}", file=sys.stderr, flush=True)
-        sys.exit(2)
+        status, message = 2, f"error: {error}"
     except OSError as error:  # a file that may not be read, a folder without room
         if error.filename is None or "--verbose" in sys.argv:
             raise
-        if is_main_process():
-            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr, flush=True)
-        sys.exit(2)
-    except KeyboardInterrupt as interruption:
-        # To find the terminal lost by the last message is no further request to end.
-        for number in stop_signals():
-            signal.signal(number, signal.SIG_IGN)
-        if is_main_process():
-            print(f"\ninterrupted. {interruption}".rstrip(), file=sys.stderr, flush=True)
-        sys.exit(1)
+        status, message = 2, f"error: {error.filename}: {error.strerror}"
+    except KeyboardInterrupt as error:
+        status, message = 1, f"\ninterrupted. {error}".rstrip()
+    except Exception:
+        if interruption.asked_at is None:
+            raise
+        status, message = 1, "\ninterrupted."
+    # Nothing is left to interrupt. To find the terminal lost by the message is no request either.
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
+    if message and is_main_process():
+        print(message, file=sys.stderr, flush=True)
+    sys.exit(status)
 
 
 def stop_signals() -> list[int]:
@@ -151,10 +160,37 @@ class _Output(io.FileIO):
             return len(data)
 
 
-def _interrupt(signum: int, frame: object) -> None:
-    """Raise KeyboardInterrupt once: after Ctrl-C a launcher sends SIGTERM as well."""
-    if signum == signal.SIGHUP:
-        forget_terminal()
-    for number in stop_signals():
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+class _Interruption:
+    """A request to end, raised as KeyboardInterrupt until it arrives.
+
+    Libraries can lose an exception that is raised in them, above all while they are imported: in a
+    destructor Python prints and forgets it, and other code turns it into an error of its own.
+
+    Attributes:
+        asked_at: when the end was asked for, by the monotonic clock; None: it was not.
+    """
+
+    def __init__(self) -> None:
+        self.asked_at: float | None = None
+
+    def ask(self, number: int, frame: object) -> None:
+        """The handler of the stop signals."""
+        now = time.monotonic()
+        # After Ctrl-C a launcher sends SIGTERM as well.
+        if self.asked_at is not None and now - self.asked_at < _SAME_REQUEST_SECONDS:
+            return
+        self.asked_at = now
+        if number == signal.SIGHUP:
+            forget_terminal()
+        raise KeyboardInterrupt
+
+    def repeat(self, lost: Any) -> None:
+        """The hook for exceptions that are forgotten: raise the request again a moment later."""
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(lost)
+            return
+        signal.signal(signal.SIGALRM, self._again)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    def _again(self, number: int, frame: object) -> None:
+        raise KeyboardInterrupt

@@ -474,6 +474,11 @@ class GenerateConfig(Config):
     output_name: Annotated[str, WithoutEffect(), AfterValidator(_file_name)] = Field(
         "postings", description="name of the CSV, without .csv"
     )
+    escape_formulas: Annotated[bool, WithoutEffect()] = Field(
+        True,
+        description="put an apostrophe before cells of the CSV that begin with =, +, - or @, which"
+        " a spreadsheet would compute; cli_evaluate.py takes it away",
+    )
     min_length: int = Field(
         0, ge=0, le=MOST_TOKENS, description="fewest tokens of prompt and text together"
     )

@@ -51,8 +51,12 @@ _EMPTY_WORDS = frozenset(
     " special state-of-the-art strong successful talented team teams top understanding unique"
     " use used uses using utilize utilizing various visiting wide world-class year years".split()
 )
-# A capitalized name, and the contexts in which postings name their company or a person.
-_NAME = r"([A-Z][\w&.-]*(?: [A-Z][\w&.-]*)*)"
+# Letters of a word; what is longer is no word (an encoded file, or a text without blanks), and the
+# tagger would take a time that grows with the square of its length.
+_LONGEST_WORD = 60
+# A capitalized name, and the contexts in which postings name their company or a person. Its length
+# is bounded, for a time that is linear in the text's.
+_NAME = r"([A-Z][\w&.-]{0,60}(?: [A-Z][\w&.-]{0,60}){0,7})"
 _NAME_CONTEXTS = [
     re.compile(pattern)
     for pattern in (
@@ -235,7 +239,8 @@ def _part_of_speech(word: str) -> str:
     if len(word) == 1:
         return "noun" if word in _LETTERS_KEPT else "other"
     if (
-        word.lower() in ENGLISH_STOP_WORDS
+        len(word) > _LONGEST_WORD
+        or word.lower() in ENGLISH_STOP_WORDS
         or word.lower() in _EMPTY_WORDS
         or not any(letter.isalpha() for letter in word)
         or _POSSESSIVE.search(word)

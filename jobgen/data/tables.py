@@ -8,7 +8,10 @@ import pandas as pd
 
 from jobgen.common.errors import InputError
 from jobgen.data.readers import read_chunks
+from jobgen.text.characters import unescape_formula
 
+# Columns of the CSVs that cli_generate_text.py writes, by which they are recognized.
+_OF_GENERATED = {"id", "title", "text", "seed", "nats_per_token"}
 _BAD_ROWS_ADVICE = "repair them, or leave them out: cli_prepare_data.py --set bad_rows=drop"
 
 
@@ -136,7 +139,7 @@ def read_postings(path: str) -> pd.DataFrame:
     Raises:
         InputError: it cannot be read, or has no column "text".
     """
-    table = read_table(path)
+    table = _unescaped(read_table(path))
     if "keywords" not in table:
         table = table.rename(columns={"kws": "keywords"})
     _require_column(path, table, "text")
@@ -160,7 +163,7 @@ def read_prompts(path: str) -> list[tuple[str, str | list[str]]]:
     Raises:
         InputError: it cannot be read, or a row has no title.
     """
-    table = read_table(path)
+    table = _unescaped(read_table(path))
     _require_column(path, table, "title")
     keywords_column = table["keywords"] if "keywords" in table else [""] * len(table)
     prompts = []
@@ -173,6 +176,13 @@ def read_prompts(path: str) -> list[tuple[str, str | list[str]]]:
             keywords = ""
         prompts.append((title, keywords))
     return prompts
+
+
+def _unescaped(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of generated postings without the apostrophes before formulas; others as they are."""
+    if not set(table.columns) >= _OF_GENERATED:
+        return table
+    return table.map(lambda cell: unescape_formula(cell) if isinstance(cell, str) else cell)
 
 
 def _require_column(path: str, table: pd.DataFrame, name: str) -> None:

@@ -28,6 +28,7 @@ from jobgen.generation.generator import Generator
 from jobgen.generation.posting import POSTING_COLUMNS, Posting
 from jobgen.generation.progress import GenerationProgress
 from jobgen.generation.requests import NumberedPrompt
+from jobgen.text.characters import escape_formula
 
 
 def read_posting_ids(path: Path) -> set[str]:
@@ -89,8 +90,13 @@ def _header() -> bytes:
     return (",".join(POSTING_COLUMNS) + "\n").encode()
 
 
-def append_postings(path: Path, postings: Sequence[Posting]) -> int:
+def append_postings(path: Path, postings: Sequence[Posting], escape_formulas: bool = True) -> int:
     """Append the postings that the file does not have yet, in one write; returns how many.
+
+    Args:
+        path: the CSV.
+        postings: the postings, in the order of their rows.
+        escape_formulas: whether a spreadsheet must not compute a cell.
 
     Raises:
         InputError: the file cannot be written, or is no CSV of postings.
@@ -103,7 +109,7 @@ def append_postings(path: Path, postings: Sequence[Posting]) -> int:
             new = [posting for posting in postings if posting.id not in existing]
             rows = io.StringIO(newline="")
             writer = csv.writer(rows, lineterminator="\n", quoting=csv.QUOTE_ALL)
-            writer.writerows(map(_cells, new))
+            writer.writerows(_cells(posting, escape_formulas) for posting in new)
             file.seek(0, os.SEEK_END)
             header = _header() if file.tell() == 0 else b""
             file.write(header + rows.getvalue().encode("utf-8"))
@@ -120,10 +126,12 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _cells(posting: Posting) -> list[object]:
+def _cells(posting: Posting, escape_formulas: bool) -> list[object]:
     def cell(value: object) -> object:
         if isinstance(value, list):
-            return ", ".join(value)
+            value = ", ".join(value)
+        if isinstance(value, str) and escape_formulas:
+            return escape_formula(value)
         return f"{value:.4f}" if isinstance(value, float) else value
 
     return [cell(value) for value in astuple(posting)]
@@ -163,7 +171,7 @@ def generate_missing(
             rounds = math.ceil(len(groups) / process_count())
             for postings in gather_rounds(postings_of_groups, rounds):
                 if is_main_process():
-                    written += append_postings(path, postings)
+                    written += append_postings(path, postings, generator.config.escape_formulas)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"{written} postings were written. Run the same command again to continue."

@@ -1,4 +1,4 @@
-"""Characters that no text should contain."""
+"""Characters that no text should contain, or no cell of a spreadsheet begin with."""
 
 import re
 
@@ -12,3 +12,26 @@ def remove_control_characters(text: str) -> str:
     'ab'
     """
     return CONTROL_CHARACTERS.sub("", text)
+
+
+# A spreadsheet computes a cell that begins with one of these; an apostrophe makes it a text.
+_FORMULA = re.compile("(?='*[=+@\\t\\r-])")
+_ESCAPED_FORMULA = re.compile("'(?='*[=+@\\t\\r-])")
+
+
+def escape_formula(text: str) -> str:
+    """Put an apostrophe before what a spreadsheet would compute; `unescape_formula` takes it away.
+
+    >>> escape_formula("=1+1"), escape_formula("C++")
+    ("'=1+1", 'C++')
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unescape_formula(text: str) -> str:
+    """Take away the apostrophe that `escape_formula` has put.
+
+    >>> unescape_formula("'=1+1"), unescape_formula("'n' roll")
+    ('=1+1', "'n' roll")
+    """
+    return text[1:] if _ESCAPED_FORMULA.match(text) else text

@@ -26,6 +26,8 @@ RUN_FOLDERS = ("checkpoints", "tensorboard", "trained_model", ".trained_model")
 FINISHED = "trained_model/training.json"
 # Fields that decide which weights are trained, and what the optimizer stores for them.
 _WEIGHTS = ("model", "model_preload", "lora_rank", "unfreeze_last_n", "optimizer")
+# Fields that decide how many rows a step takes, and in which order.
+_BATCHES = ("micro_batch_size", "gradient_accumulation_steps")
 
 
 def should_resume(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
@@ -62,7 +64,7 @@ def should_resume(config: TrainConfig, resume: bool, overwrite: bool) -> bool:
     differences = _differences(recorded, _decides(config))
     if resume:
         _check_engine(recorded, config)
-        _check_weights(recorded, config)
+        _check_unchanged(recorded, config)
         for difference in differences:
             logger.info(f"note: {run} resumes with a change: {difference}")
         return True
@@ -199,24 +201,30 @@ def _check_engine(recorded: dict[str, Any], config: TrainConfig) -> None:
         )
 
 
-def _check_weights(recorded: dict[str, Any], config: TrainConfig) -> None:
-    """Refuse a configuration whose weights do not fit the checkpoints of the run.
+def _check_unchanged(recorded: dict[str, Any], config: TrainConfig) -> None:
+    """Refuse a configuration that the checkpoints of the run do not fit.
 
     Raises:
         InputError: with the fields that differ.
     """
-    changed = [name for name in _WEIGHTS if recorded.get(name) != getattr(config, name)]
-    if recorded and changed:
-        raise InputError(
-            config.output_dir,
-            [
-                "cannot resume with other weights; train as before, or start over with --overwrite",
-                *(
-                    f"{name}: {recorded.get(name)!r} before, {getattr(config, name)!r} now"
-                    for name in changed
-                ),
-            ],
-        )
+    problems = {
+        "cannot resume with other weights": _WEIGHTS,
+        # A checkpoint counts steps: with other batches the training would go on at another row.
+        "cannot resume with other batches, which would skip rows or repeat them": _BATCHES,
+    }
+    for problem, names in problems.items():
+        changed = [name for name in names if recorded.get(name) != getattr(config, name)]
+        if recorded and changed:
+            raise InputError(
+                config.output_dir,
+                [
+                    f"{problem}; train as before, or start over with --overwrite",
+                    *(
+                        f"{name}: {recorded.get(name)!r} before, {getattr(config, name)!r} now"
+                        for name in changed
+                    ),
+                ],
+            )
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Keywords are phrases of the text, word for word, selected by scores and MMR."""
 
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,25 @@ def background_of(texts, embed, ngram_max) -> Background:
     """What texts have in common, with all of them as the sample."""
     corpus = build_corpus(texts, ngram_max)
     return Background(corpus, embed(texts), train_keyword_classifier(embed))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(letter * 10_000 for letter in "aAzZ0дΩ工あ가ا"),
+        "aGVsbG8gd29ybGQ" * 667,  # base64
+        "数据工程师负责开发和维护" * 833,  # Chinese has no blanks
+        *("A " * 5000, "A-" * 5000, "Aa.A " * 2000, "Foo Bar " * 1250, "a/" * 5000, "c+#" * 3333),
+        "Join " + "Aa " * 3333,
+        "x'" * 5000,
+    ],
+    ids=lambda text: repr(text[:9]),
+)
+def test_time_is_linear_in_the_length(text):
+    find_phrases("warm up the tagger", 3)
+    start = time.process_time()
+    build_corpus([text], 3)
+    assert time.process_time() - start < 0.5  # 0.05 on an idle machine
 
 
 def test_phrases_stay_within_a_clause_and_keep_their_case():

@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from jobgen.common.errors import InputError
+from jobgen.data.tables import read_postings
 from jobgen.generation.output import append_postings, read_posting_ids
 from jobgen.generation.posting import POSTING_COLUMNS, Posting
 
@@ -99,3 +100,39 @@ def test_two_writers_lose_nothing(tmp_path):
     assert [process.wait() for process in processes] == [0, 0]
     ids = [row["id"] for row in rows_of(path)]
     assert len(ids) == len(set(ids)) == 180
+
+
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@x",
+    "\tx",
+    "\rx",
+    "'=1",
+    "''=1",
+    "- a list",
+    "plain",
+    "'n' roll",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_no_cell_is_computed_by_a_spreadsheet(tmp_path, text):
+    path = tmp_path / "out.csv"
+    wild = posting("a", text, title=text or "x", keywords=[text, "b"], model=text)
+    append_postings(path, [wild])
+    (row,) = rows_of(path)
+    assert not any(cell[:1] in "=+-@\t\r" for cell in row.values() if cell)
+    loaded = read_postings(str(path))
+    assert loaded["text"][0] == text
+    assert loaded["title"][0] == (text or "x")
+    append_postings(tmp_path / "as it is.csv", [wild], escape_formulas=False)
+    assert rows_of(tmp_path / "as it is.csv")[0]["text"] == text
+
+
+def test_a_table_of_others_keeps_its_apostrophes(tmp_path):
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"title": ["'=x"], "text": ["'-y"]}).to_csv(path, index=False)
+    assert read_postings(str(path)).iloc[0].to_list() == ["'-y", "'=x"]

@@ -222,3 +222,20 @@ def test_damaged_weights_are_a_message(tiny_model, tiny_tokenizer, tmp_path):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(InputError, match="model: its weights cannot be loaded"):
         load_model(folder, tiny_tokenizer)
+
+
+def fake_package(tmp_path, monkeypatch, gguf: bytes) -> None:
+    """An importable package that holds a GGUF file, and no metadata of an installation."""
+    (tmp_path / "fake_model").mkdir()
+    (tmp_path / "fake_model/__init__.py").touch()
+    (tmp_path / "fake_model/model.gguf").write_bytes(gguf)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.parametrize("header", [b"", b"GGUF", b"GGUF" + b"\xff" * 60, b"no GGUF at all" * 9])
+def test_a_package_with_a_damaged_gguf_file(tmp_path, monkeypatch, header):
+    fake_package(tmp_path, monkeypatch, header)
+    with pytest.raises(InputError, match="cannot be loaded: "):
+        locate("pip:fake_model", str(tmp_path / "cache"))
+    assert not list((tmp_path / "cache").glob("fake_model-unknown"))
+    assert not list((tmp_path / "cache").glob(".fake_model*-*"))

@@ -112,3 +112,14 @@ def test_a_model_card_holds_any_name(train, tiny_model, tables, tmp_path):
     assert header["base_model"] == str(tmp_path / name)
     assert f"\n`` {tmp_path / name} ``, fine-tuned on" in card
     assert f"Source: `` {name}.csv ``, SHA-256 `0`." in card
+
+
+@pytest.mark.parametrize("change", [{"micro_batch_size": 1}, {"gradient_accumulation_steps": 2}])
+def test_resuming_with_other_batches_is_refused(train, change):
+    """A checkpoint counts steps, and would go on at another row."""
+    assert train("run", max_steps=2).returncode == 0
+    done = train("run", "--resume", max_steps=4, **change)
+    assert done.returncode == 2
+    assert "cannot resume with other batches, which would skip rows or repeat them" in done.stderr
+    (name,) = change
+    assert f"{name}: {3 - change[name]} before, {change[name]} now" in done.stderr
