@@ -154,7 +154,6 @@ def test_ctrl_c_at_any_moment_is_a_sentence(script, commands, tmp_path):
     began = time.monotonic()
     assert run_script(*command, fresh=True).returncode == 0
     seconds = time.monotonic() - began
-    finished = 0
     for n in range(6):
         shutil.rmtree(tmp_path / "output", ignore_errors=True)
         process = subprocess.Popen(
@@ -167,14 +166,15 @@ def test_ctrl_c_at_any_moment_is_a_sentence(script, commands, tmp_path):
         )
         time.sleep(max(seconds * (n + draw.random()) / 6, 0.3))
         os.killpg(process.pid, signal.SIGINT)
+        asked = time.monotonic()
         said = process.communicate(timeout=120)[1]
         if "Traceback" in said:  # Python itself was starting
             assert str(ROOT) not in said, said[-3000:]
         else:
             assert process.returncode in (0, 1), said[-3000:]
             assert process.returncode == 0 or "interrupted." in said
-            finished += process.returncode == 0
-    assert finished <= 1  # a request that comes too late; none is swallowed
+            # A request that comes too late is one thing, one that is swallowed another.
+            assert process.returncode == 1 or time.monotonic() - asked < max(seconds / 2, 5)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
