@@ -113,7 +113,7 @@ def test_train_writes_rows_and_prints_bars(tiny_tokenizer, tmp_path, expected):
 @pytest.mark.parametrize(
     "only", ["gpt-neo-1.3B/zero2", pytest.param("gpt2-large,quality", marks=pytest.mark.slow)]
 )
-def test_train_12gb_writes_rows_and_goes_on(tmp_path, only):
+def test_train_12gb_writes_rows_and_resumes(tmp_path, only):
     """Tiny shapes."""
     source, output = tmp_path / "postings.csv", tmp_path / "train_12gb.json"
     write_postings(source, 40)
@@ -260,7 +260,7 @@ def test_train_12gb_begins_nothing_after_its_time(capsys):
     assert "no time left" in capsys.readouterr().out
 
 
-def test_a_record_goes_on_though_the_memory_has_grown(monkeypatch, tmp_path):
+def test_a_record_is_resumed_though_the_memory_has_grown(monkeypatch, tmp_path):
     output = tmp_path / "results.json"
     results = measuring.open_results(output, resume=True, libraries=("torch",), postings="abc")
     results["rows"].append({"row": "first"})

@@ -210,7 +210,7 @@ def test_generating_with_what_cannot_generate(tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize("start", [lambda: (sys.executable,), launcher], ids=["alone", "launcher"])
-def test_a_stopped_training_saves_first_and_goes_on(tiny_model, tables, tmp_path, start):
+def test_a_stopped_training_saves_first_and_resumes(tiny_model, tables, tmp_path, start):
     """Ctrl-C, the same command again, SIGTERM; no checkpoint is due before either."""
     config = {
         "train": str(tables[0]),

@@ -205,6 +205,17 @@ def test_two_processes_killed_stopped_and_started_again(train, tables, tmp_path)
     training.finish()
 
 
+@pytest.mark.slow
+def test_two_processes_killed_ten_times(train, tmp_path):
+    training = Disturbed(train, tmp_path, launcher("--num_accelerators", "2"))
+    draw = random.Random(6)
+    for i, step in enumerate(sorted(draw.sample(range(1, STEADY["max_steps"]), 10))):
+        reached = being_saved if i % 2 else logged
+        while training.signal_at(signal.SIGKILL, reached, step, draw.uniform(0, 0.1)) is None:
+            pass  # too late; once more
+    training.finish()
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_a_lost_terminal(tiny_model, tables, tmp_path, told):
     """Its training is told by SIGHUP, or by what it prints being refused; it saves and ends."""
