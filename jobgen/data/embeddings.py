@@ -6,12 +6,11 @@ embedding and a new one are the same as well, because both are rounded to half p
 depend neither on the number of workers nor on interruptions.
 """
 
-import contextlib
 import hashlib
 import importlib.metadata
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,10 @@ import torch
 from filelock import FileLock
 
 from jobgen.common.errors import InputError
-from jobgen.common.files import hash_folder
+from jobgen.common.files import hash_folder, read_json
+from jobgen.common.logging import without_progress_bars
 from jobgen.models.loading import computes_bfloat16
+from jobgen.models.weights import check_encoder
 
 _PADDED_FROM = 64  # tokens; longer texts are padded to a multiple of 16
 _MAX_BATCH_ROWS, _MAX_BATCH_TOKENS = 16, 256
@@ -43,11 +44,15 @@ class Embedder:
         from sentence_transformers import SentenceTransformer
 
         try:
-            with _no_loading_bar():
+            with without_progress_bars():
                 self.model = SentenceTransformer(str(folder))
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).split("\n")[0]
             raise InputError(str(folder), f"is no sentence-transformers model: {reason}") from None
+        modules = folder / "modules.json"
+        first = read_json(str(modules))[0] if modules.is_file() else {"type": ""}
+        if first["type"].endswith("Transformer"):
+            check_encoder(folder / first["path"])
         if self.model.tokenizer.pad_token_id is None:
             raise InputError(
                 str(folder), "its tokenizer has no padding token; choose another model"
@@ -134,20 +139,6 @@ class Embedder:
                 output = torch.nn.functional.normalize(output, dim=1)
                 vectors[batch] = output[: len(batch)].cpu().numpy()
         return vectors
-
-
-@contextlib.contextmanager
-def _no_loading_bar() -> Iterator[None]:
-    """Hide the bar of transformers, which would stand between those of a preparation's stages."""
-    import transformers
-
-    was_shown = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_shown:
-            transformers.utils.logging.enable_progress_bar()
 
 
 def _open_cache(

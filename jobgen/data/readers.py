@@ -228,7 +228,7 @@ def _frame_from_containers(path: str, content: Any) -> pd.DataFrame:
             raise InputError(path, f"rows without common columns: {given} of {cells} cells")
     try:
         return pd.DataFrame(content).rename(columns=str)
-    except (ValueError, TypeError):
+    except Exception:  # what pandas raises depends on what it meets
         raise InputError(
             path, f"holds a {type(content).__name__}, which is no table of rows and columns"
         ) from None

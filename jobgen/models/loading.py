@@ -104,11 +104,13 @@ def load_model(
     Raises:
         InputError: the weights cannot be loaded, or the model does not write from left to right.
     """
+    import torch
     from transformers import GenerationConfig
     from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
     from jobgen.models.gpt_neo import use_fast_attention
 
+    where = weights or str(folder)
     model = load_causal_lm(folder, weights, **options)
     rows = max(len(tokenizer), model.get_input_embeddings().num_embeddings)
     model.resize_token_embeddings(rows, pad_to_multiple_of=pad_to)
@@ -121,8 +123,10 @@ def load_model(
     }
     model.config.update(ids)
     model.generation_config = GenerationConfig(**ids)
+    with explain_failure(where, "a model with our special tokens"), torch.device("meta"):
+        type(model)(model.config)  # as it will be loaded when it is exported
     if not is_deepspeed_zero3_enabled():  # its weights come together in an engine only
-        check_causal(model, weights or str(folder))
+        check_causal(model, where)
     return model
 
 

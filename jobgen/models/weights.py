@@ -89,6 +89,26 @@ def load_causal_lm(folder: Path, weights: str | None = None, **options: Any) -> 
     return model
 
 
+def check_encoder(folder: Path) -> None:
+    """Refuse the folder of an encoder that lacks weights, as `load_causal_lm` does.
+
+    Weights of a pooler may be missing, since texts are embedded without it, and those of a head may
+    be there.
+
+    Raises:
+        InputError: the encoder cannot be loaded, or a weight is missing or of another shape.
+    """
+    from transformers import AutoModel
+
+    options = {"ignore_mismatched_sizes": True, "output_loading_info": True}
+    with without_progress_bars(), explain_failure(str(folder), "its weights"):
+        loaded: Any = AutoModel.from_pretrained(folder, trust_remote_code=False, **options)
+    found = loaded[1] | {"unexpected_keys": []}
+    found["missing_keys"] = [name for name in found["missing_keys"] if "pooler." not in name]
+    if problems := _problems(found):
+        raise InputError(str(folder), problems)
+
+
 def _load_state_dict(folder: Path, weights: str, options: dict[str, Any]) -> Any:
     """Load a model of the folder's architecture with the weights of a state dict."""
     import torch

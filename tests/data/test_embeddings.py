@@ -1,9 +1,11 @@
 """An embedding is the same bit for bit, whatever else is embedded and whatever is cached."""
 
 import multiprocessing
+import shutil
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from jobgen.common.config import OFFLINE_EMBEDDER
 from jobgen.common.errors import InputError
@@ -68,3 +70,14 @@ def test_a_corrupt_cache_is_named(tmp_path):
     path.write_bytes(b"nothing of the kind" * 100)
     with pytest.raises(InputError, match="cannot be used .* delete it"):
         Embedder(FOLDER, "float32", 256, tmp_path)
+
+
+def test_an_embedder_that_lacks_weights(tiny_embedder, tmp_path):
+    """sentence-transformers would replace them by random ones."""
+    folder = shutil.copytree(tiny_embedder, tmp_path / "embedder")
+    (file,) = folder.rglob("model.safetensors")
+    weights = load_file(file)
+    del weights["encoder.layer.0.output.dense.weight"]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="lack encoder.layer.0.output.dense.weight"):
+        Embedder(folder, "float32", 64, None)

@@ -31,6 +31,8 @@ REFUSED = {
     "roberta": "reads the tokens that it is to predict",
     "mamba": "has no key-value cache",
     "openai-gpt": "has no key-value cache",
+    # Its position embeddings leave out the number of the padding token, which is none of its 128.
+    "xglm": "with our special tokens cannot be loaded",
 }
 EXTRA = {"gpt_neo": {"attention_types": [[["global", "local"], 1]]}}
 
@@ -39,7 +41,7 @@ EXTRA = {"gpt_neo": {"attention_types": [[["global", "local"], 1]]}}
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_trained_exported_and_generated_from(train, tiny_tokenizer, tmp_path, name):
     known = AutoConfig.for_model(name)
-    shape = {key: value for key, value in SHAPE.items() if hasattr(known, key)}
+    shape = {key: value for key, value in SHAPE.items() if key in known.to_dict()}
     ids = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 1}
     size = {"vocab_size": len(tiny_tokenizer)}
     config = AutoConfig.for_model(name, **shape | EXTRA.get(name, {}) | ids | size)
