@@ -123,10 +123,11 @@ def load_model(
     }
     model.config.update(ids)
     model.generation_config = GenerationConfig(**ids)
-    with explain_failure(where, "a model with our special tokens"), torch.device("meta"):
-        type(model)(model.config)  # as it will be loaded when it is exported
     if not is_deepspeed_zero3_enabled():  # its weights come together in an engine only
         check_causal(model, where)
+    with explain_failure(where, "a model with our special tokens"), torch.device("meta"):
+        # As it will be loaded when it is exported.
+        type(model)(type(model.config).from_dict(model.config.to_dict()))
     return model
 
 

@@ -163,10 +163,11 @@ def report_write_errors(path: Path, what: str) -> Iterator[None]:
     except InputError:  # the problem is described already
         shutil.rmtree(path, ignore_errors=True)
         raise
-    except (OSError, SafetensorError, RuntimeError) as error:
-        # torch reports a failed write as a plain RuntimeError.
-        of_torch = ("PytorchStreamWriter", "inline_container", "unexpected pos")
-        if isinstance(error, RuntimeError) and not any(part in str(error) for part in of_torch):
+    except Exception as error:
+        # torch reports a failed write as a plain RuntimeError, tokenizers as a plain Exception.
+        signs = ("PytorchStreamWriter", "inline_container", "unexpected pos", "(os error ")
+        is_known = isinstance(error, OSError | SafetensorError)
+        if not is_known and not any(sign in str(error) for sign in signs):
             raise
         shutil.rmtree(path, ignore_errors=True)
         raise _write_error(path.parent, what, error) from None
