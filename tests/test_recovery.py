@@ -17,7 +17,7 @@ import pytest
 from conftest import ROOT, postings, run_script
 
 MOMENTS = 10
-_VARIES = rb"\d{4}-\d\d-\d\dT\d\d:\d\d"  # a report's date
+_VARIES = rb"\d{4}-\d\d-\d\d[T ,]+\d\d:\d\d"  # a report's date
 
 
 @pytest.fixture

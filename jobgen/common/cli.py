@@ -21,6 +21,8 @@ from jobgen.common.logging import logger, show_messages
 
 # A signal that comes sooner after another is no second request.
 _SAME_REQUEST_SECONDS = 1.0
+# For so many seconds after a request an error is likely what a library made of it.
+_MOMENT = 5.0
 
 
 def parse_arguments(
@@ -84,14 +86,16 @@ def run(main: Callable[[], None]) -> None:
         main()
     except InputError as error:
         status, message = 2, f"error: {error}"
-    except OSError as error:  # a file that may not be read, a folder without room
-        if error.filename is None or "--verbose" in sys.argv:
+    except OSError as error:  # a file that may not be read, a disk without room
+        is_known = error.filename is not None or error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not is_known or "--verbose" in sys.argv:
             raise
-        status, message = 2, f"error: {error.filename}: {error.strerror}"
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        status, message = 2, f"error: {where}{error.strerror or error}"
     except KeyboardInterrupt as error:
         status, message = 1, f"\ninterrupted. {error}".rstrip()
-    except Exception:
-        if interruption.asked_at is None:
+    except Exception:  # what became of the interruption in a library
+        if not interruption.is_recent():
             raise
         status, message = 1, "\ninterrupted."
     # Nothing is left to interrupt. To find the terminal lost by the message is no request either.
@@ -183,6 +187,10 @@ class _Interruption:
         if number == signal.SIGHUP:
             forget_terminal()
         raise KeyboardInterrupt
+
+    def is_recent(self) -> bool:
+        """Whether the end was asked for a moment ago."""
+        return self.asked_at is not None and time.monotonic() - self.asked_at < _MOMENT
 
     def repeat(self, lost: Any) -> None:
         """The hook for exceptions that are forgotten: raise the request again a moment later."""

@@ -176,14 +176,14 @@ def _check_unique(path: str, text: str) -> None:
     """
     problems = []
     objects: list[dict[str, int]] = []  # of each open object or list the keys and their lines
-    at = 0
+    at, line, counted = 0, 1, 0
     while at < len(text):
         if text[at] in "{[":
             objects.append({})
         elif text[at] in "}]":
             objects.pop()
         elif text[at] == '"':
-            line = text.count("\n", 0, at) + 1
+            line, counted = line + text.count("\n", counted, at), at
             key, end = scanstring(text, at + 1)
             if _COLON.match(text, end):
                 if key in objects[-1]:

@@ -3,6 +3,7 @@
 The scripts import this module first; a program that uses the package as a library does not.
 """
 
+import contextlib
 import os
 import signal
 import tempfile
@@ -18,8 +19,9 @@ def _find_home() -> None:
     """Give a user without a home one: in a container that runs as a number, libraries fail."""
     if os.path.expanduser("~") == "~":
         home = os.path.join(tempfile.gettempdir(), f"home-{os.getuid()}")
-        os.makedirs(home, mode=0o700, exist_ok=True)
-        is_own = os.stat(home).st_uid == os.getuid()
+        with contextlib.suppress(FileExistsError):  # it may be another's, or no folder
+            os.makedirs(home, mode=0o700)
+        is_own = os.path.isdir(home) and os.stat(home).st_uid == os.getuid()
         os.environ["HOME"] = home if is_own else tempfile.mkdtemp()
 
 

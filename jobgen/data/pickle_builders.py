@@ -5,6 +5,7 @@ size of the pickle in bytes, which bounds whatever it holds.
 """
 
 import datetime
+import decimal
 import math
 import pickle
 import re
@@ -17,6 +18,7 @@ import pyarrow
 
 _DTYPE = re.compile(r"b1|[iu][1248]|f[248]|c8|c16|O8?|[SU]\d{1,7}|[Mm]8(\[\d*\w{1,2}\])?")
 _DTYPE_VERSIONS = (3, 4)  # of NumPy's states of types
+_MOST_DIMENSIONS = 32
 _UNITS = {7: "s", 8: "ms", 9: "us", 10: "ns"}  # NumPy's numbers of units of time
 
 
@@ -88,7 +90,10 @@ def _shaped(data: Any, dtype: Any, shape: Any, is_fortran: bool, size: int) -> n
     _expect(isinstance(dtype, _Type) and dtype.dtype is not None, "an array of no type")
     dtype = dtype.dtype
     _expect(
-        isinstance(shape, tuple) and all(type(n) is int and 0 <= n <= size for n in shape),
+        isinstance(shape, tuple)
+        and len(shape) <= _MOST_DIMENSIONS
+        and all(type(n) is int and 0 <= n <= size for n in shape)
+        and math.prod(shape) <= size,
         "an array that is larger than its file",
     )
     n = math.prod(shape)
@@ -97,12 +102,12 @@ def _shaped(data: Any, dtype: Any, shape: Any, is_fortran: bool, size: int) -> n
         array = np.empty(n, object)
         for place, entry in enumerate(data):
             array[place] = entry
-    else:
-        _expect(
-            isinstance(data, bytes | bytearray) and len(data) == n * dtype.itemsize,
-            "an array without all its numbers",
-        )
-        array = np.frombuffer(data, dtype) if n else np.empty(0, dtype)
+        return array.reshape(shape)  # NumPy writes objects in C order, whatever their array has
+    _expect(
+        isinstance(data, bytes | bytearray) and len(data) == n * dtype.itemsize,
+        "an array without all its numbers",
+    )
+    array = np.frombuffer(data, dtype) if n * dtype.itemsize else np.zeros(n, dtype)
     return array.reshape(shape, order="F" if is_fortran else "C")
 
 
@@ -206,23 +211,23 @@ def _arrow_strings(args: Any, state: Any, size: int) -> np.ndarray:
     return np.array([*array.to_pylist(), None], dtype=object)[:-1]
 
 
-class _Labels(list):
+class Labels(list):
     """The labels of an index."""
 
 
-def _index(args: Any, state: Any, size: int) -> _Labels:
+def _index(args: Any, state: Any, size: int) -> Labels:
     kind, content = args[0].name, args[1]
     if kind == "RangeIndex":
         numbers = range(*(int(content[key] or 0) for key in ("start", "stop", "step")))
         _expect(len(numbers) <= size, "an index that is larger than its file")
-        return _Labels(numbers)
+        return Labels(numbers)
     if kind == "MultiIndex":
         levels, codes = content["levels"], content["codes"]
         columns = [
             _categories(np.asarray(c), level) for c, level in zip(codes, levels, strict=True)
         ]
-        return _Labels(zip(*columns, strict=True))
-    return _Labels(_labels(content["data"]))
+        return Labels(zip(*columns, strict=True))
+    return Labels(_labels(content["data"]))
 
 
 def _labels(content: Any) -> list:
@@ -251,7 +256,7 @@ def _block(args: Any, state: Any, size: int) -> _Block:
     return _Block(values, places)
 
 
-def _manager(args: Any, state: Any, size: int) -> tuple[list[_Block], list[_Labels]]:
+def _manager(args: Any, state: Any, size: int) -> tuple[list[_Block], list[Labels]]:
     """Blocks and labels of a table: pandas 2 gives them as arguments, pandas 1 as a state."""
     if state is not None:
         content = state[3]["0.14.1"]
@@ -267,7 +272,7 @@ def _manager(args: Any, state: Any, size: int) -> tuple[list[_Block], list[_Labe
 
 def _frame(args: Any, state: Any, size: int) -> pd.DataFrame:
     blocks, (labels, *_) = state.get("_mgr", state.get("_data"))
-    _expect(isinstance(labels, _Labels), "a table without names of columns")
+    _expect(isinstance(labels, Labels), "a table without names of columns")
     columns: dict[int, np.ndarray] = {}
     for block in blocks:
         rows = block.values if block.values.ndim == 2 else block.values[None]
@@ -275,7 +280,13 @@ def _frame(args: Any, state: Any, size: int) -> pd.DataFrame:
         columns |= dict(zip(block.places, rows, strict=True))
     _expect(sorted(columns) == list(range(len(labels))), "a table without all its columns")
     _expect(len({len(values) for values in columns.values()}) <= 1, "columns of unequal lengths")
-    frame = pd.DataFrame({place: columns[place] for place in range(len(labels))})
+    # With their types, from which pandas would infer others.
+    frame = pd.DataFrame(
+        {
+            place: pd.Series(columns[place], dtype=columns[place].dtype)
+            for place in range(len(labels))
+        }
+    )
     frame.columns = pd.Index(list(labels), dtype=object)
     return frame
 
@@ -284,7 +295,7 @@ def _series(args: Any, state: Any, size: int) -> pd.Series:
     blocks, (labels, *_) = state.get("_mgr", state.get("_data"))
     values = blocks[0].values.reshape(-1)
     _expect(len(labels) == len(values), "a column with another number of labels")
-    return pd.Series(values, index=pd.Index(list(labels), dtype=object))
+    return pd.Series(values, index=pd.Index(list(labels), dtype=object), dtype=values.dtype)
 
 
 def _made_by_copyreg(args: Any, state: Any, size: int) -> Any:
@@ -308,6 +319,11 @@ _TYPES = (
     "StringDtype BooleanDtype Int8Dtype Int16Dtype Int32Dtype Int64Dtype UInt8Dtype UInt16Dtype"
     " UInt32Dtype UInt64Dtype Float32Dtype Float64Dtype CategoricalDtype DatetimeTZDtype"
 )
+# Frequencies of a row index, which is not kept.
+_OFFSETS = (
+    "Day Hour Minute Second Milli Micro Nano Week MonthEnd MonthBegin BusinessDay BusinessMonthEnd"
+    " BusinessMonthBegin QuarterEnd QuarterBegin YearEnd YearBegin BusinessHour"
+)
 BUILDERS: dict[str, Builder] = {
     "slice": _plain(slice, int, type(None)),
     "set": _plain(set, list, tuple),
@@ -321,6 +337,8 @@ BUILDERS: dict[str, Builder] = {
     "timedelta": _plain(datetime.timedelta, int),
     "timezone": _plain(datetime.timezone, datetime.timedelta),
     **dict.fromkeys(("_UTC", "_p", "ZoneInfo._unpickle"), lambda args, state, size: None),  # zones
+    **dict.fromkeys(_OFFSETS.split(), lambda args, state, size: None),
+    "Decimal": _plain(decimal.Decimal, str),
     "encode": _encode,
     "_reconstructor": _made_by_copyreg,
     "dtype": _dtype,
@@ -355,11 +373,11 @@ BUILDERS: dict[str, Builder] = {
 ADMITTED = {
     module: set(names.split())
     for module, names in {
-        "builtins": "slice set frozenset bytearray bytes complex object",
+        "builtins": "slice set frozenset bytearray bytes complex object getattr",
         "collections": "OrderedDict",
         "datetime": "date datetime time timedelta timezone",
         "pytz": "_UTC _p",
-        "zoneinfo": "ZoneInfo._unpickle",
+        "zoneinfo": "ZoneInfo ZoneInfo._unpickle",
         "_codecs": "encode",
         "copyreg": "_reconstructor",
         "numpy": "ndarray dtype",
@@ -397,6 +415,8 @@ ADMITTED = {
         "pandas._libs.tslibs.timestamps": "_unpickle_timestamp",
         "pandas._libs.tslibs.timedeltas": "_timedelta_unpickle",
         "pandas._libs.tslibs.nattype": "_nat_unpickle",
+        "pandas._libs.tslibs.offsets": _OFFSETS,
+        "decimal": "Decimal",
         "pyarrow.lib": "chunked_array _restore_array type_for_alias py_buffer",
     }.items()
 }

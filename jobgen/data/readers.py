@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet
 
@@ -221,14 +222,22 @@ def _read_pickle(path: str, chunk_rows: int) -> Iterator[TableChunk]:
 def _frame_from_containers(path: str, content: Any) -> pd.DataFrame:
     """A DataFrame of the original project's `{"title": {i: str}, ...}`, or of a list of rows."""
     lines = list(content.values()) if isinstance(content, dict) else content
-    if isinstance(lines, list) and all(isinstance(line, dict) for line in lines):
-        given = sum(map(len, lines))
-        cells = len(lines) * len({key for line in lines for key in line})
+    if isinstance(lines, list):
+        labels = [_labels_of(line) for line in lines]
+        given = sum(map(len, labels))
+        cells = len(lines) * len(set().union(*labels))
         if cells > _MOST_EMPTY * given + 10**6:
             raise InputError(path, f"rows without common columns: {given} of {cells} cells")
     try:
-        return pd.DataFrame(content).rename(columns=str)
+        return pd.DataFrame(content, dtype=object).rename(columns=str)
     except Exception:  # what pandas raises depends on what it meets
         raise InputError(
             path, f"holds a {type(content).__name__}, which is no table of rows and columns"
         ) from None
+
+
+def _labels_of(line: Any) -> Any:
+    """The names of the cells of a row or column: those of a dictionary, or their numbers."""
+    if isinstance(line, dict | pd.Series):
+        return line.keys()
+    return range(len(line)) if isinstance(line, list | tuple | np.ndarray) else ()

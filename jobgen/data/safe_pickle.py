@@ -15,14 +15,21 @@ import pickle
 from collections import OrderedDict
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from jobgen.common.errors import InputError
-from jobgen.data.pickle_builders import ADMITTED, BUILDERS, Name
+from jobgen.data.pickle_builders import ADMITTED, BUILDERS, Labels, Name
 
 # Python's own unpickler in Python, whose steps can be replaced one by one.
 _Unpickler: Any = vars(pickle)["_Unpickler"]
 _DEEPEST = 200  # levels of nested containers
+_LONGEST_KEY, _LARGEST_KEY = 16, 2**53  # of a tuple that is a key, of a number that is one
+# Parts for each byte of a file, beside those that any file may have: a table may refer to the same
+# list or dictionary in many rows, in few bytes each.
+_PARTS_PER_BYTE, _PARTS = 8, 100_000
+_COUNTED = (Labels, pa.Array, pa.ChunkedArray)
 _ATOMS = (str, int, float, bool, bytes, bytearray, complex, type(None))
 
 
@@ -116,6 +123,37 @@ class _Reader(_Unpickler):
             raise pickle.UnpicklingError("holds fewer bytes than it says")
         self.append(bytearray(self.read(length)))
 
+    # Keys are hashed while they are read, which takes forever, or crashes, for some.
+
+    def load_setitem(self) -> None:
+        _check_key(self.stack[-2])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        for key in self.stack[::2]:
+            _check_key(key)
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        for key in self.stack[::2]:
+            _check_key(key)
+        super().load_dict()
+
+    def load_additems(self) -> None:
+        for key in self.stack:
+            _check_key(key)
+        super().load_additems()
+
+    def load_frozenset(self) -> None:
+        for key in self.stack:
+            _check_key(key)
+        super().load_frozenset()
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
     dispatch[pickle.NEWOBJ[0]] = load_newobj
     dispatch[pickle.NEWOBJ_EX[0]] = load_newobj_ex
     dispatch[pickle.REDUCE[0]] = load_reduce
@@ -124,9 +162,22 @@ class _Reader(_Unpickler):
 
 
 def _call_of(of: Any, args: Any) -> _Call:
+    if isinstance(of, _Call) and of.of.name == "getattr":  # how Python 3.11 writes a time zone
+        zone, attribute = of.args
+        if isinstance(zone, Name) and (zone.name, attribute) == ("ZoneInfo", "_unpickle"):
+            of = Name("zoneinfo", "ZoneInfo._unpickle")
     if not isinstance(of, Name) or not isinstance(args, tuple):
         raise pickle.UnpicklingError("calls what is no class or function")
     return _Call(of, args)
+
+
+def _check_key(key: Any) -> None:
+    """Refuse keys that no table has, whose hashes could be made to collide or to last."""
+    parts = key if type(key) is tuple and len(key) <= _LONGEST_KEY else (key,)
+    for part in parts:
+        is_small = type(part) not in (int, float, complex) or abs(part) < _LARGEST_KEY
+        if type(part) not in (*_ATOMS, Name, _Call) or not is_small:
+            raise pickle.UnpicklingError("holds a key that no table has")
 
 
 class _Builder:
@@ -149,7 +200,8 @@ class _Builder:
     def _build(self, part: Any, depth: int) -> tuple[Any, int]:
         """What a part became, and how many parts it has if those that are shared count each time.
 
-        The latter is bounded by the size of the file, so that nothing small becomes large.
+        The latter is bounded by the size of the file, so that nothing small becomes large. Arrays
+        and indexes count as many parts as they have entries.
         """
         if type(part) in _ATOMS:
             return part, 1
@@ -162,7 +214,7 @@ class _Builder:
         self.open.add(id(part))
         self.parts.append(part)
         whole, count = self._whole(part, depth + 1)
-        if count > self.size:
+        if count > _PARTS_PER_BYTE * self.size + _PARTS:
             raise pickle.UnpicklingError("repeats its parts more often than a table does")
         self.open.remove(id(part))
         self.built[id(part)] = whole, count
@@ -184,13 +236,14 @@ class _Builder:
             return kind([built(inner) for inner in part]), count
         if kind is dict:
             return {built(key): built(value) for key, value in part.items()}, count
+        if kind is Name and part.name == "NA":
+            return pd.NA, 1
         if kind is Name:
-            if (part.module, part.name) == ("pandas", "NA"):
-                return pd.NA, 1
-            return part, 1
+            raise pickle.UnpicklingError(f"holds {part.module}.{part.name}")
         if kind is not _Call:
             raise pickle.UnpicklingError(f"holds a {kind.__name__}")
-        args = [built(inner) for inner in part.args]
+        # Builders are told which class to make.
+        args = [inner if type(inner) is Name else built(inner) for inner in part.args]
         state = built(part.state)
         items = [(built(key), built(value)) for key, value in part.items]
         name = part.of.name
@@ -198,4 +251,6 @@ class _Builder:
             return OrderedDict([*(args[0] if args else ()), *items]), count
         if items or name not in BUILDERS:
             raise pickle.UnpicklingError(f"holds a {name}")
-        return BUILDERS[name](args, state, self.size), count
+        whole = BUILDERS[name](args, state, self.size)
+        entries = whole.size if isinstance(whole, np.ndarray) else 0
+        return whole, count + (len(whole) if isinstance(whole, _COUNTED) else entries)

@@ -130,8 +130,8 @@ def _cells(posting: Posting, escape_formulas: bool) -> list[object]:
     def cell(value: object) -> object:
         if isinstance(value, list):
             value = ", ".join(value)
-        if isinstance(value, str) and escape_formulas:
-            return escape_formula(value)
+        if isinstance(value, str):
+            return escape_formula(value, escape_formulas)
         return f"{value:.4f}" if isinstance(value, float) else value
 
     return [cell(value) for value in astuple(posting)]

@@ -24,7 +24,8 @@ def check_causal(model: Any, name: str, forward: Callable[..., Any] | None = Non
         forward: what is called in its place, such as an engine that holds its weights.
 
     Raises:
-        InputError: a later token changes earlier logits, or there is no key-value cache.
+        InputError: a later token changes earlier logits, logits are NaN, or there is no key-value
+            cache.
     """
     import torch
 
@@ -38,6 +39,8 @@ def check_causal(model: Any, name: str, forward: Callable[..., Any] | None = Non
         # The vocabulary's padding has the logit -inf.
         change = (output.logits - other.logits).float().nan_to_num(0).abs()
     model.train(was_training)
+    if bool(output.logits.isnan().any()):
+        raise InputError(name, "computes what is not a number: its weights are damaged")
     if change[:, :half].max() > _ROUNDING * change[:, half:].max():
         raise InputError(
             name,

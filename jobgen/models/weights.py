@@ -13,7 +13,7 @@ from jobgen.common.logging import without_progress_bars
 # What wrappers put before the names of weights: distributed training, torch.compile, FSDP.
 _WRAPPERS = re.compile(r"^((module|_orig_mod|_fsdp_wrapped_module)\.)+")
 # Buffers that older versions of transformers saved with the weights; they are computed today.
-_OLD_BUFFERS = re.compile(r"\.(attn|attention)\.(masked_)?bias$|\.rotary_emb\.inv_freq$")
+_OLD_BUFFERS = re.compile(r"\.(attn|attention)\.(masked_)?bias$|\.inv_freq$")
 
 
 @contextmanager

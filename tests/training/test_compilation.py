@@ -8,6 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from jobgen.common.errors import InputError
 from jobgen.training import compilation
 
 # An operation that takes a second to compile, in place of DeepSpeed's that take minutes.
@@ -79,3 +82,9 @@ def test_a_lock_of_another_program(tmp_path, capsys, monkeypatch):
     with compilation._one_process_at_a_time(tmp_path):
         pass
     assert capsys.readouterr().out == ""
+
+
+def test_a_failed_compilation_leaves_no_mark(tmp_path):
+    with pytest.raises(InputError), compilation._one_process_at_a_time(tmp_path):
+        raise InputError("C++ compiler", "there is none")
+    assert [path.name for path in tmp_path.iterdir()] == ["jobgen.lock"]
