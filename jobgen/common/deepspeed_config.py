@@ -31,6 +31,7 @@ TOP_LEVEL_KEYS = frozenset(
     """.split()
 )
 OBJECTS = {"optimizer", "scheduler", "fp16", "bf16", "zero_optimization"}
+COUNTS = {"train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps"}
 ZERO_3_GATHER = (
     "stage3_gather_16bit_weights_on_model_save",
     "stage3_gather_fp16_weights_on_model_save",
@@ -59,6 +60,16 @@ def check_deepspeed_file(content: Any) -> list[str]:
     for key in OBJECTS & content.keys():
         if not isinstance(content[key], dict):
             problems.append(f"{key:<16} expected an object {{...}}, got {json.dumps(content[key])}")
+    for key in COUNTS & content.keys():
+        value = content[key]
+        if value != "auto" and (type(value) is not int or value < 1):
+            problems.append(f'{key:<16} expected a whole number >= 1 or "auto", got {value!r:.60}')
+    for key in {"optimizer", "scheduler"} & content.keys():
+        block = content[key]
+        if not isinstance(block, dict):
+            continue  # named above
+        if not isinstance(block.get("type"), str) or not isinstance(block.get("params", {}), dict):
+            problems.append(f'{key:<16} expected {{"type": a name, "params": {{...}}}}')
     if problems:
         return problems
     zero = _zero(content)

@@ -19,6 +19,8 @@ import pyarrow
 _DTYPE = re.compile(r"b1|[iu][1248]|f[248]|c8|c16|O8?|[SU]\d{1,7}|[Mm]8(\[\d*\w{1,2}\])?")
 _DTYPE_VERSIONS = (3, 4)  # of NumPy's states of types
 _MOST_DIMENSIONS = 32
+ATOMS = (str, int, float, bool, bytes, bytearray, complex, type(None))
+_LONGEST_KEY, _LARGEST_KEY = 16, 2**53  # of a tuple that is a key, of a number that is one
 _UNITS = {7: "s", 8: "ms", 9: "us", 10: "ns"}  # NumPy's numbers of units of time
 
 
@@ -30,6 +32,23 @@ class Name:
 
     def __init__(self, module: str, name: str):
         self.module, self.name = module, name
+
+
+def check_key(key: Any, *others: type) -> None:
+    """Refuse keys that no table has, whose hashes could be made to collide or to last.
+
+    Args:
+        key: of a dictionary, or an entry of a set.
+        others: types that are allowed beside plain texts and numbers.
+
+    Raises:
+        UnpicklingError: it is a large number, or nested.
+    """
+    parts = key if type(key) is tuple and len(key) <= _LONGEST_KEY else (key,)
+    for part in parts:
+        is_small = type(part) not in (int, float, complex) or abs(part) < _LARGEST_KEY
+        if type(part) not in (*ATOMS, *others) or not is_small:
+            raise pickle.UnpicklingError("holds a key that no table has")
 
 
 def _expect(condition: bool, what: str) -> None:
@@ -50,6 +69,19 @@ def _plain(kind: type, *types: type) -> Builder:
     def build(args: Any, state: Any, size: int) -> Any:
         _expect(state is None and all(isinstance(arg, types) for arg in args), kind.__name__)
         return kind(*args)
+
+    return build
+
+
+def _set_of(kind: type) -> Builder:
+    """A builder for a kind of set."""
+
+    def build(args: Any, state: Any, size: int) -> Any:
+        entries = args[0] if args else ()
+        _expect(state is None and isinstance(entries, list | tuple), "an odd set")
+        for entry in entries:
+            check_key(entry)
+        return kind(entries)
 
     return build
 
@@ -326,8 +358,8 @@ _OFFSETS = (
 )
 BUILDERS: dict[str, Builder] = {
     "slice": _plain(slice, int, type(None)),
-    "set": _plain(set, list, tuple),
-    "frozenset": _plain(frozenset, list, tuple),
+    "set": _set_of(set),
+    "frozenset": _set_of(frozenset),
     "bytearray": _plain(bytearray, bytes),
     "bytes": _plain(bytes, bytes),
     "complex": _plain(complex, float),

@@ -20,17 +20,15 @@ import pandas as pd
 import pyarrow as pa
 
 from jobgen.common.errors import InputError
-from jobgen.data.pickle_builders import ADMITTED, BUILDERS, Labels, Name
+from jobgen.data.pickle_builders import ADMITTED, ATOMS, BUILDERS, Labels, Name, check_key
 
 # Python's own unpickler in Python, whose steps can be replaced one by one.
 _Unpickler: Any = vars(pickle)["_Unpickler"]
 _DEEPEST = 200  # levels of nested containers
-_LONGEST_KEY, _LARGEST_KEY = 16, 2**53  # of a tuple that is a key, of a number that is one
 # Parts for each byte of a file, beside those that any file may have: a table may refer to the same
 # list or dictionary in many rows, in few bytes each.
 _PARTS_PER_BYTE, _PARTS = 8, 100_000
 _COUNTED = (Labels, pa.Array, pa.ChunkedArray)
-_ATOMS = (str, int, float, bool, bytes, bytearray, complex, type(None))
 
 
 def load_pickle(path: str) -> Any:
@@ -126,27 +124,27 @@ class _Reader(_Unpickler):
     # Keys are hashed while they are read, which takes forever, or crashes, for some.
 
     def load_setitem(self) -> None:
-        _check_key(self.stack[-2])
+        check_key(self.stack[-2], Name, _Call)
         super().load_setitem()
 
     def load_setitems(self) -> None:
         for key in self.stack[::2]:
-            _check_key(key)
+            check_key(key, Name, _Call)
         super().load_setitems()
 
     def load_dict(self) -> None:
         for key in self.stack[::2]:
-            _check_key(key)
+            check_key(key, Name, _Call)
         super().load_dict()
 
     def load_additems(self) -> None:
         for key in self.stack:
-            _check_key(key)
+            check_key(key, Name, _Call)
         super().load_additems()
 
     def load_frozenset(self) -> None:
         for key in self.stack:
-            _check_key(key)
+            check_key(key, Name, _Call)
         super().load_frozenset()
 
     dispatch[pickle.SETITEM[0]] = load_setitem
@@ -169,15 +167,6 @@ def _call_of(of: Any, args: Any) -> _Call:
     if not isinstance(of, Name) or not isinstance(args, tuple):
         raise pickle.UnpicklingError("calls what is no class or function")
     return _Call(of, args)
-
-
-def _check_key(key: Any) -> None:
-    """Refuse keys that no table has, whose hashes could be made to collide or to last."""
-    parts = key if type(key) is tuple and len(key) <= _LONGEST_KEY else (key,)
-    for part in parts:
-        is_small = type(part) not in (int, float, complex) or abs(part) < _LARGEST_KEY
-        if type(part) not in (*_ATOMS, Name, _Call) or not is_small:
-            raise pickle.UnpicklingError("holds a key that no table has")
 
 
 class _Builder:
@@ -203,7 +192,7 @@ class _Builder:
         The latter is bounded by the size of the file, so that nothing small becomes large. Arrays
         and indexes count as many parts as they have entries.
         """
-        if type(part) in _ATOMS:
+        if type(part) in ATOMS:
             return part, 1
         if id(part) in self.built:
             return self.built[id(part)]
@@ -225,7 +214,7 @@ class _Builder:
 
         def built(inner: Any) -> Any:
             nonlocal count
-            if type(inner) in _ATOMS:
+            if type(inner) in ATOMS:
                 count += 1
                 return inner
             whole, parts = self._build(inner, depth)
@@ -243,12 +232,15 @@ class _Builder:
         if kind is not _Call:
             raise pickle.UnpicklingError(f"holds a {kind.__name__}")
         # Builders are told which class to make.
-        args = [inner if type(inner) is Name else built(inner) for inner in part.args]
+        args: list[Any] = [inner if type(inner) is Name else built(inner) for inner in part.args]
         state = built(part.state)
         items = [(built(key), built(value)) for key, value in part.items]
         name = part.of.name
         if name == "OrderedDict":
-            return OrderedDict([*(args[0] if args else ()), *items]), count
+            pairs = [*(args[0] if args else ()), *items]
+            for key, _ in pairs:
+                check_key(key)
+            return OrderedDict(pairs), count
         if items or name not in BUILDERS:
             raise pickle.UnpicklingError(f"holds a {name}")
         whole = BUILDERS[name](args, state, self.size)

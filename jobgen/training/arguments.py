@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from transformers import TrainingArguments
 from transformers.integrations import get_available_reporting_integrations
 
@@ -86,7 +87,8 @@ def check_settings(config: TrainConfig, precision: str | None) -> None:
     Raises:
         InputError: two settings contradict each other, or a tracker is not installed.
     """
-    deepspeed_settings(config, precision)
+    if settings := deepspeed_settings(config, precision):
+        _check_blocks(str(config.ds_config), settings)
     _check_optimizer(config, precision)
     for name in ("early_stopping", "generate_every"):
         if getattr(config, name) and config.test is None:
@@ -97,6 +99,38 @@ def check_settings(config: TrainConfig, precision: str | None) -> None:
         raise InputError(
             "report_to", f"{names}: not installed; install it with pip, or leave it out"
         )
+
+
+def _check_blocks(path: str, settings: dict[str, Any]) -> None:
+    """Refuse what DeepSpeed would refuse once the training has started.
+
+    Args:
+        path: the DeepSpeed JSON, for the message.
+        settings: its completed content; the Trainer replaces what is "auto".
+
+    Raises:
+        InputError: a value has another type, or is out of its range.
+    """
+    from deepspeed.runtime.precision_config import DeepSpeedBF16Config, DeepSpeedFP16Config
+    from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
+
+    blocks = {
+        "bf16": DeepSpeedBF16Config,
+        "fp16": DeepSpeedFP16Config,
+        "zero_optimization": DeepSpeedZeroConfig,
+    }
+    problems = []
+    for name, block in blocks.items():
+        values = {key: value for key, value in settings.get(name, {}).items() if value != "auto"}
+        try:
+            block(**values)
+        except ValidationError as error:
+            problems += [
+                f"{'.'.join([name, *map(str, entry['loc'])])}: {entry['msg']}"
+                for entry in error.errors()
+            ]
+    if problems:
+        raise InputError(path, problems)
 
 
 def _check_optimizer(config: TrainConfig, precision: str | None) -> None:

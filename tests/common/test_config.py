@@ -248,6 +248,10 @@ def test_help_lists_every_option(script, model):
     [
         ({"fp16": True}, "fp16             expected an object"),
         ({"optimizer": "AdamW"}, "optimizer        expected an object"),
+        ({"optimizer": {"type": [1]}}, 'optimizer        expected {"type": a name, "params"'),
+        ({"scheduler": {"params": {}}}, 'scheduler        expected {"type": a name, "params"'),
+        ({"train_batch_size": 1e500}, "train_batch_size expected a whole number >= 1"),
+        ({"gradient_accumulation_steps": True}, "expected a whole number >= 1"),
         ({"zero_optimization": {"stage": 7}}, "zero_optimization.stage = 7 expected 0 to 3"),
         ({"zero_optimization": {"offload_param": "cpu"}}, "offload_param expected an object"),
         ([], "expected a JSON object"),

@@ -193,6 +193,7 @@ def small_to_large() -> dict[str, bytes]:
         "series": pickle.dumps({str(n): pd.Series(["x"], index=[n]) for n in range(5000)}),
         "many dimensions": array_pickle(b"i8", 0, (65535,) * 300_000, b""),
         "hashes": pickle.dumps({n * (2**61 - 1): 1 for n in range(20_000)}, 2),
+        "hashes of a set": pickle.dumps({n * (2**61 - 1) for n in range(20_000)}, 2),
         "deep key": b"\x80\x04})" + b"\x85" * 2_000_000 + b"Ns.",
         "shared key": b"\x80\x04})" + b"2\x86" * 60 + b"Ns.",
         "shared element": b"\x80\x04\x8f()" + b"2\x86" * 60 + b"\x90.",

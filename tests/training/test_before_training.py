@@ -123,3 +123,20 @@ def test_resuming_with_other_batches_is_refused(train, change):
     assert "cannot resume with other batches, which would skip rows or repeat them" in done.stderr
     (name,) = change
     assert f"{name}: {3 - change[name]} before, {change[name]} now" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({"bf16": {"enabled": {}}}, "bf16.enabled = {}  expected"),
+        ({"zero_optimization": {"stage": 2, "reduce_bucket_size": -5}}, "reduce_bucket_size: "),
+        ({"zero_optimization": {"stage": 2, "offload_optimizer": {"device": "moon"}}}, "device: "),
+        ({"fp16": {"loss_scale_window": "long"}}, "fp16.loss_scale_window: "),
+    ],
+)
+def test_a_deepspeed_file_that_deepspeed_would_refuse(train, tmp_path, content, problem):
+    (tmp_path / "ds.json").write_text(json.dumps(content))
+    done = train("run", "--dry-run", ds_config=str(tmp_path / "ds.json"))
+    assert done.returncode == 2, done.stdout
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
