@@ -203,8 +203,6 @@ class _Builder:
         self.open.add(id(part))
         self.parts.append(part)
         whole, count = self._whole(part, depth + 1)
-        if count > _PARTS_PER_BYTE * self.size + _PARTS:
-            raise pickle.UnpicklingError("repeats its parts more often than a table does")
         self.open.remove(id(part))
         self.built[id(part)] = whole, count
         return whole, count
@@ -219,6 +217,8 @@ class _Builder:
                 return inner
             whole, parts = self._build(inner, depth)
             count += parts
+            if count > _PARTS_PER_BYTE * self.size + _PARTS:
+                raise pickle.UnpicklingError("repeats its parts more often than a table does")
             return whole
 
         if kind in (list, tuple, set, frozenset):

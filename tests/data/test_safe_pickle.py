@@ -152,10 +152,10 @@ def in_limits(task, seconds: int = 60) -> int:
 
 
 def refused(path: Path) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InputError):
         list(read_chunks(str(path)))
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside the repository")
