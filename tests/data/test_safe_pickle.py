@@ -1,6 +1,7 @@
 """Pickles: those of tables are loaded, all others refused, and none does harm."""
 
 import base64
+import functools
 import gzip
 import json
 import os
@@ -182,6 +183,7 @@ def array_pickle(dtype: bytes, flags: int, shape: tuple, data: bytes) -> bytes:
     )
 
 
+@functools.cache
 def small_to_large() -> dict[str, bytes]:
     """Pickles that are read in no time, and whose parts together are too much."""
     index = (
