@@ -159,7 +159,7 @@ def test_ctrl_c_at_any_moment_is_a_sentence(script, commands, tmp_path):
     began = time.monotonic()
     assert run_script(*command, fresh=True).returncode == 0
     seconds = time.monotonic() - began
-    for n in range(6):
+    for n in range(3):
         shutil.rmtree(tmp_path / "output", ignore_errors=True)
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -169,7 +169,7 @@ def test_ctrl_c_at_any_moment_is_a_sentence(script, commands, tmp_path):
             text=True,
             start_new_session=True,
         )
-        time.sleep(max(seconds * (n + draw.random()) / 6, 0.3))
+        time.sleep(max(seconds * (n + draw.random()) / 3, 0.3))
         os.killpg(process.pid, signal.SIGINT)
         asked = time.monotonic()
         said = process.communicate(timeout=120)[1]

@@ -88,16 +88,17 @@ class PrepareConfig(Config):
     )
 
     source: Annotated[str, InputFile()] = Field(
-        description="table of postings: .csv, .tsv, .jsonl, .parquet or .pkl (a DataFrame or plain"
-        " containers)"
+        description="table of postings: .csv, .tsv, .json, .jsonl, .parquet or .pkl (a DataFrame or"
+        " plain containers)"
     )
     title_column: str = Field("title", description="column with the job titles")
     text_column: str = Field("text", description="column with the postings' texts")
     encoding: str = Field("utf-8", description="encoding of a CSV, TSV or JSON lines source")
     bad_rows: Literal["stop", "drop"] = Field(
         "stop",
-        description="what to do with rows that lack a title or text, or hold NUL characters: stop"
-        " and name them, or drop and count them (a NUL in a CSV or TSV always stops)",
+        description="what to do with rows that lack a title or text, have more or fewer cells than"
+        " the header, or hold NUL characters: stop and name them, or drop and count them (a NUL in"
+        " a CSV or TSV always stops)",
     )
     personal_data: Literal["replace", "remove", "keep"] = Field(
         "replace",
@@ -396,7 +397,7 @@ class EvaluateConfig(Config):
     sets: Annotated[dict[str, str], InputFile()] = Field(
         min_length=1,
         description="sets of postings to evaluate: name -> table with the column text and,"
-        " preferably, title and keywords (.csv, .tsv, .jsonl, .parquet, .pkl)",
+        " preferably, title and keywords (.csv, .tsv, .json, .jsonl, .parquet, .pkl)",
     )
     real: Annotated[str, InputFile()] = Field(
         description="prepared table of real postings that were held out of the training"

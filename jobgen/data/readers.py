@@ -1,7 +1,9 @@
-"""Read files of tables in chunks, whatever their format: CSV, TSV, JSON lines, Parquet, pickle."""
+"""Read files of tables in chunks: CSV, TSV, JSON, JSON lines, Parquet, pickle."""
 
 import codecs
+import contextlib
 import csv
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -18,7 +20,9 @@ from jobgen.data.safe_pickle import load_pickle
 # Of a table in plain containers, so many times its cells may be empty.
 _MOST_EMPTY = 100
 
-FORMATS = ".csv, .tsv, .jsonl, .parquet, .pkl"
+FORMATS = ".csv, .tsv, .json, .jsonl, .parquet, .pkl"
+# Delimiters of a CSV, the likelier first, and the rows by which the right one is found.
+_DELIMITERS, _TRIED_ROWS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}, 50
 
 
 class TableChunk(NamedTuple):
@@ -34,21 +38,24 @@ class TableChunk(NamedTuple):
 
 
 def read_chunks(
-    path: str, encoding: str = "utf-8", chunk_rows: int = 10_000
+    path: str, encoding: str = "utf-8", chunk_rows: int = 10_000, drop_ragged: bool = False
 ) -> Iterator[TableChunk]:
-    """Read a table in chunks; only a pickle is loaded whole.
+    """Read a table in chunks; only a pickle and a JSON array are loaded whole.
 
     Args:
         path: a file whose name ends in one of `FORMATS`.
         encoding: the encoding of a text format; UTF-8 may start with a byte order mark.
         chunk_rows: number of rows in each chunk but the last.
+        drop_ragged: whether the cells of a row that has more or fewer than the header are taken for
+            missing; otherwise there must be no such row.
 
     Raises:
         InputError: as `jobgen.data.tables.read_table`, once the faulty chunk is reached.
     """
     readers: dict[str, Callable[[], Iterator[TableChunk]]] = {
-        ".csv": lambda: _read_separated(path, encoding, chunk_rows),
-        ".tsv": lambda: _read_separated(path, encoding, chunk_rows),
+        ".csv": lambda: _read_separated(path, encoding, chunk_rows, drop_ragged),
+        ".tsv": lambda: _read_separated(path, encoding, chunk_rows, drop_ragged),
+        ".json": lambda: _read_json(path, encoding, chunk_rows),
         ".jsonl": lambda: _read_json_lines(path, encoding, chunk_rows),
         ".parquet": lambda: _read_parquet(path, chunk_rows),
         ".pkl": lambda: _read_pickle(path, chunk_rows),
@@ -71,13 +78,15 @@ def read_chunks(
         raise InputError(path, "the table is empty")
 
 
-def _read_separated(path: str, encoding: str, chunk_rows: int) -> Iterator[TableChunk]:
+def _read_separated(
+    path: str, encoding: str, chunk_rows: int, drop_ragged: bool
+) -> Iterator[TableChunk]:
     csv.field_size_limit(2**31 - 1)
-    separator = _separator(path, encoding)
+    delimiter = _delimiter(path, encoding)
     lines = _TextLines(path, encoding, newline="")
-    reader = csv.reader(_refuse_nul(path, lines), delimiter=separator, strict=True)
+    reader = csv.reader(_refuse_nul(path, lines), delimiter=delimiter, strict=True)
     header: list[str] = []
-    rows: list[list[str]] = []
+    rows: list[list[str | None]] = []
     row_number = 0
     try:
         for row in filter(None, reader):
@@ -85,13 +94,13 @@ def _read_separated(path: str, encoding: str, chunk_rows: int) -> Iterator[Table
                 header = [name.strip() for name in row]
                 continue
             row_number += 1
-            if len(row) != len(header):
+            if len(row) != len(header) and not drop_ragged:
                 raise InputError(
                     path,
                     f"row {row_number} has {len(row)} cells, the header {len(header)}; cells with"
-                    f" {'commas' if separator == ',' else 'tabs'} need quotation marks",
+                    f" {_DELIMITERS[delimiter]} need quotation marks",
                 )
-            rows.append(row)
+            rows.append([*row] if len(row) == len(header) else [None] * len(header))
             if len(rows) == chunk_rows:
                 yield TableChunk(pd.DataFrame(rows, columns=header, dtype=object), lines.share_read)
                 rows = []
@@ -100,12 +109,22 @@ def _read_separated(path: str, encoding: str, chunk_rows: int) -> Iterator[Table
     yield TableChunk(pd.DataFrame(rows, columns=header, dtype=object), lines.share_read)
 
 
-def _separator(path: str, encoding: str) -> str:
-    """Tab or comma; the original project's generated texts are .csv files with tabs."""
-    header = next(iter(_TextLines(path, encoding, newline="")), "")
-    if path.lower().endswith(".tsv") or ("\t" in header and "," not in header):
+def _delimiter(path: str, encoding: str) -> str:
+    """The delimiter with which the most of the first rows have as many cells as the header."""
+    if path.lower().endswith(".tsv"):
         return "\t"
-    return ","
+
+    def whole_rows(delimiter: str) -> int:
+        lines = _TextLines(path, encoding, newline="")
+        rows = filter(None, csv.reader(_refuse_nul(path, lines), delimiter=delimiter, strict=True))
+        n_cells, whole = 0, 0
+        with contextlib.suppress(csv.Error):
+            for row in itertools.islice(rows, _TRIED_ROWS):
+                n_cells = n_cells or len(row)
+                whole += len(row) == n_cells > 1
+        return whole
+
+    return max(_DELIMITERS, key=whole_rows)
 
 
 def _refuse_nul(path: str, lines: "_TextLines") -> Iterator[str]:
@@ -116,6 +135,34 @@ def _refuse_nul(path: str, lines: "_TextLines") -> Iterator[str]:
                 path, f"NUL character in line {number}; is it UTF-16? set encoding=utf-16"
             )
         yield line
+
+
+def _read_json(path: str, encoding: str, chunk_rows: int) -> Iterator[TableChunk]:
+    """A list of objects, or an object that holds one; or an object on each line."""
+    text = "".join(_TextLines(path, encoding, newline="\n"))
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        first, *others = text.split("\n", 1)
+        if not (first.lstrip().startswith("{") and others):
+            raise InputError(path, f"invalid JSON: {str(error).split(';')[0]}") from None
+        yield from _read_json_lines(path, encoding, chunk_rows)
+        return
+    if isinstance(content, dict):
+        lists = {key: value for key, value in content.items() if _is_list_of_objects(value)}
+        if len(lists) != 1:
+            found = ", ".join(map(repr, lists)) or "none"
+            raise InputError(path, f"expected an object with one list of objects; it has {found}")
+        (content,) = lists.values()
+    if not _is_list_of_objects(content):
+        raise InputError(path, f"expected a list of objects, got {type(content).__name__}")
+    for start in range(0, len(content), chunk_rows):
+        rows = content[start : start + chunk_rows]
+        yield TableChunk(pd.DataFrame(rows, dtype=object), (start + len(rows)) / len(content))
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 def _read_json_lines(path: str, encoding: str, chunk_rows: int) -> Iterator[TableChunk]:

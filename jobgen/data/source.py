@@ -32,10 +32,11 @@ def split_source(config: PrepareConfig, store: ChunkStore) -> None:
 def _split_source(config: PrepareConfig, store: ChunkStore) -> dict[str, int]:
     faults: dict[str, list[int]] = {}
     n_read = 0
-    chunks = read_chunks(config.source, config.encoding, config.chunk_rows)
+    drop_ragged = config.bad_rows == "drop"
+    chunks = read_chunks(config.source, config.encoding, config.chunk_rows, drop_ragged)
     with progress_bar("reading the source", total=None) as bar:
         for chunk, (table, share_read) in enumerate(chunks):
-            if config.source.lower().endswith(".jsonl"):
+            if config.source.lower().endswith((".json", ".jsonl")):
                 # An object can lack a key, and so can all objects of a chunk.
                 columns = dict.fromkeys([*table, *config.columns().values()])
                 table = table.reindex(columns=list(columns))

@@ -35,9 +35,9 @@ def check_readable(path: str, encoding: str, columns: dict[str, str]) -> None:
     Raises:
         InputError: as `read_table` and `rename_columns`.
     """
-    first_rows = next(read_chunks(path, encoding, chunk_rows=100)).frame
-    # An object of JSON lines can lack keys that others have; only the whole file will tell.
-    if not path.lower().endswith(".jsonl"):
+    first_rows = next(read_chunks(path, encoding, chunk_rows=100, drop_ragged=True)).frame
+    # An object can lack keys that others have; only the whole file will tell.
+    if not path.lower().endswith((".json", ".jsonl")):
         rename_columns(first_rows, path, columns)
 
 

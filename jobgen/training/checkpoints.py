@@ -186,21 +186,22 @@ def report_disk_full(run: Path) -> Iterator[None]:
 
     def report_in_thread(failure: threading.ExceptHookArgs) -> None:
         # A tracker that writes in a thread raises the same error again at its next call.
-        if not _is_disk_full(failure.exc_value):
+        if not is_disk_full(failure.exc_value):
             previous_hook(failure)
 
     previous_hook, threading.excepthook = threading.excepthook, report_in_thread
     try:
         yield
     except OSError as error:
-        if not _is_disk_full(error):
+        if not is_disk_full(error):
             raise
         raise _write_error(run, "the run", error) from None
     finally:
         threading.excepthook = previous_hook
 
 
-def _is_disk_full(error: BaseException | None) -> bool:
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a disk had no room, or a user no more quota."""
     return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 

@@ -20,7 +20,7 @@ from jobgen.models.protocols import LanguageModel
 from jobgen.models.sequence import EOS, render_prompt
 from jobgen.text.memorized import MemorizationIndex
 from jobgen.training.arguments import precision_of
-from jobgen.training.checkpoints import latest_valid_checkpoint, report_write_errors
+from jobgen.training.checkpoints import is_disk_full, latest_valid_checkpoint, report_write_errors
 from jobgen.training.export_check import Probe, check_in_fresh_process
 
 _PROBE_TOKENS = 64  # of a training row, on which trained and exported model are compared
@@ -70,9 +70,9 @@ def explain_failure(run: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"The training is complete. {again}") from None
-    except InputError:  # of a full disk; it says the same
-        raise
     except Exception as error:
+        if isinstance(error, InputError) or is_disk_full(error):
+            raise  # to a message that says the same
         logger.debug("the export failed", exc_info=True)
         raise InputError(
             str(run / "trained_model"),

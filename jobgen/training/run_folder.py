@@ -154,9 +154,10 @@ def start_run(
 
 def _data_manifest(train: str | None) -> dict[str, Any] | None:
     """The manifest that cli_prepare_data.py wrote beside a training table; None without one."""
-    name = Path(train or "").stem
-    path = Path(train or "").with_name(f"manifest_{name.removeprefix('train_')}.json")
-    if not name.startswith("train_") or not path.is_file():
+    if train is None or not Path(train).stem.startswith("train_"):
+        return None
+    path = Path(train).with_name(f"manifest_{Path(train).stem.removeprefix('train_')}.json")
+    if not path.is_file():
         return None
     manifest = read_json(str(path))
     if not isinstance(manifest, dict) or not {"source", "source_sha256"} <= manifest.keys():

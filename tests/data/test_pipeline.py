@@ -92,12 +92,13 @@ def test_workers_chunks_and_cache_change_nothing(configure, tmp_path):
     assert all(result == results["cold"] for result in results.values())
 
 
-def test_killed_at_random_moments_and_resumed(configure, tmp_path):
+@pytest.mark.parametrize("moments", [5, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_and_resumed(configure, tmp_path, moments):
     values = {"workers": 2, "embedder": OFFLINE_EMBEDDER}  # which takes its time
     assert run_script(*configure(name="whole", **values)).returncode == 0
     command = [sys.executable, *configure(name="killed", **values)]
     draw, kills, wait = random.Random(11), 0, 1.0
-    while kills < 10:
+    while kills < moments:
         process = subprocess.Popen(
             command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=-2
         )
@@ -106,13 +107,13 @@ def test_killed_at_random_moments_and_resumed(configure, tmp_path):
             process.wait(wait + draw.uniform(0, 6))
         except subprocess.TimeoutExpired:
             kills += 1
-            wait += 1.2
+            wait += 12 / moments
         else:
             break
         kill = os.killpg if draw.random() < 0.5 else os.kill  # with its workers, or it alone
         kill(process.pid, signal.SIGKILL)
         process.wait()
-    assert kills >= 5
+    assert kills >= moments // 2
     killed = tmp_path / "killed"
     # The last kill can have come after the tables were written, during the store's removal.
     while not (killed / "manifest_130_700.json").exists() or list(killed.glob(".prepare*")):

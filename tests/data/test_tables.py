@@ -1,5 +1,6 @@
 """Tables are read safely, whatever is in them; rows are appended whole."""
 
+import json
 import pickle
 import subprocess
 
@@ -26,7 +27,18 @@ TABLE = pd.DataFrame({"title": ["Cook", "Nurse"], "text": ["Cook soup,\nplease",
     [
         ("t.csv", lambda frame, path: frame.to_csv(path, index=False)),
         ("t.tsv", lambda frame, path: frame.to_csv(path, index=False, sep="\t")),
+        ("semicolons.csv", lambda frame, path: frame.to_csv(path, index=False, sep=";")),
+        ("tabs.csv", lambda frame, path: frame.to_csv(path, index=False, sep="\t", quoting=1)),
+        ("bars.csv", lambda frame, path: frame.to_csv(path, index=False, sep="|")),
         ("t.jsonl", lambda frame, path: frame.to_json(path, orient="records", lines=True)),
+        ("t.json", lambda frame, path: frame.to_json(path, orient="records")),
+        ("lines.json", lambda frame, path: frame.to_json(path, orient="records", lines=True)),
+        (
+            "object.json",
+            lambda frame, path: path.write_text(
+                json.dumps({"n": 2, "data": frame.to_dict("records")}, indent=2)
+            ),
+        ),
         ("t.parquet", lambda frame, path: frame.to_parquet(path)),
         ("t.pkl", lambda frame, path: frame.to_pickle(path)),
         ("t.pkl", lambda frame, path: path.write_bytes(pickle.dumps(frame.to_dict()))),
@@ -53,6 +65,32 @@ def test_chunks_say_how_much_of_the_file_has_been_read(tmp_path, name):
     assert [len(chunk.frame) for chunk in chunks] == [500] * 4
     shares = [chunk.share_read for chunk in chunks]
     assert shares == pytest.approx([0.25, 0.5, 0.75, 1], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ('title;text\nRider;"Says ""hello"" to all; rides, and sings"\nCook;"Soup, stew"\n', 2),
+        ("title,text\na;b,c;d\ne;f,g;h\n", 2),  # more semicolons than commas
+        ("title\ttext\na, b\tc, d, e\n", 1),
+        ("id;title;text\n1;a;b, c, d\n2;e;f\n3;g;h | i\n", 3),
+    ],
+)
+def test_delimiters_are_found(tmp_path, content, rows):
+    path = tmp_path / "t.csv"
+    path.write_text(content)
+    table = read_table(str(path))
+    assert list(table)[-2:] == ["title", "text"]
+    assert len(table) == rows
+    assert find_invalid_rows(table) == {}
+
+
+def test_ragged_rows_are_dropped_where_bad_rows_are(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("title,text\nRider,You ride, and you sing\nCook,You cook\n")
+    (chunk,) = read_chunks(str(path), drop_ragged=True)
+    assert find_invalid_rows(chunk.frame) == {"no title": [0], "no text": [0]}
+    assert chunk.frame["text"][1] == "You cook"
 
 
 @pytest.mark.parametrize("dtype", ["str", "object", "string[python]", "category"])
@@ -128,6 +166,11 @@ def test_a_corrupt_pickle(tmp_path):
         ("t.csv", "title,text\nKöchin,x\n".encode("cp1252"), "not utf-8 at line 2, byte 12"),
         ("t.jsonl", b'{"title": "a"}\n{"title" 1}\n', "line 2, column 10"),
         ("t.jsonl", b"[1]\n", "line 1: expected an object"),
+        ("t.json", b"[1]", "expected a list of objects, got list"),
+        ("t.json", b'{"a": 1}', "expected an object with one list of objects; it has none"),
+        ("t.json", b'{"a": [{"b": 1}], "c": [{"d": 1}]}', "it has 'a', 'c'"),
+        ("t.json", b'[{"title": "a"}', "invalid JSON: Expecting"),
+        ("t.json", b"[" * 100_000, "invalid JSON: maximum recursion"),
         ("t.parquet", b"PAR1nothing", "not a Parquet file"),
         ("t.xlsx", b"", 'unknown format ".xlsx", expected .csv'),
         ("t.pkl", pickle.dumps("text"), "holds a str"),

@@ -41,7 +41,8 @@ def start(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, **pipes)
 
 
-def test_killed_at_ten_random_moments(command, tmp_path):
+@pytest.mark.parametrize("moments", [5, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_at_random_moments(command, tmp_path, moments):
     """Then the CSV is that of a run that nothing has disturbed."""
     began = time.monotonic()
     run = run_script(*command("undisturbed"), fresh=True)  # as those that are killed
@@ -51,7 +52,7 @@ def test_killed_at_ten_random_moments(command, tmp_path):
     assert len(rows_of(tmp_path / "undisturbed.csv")) == 120
     out, rng, sizes = tmp_path / "out.csv", random.Random(1), []
     # Most kills fall into the writing, which begins when the first group has come.
-    for _ in range(10):
+    for _ in range(moments):
         process, size = start(*command()), sizes[-1] if sizes else 0
         deadline = time.monotonic() + 3 * seconds
         # Some come before; how many does not depend on the speed of the machine.
