@@ -9,15 +9,13 @@ import pandas as pd
 
 from jobgen.common.config import GenerateConfig, TrainConfig
 from jobgen.common.config_loader import parse_config
-from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
-from jobgen.common.logging import without_progress_bars
 from jobgen.models.hub import locate
 from jobgen.models.loading import (
     check_positions,
     load_tokenizer,
     positions,
-    trim_vocabulary,
+    save_model,
 )
 from jobgen.models.loading import unfreeze_last_n as unfreeze_blocks
 from jobgen.training.dataset import PostingDataset
@@ -217,19 +215,13 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
             title, fewer where texts were copied from training postings.
         """
         from jobgen.generation.generator import open_generator
-        from jobgen.generation.posting import POSTING_COLUMNS
-        from jobgen.generation.requests import cap_max_length, number_prompts
+        from jobgen.generation.requests import cap_max_length
 
         settings = {"half_precision": False} | settings | {"model": self.config.model}
         config, _ = parse_config(settings, GenerateConfig, "NLP_model.generate")
         config = cap_max_length(config, self.limit)
         trained = () if self.trainer is None else self._trained_engine(config)
-        generator = open_generator(self, config, *trained)
-        pairs = list(zip(titles, keywords, strict=True))
-        prompts = number_prompts(pairs, self.tokenizer, generator.config)
-        groups = generator.generate(generator.groups(prompts))
-        rows = [vars(posting) for group in groups for posting in group]
-        return pd.DataFrame(rows, columns=POSTING_COLUMNS)
+        return open_generator(self, config, *trained).generate_frame(titles, keywords)
 
     def _trained_engine(self, config: GenerateConfig) -> tuple[Any, Any]:
         """An engine with the weights as they are in the training, and the index of its texts."""
@@ -259,15 +251,8 @@ class NLP_model:  # noqa: N801, the name that users of the original project impo
     def save(self, folder: str) -> None:
         """Write a plain Hugging Face model folder: safetensors, tokenizer, generation settings."""
         from peft import PeftModel
-        from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
         if isinstance(self.model, PeftModel):
             self.model = self.model.merge_and_unload()
-        with without_progress_bars():
-            if self.trainer is not None and is_deepspeed_zero3_enabled():
-                self.trainer.save_model(folder)  # gathers the partitioned weights
-            elif is_main_process():
-                self.model.save_pretrained(folder)
-                self.tokenizer.save_pretrained(folder)
-            if is_main_process():
-                trim_vocabulary(Path(folder), len(self.tokenizer))
+        save_gathered = None if self.trainer is None else self.trainer.save_model
+        save_model(self.model, self.tokenizer, Path(folder), save_gathered)

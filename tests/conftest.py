@@ -165,7 +165,7 @@ def tiny_fine_tuned(tiny_model, tiny_tokenizer, tmp_path_factory) -> Path:
 def tiny_embedder(tmp_path_factory) -> Path:
     """Folder of a sentence-transformers model with random weights, for tests of anything else."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import AutoTokenizer, BertConfig, BertModel, set_seed
 
     from jobgen.common.config import OFFLINE_EMBEDDER

@@ -5,9 +5,11 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 
+import pandas as pd
+
 from jobgen.common.config import GenerateConfig
 from jobgen.generation.engines import Engine, open_engine
-from jobgen.generation.posting import Posting, clean
+from jobgen.generation.posting import POSTING_COLUMNS, Posting, clean
 from jobgen.generation.requests import (
     Completion,
     NumberedPrompt,
@@ -17,6 +19,7 @@ from jobgen.generation.requests import (
     cap_max_length,
     encode_prompt,
     ignore,
+    number_prompts,
 )
 from jobgen.models.protocols import LanguageModel, Tokenizer
 from jobgen.text.coverage import missing_keywords
@@ -111,6 +114,13 @@ class Generator:
                 for prompt, title, keywords in group
                 for posting in self._best(prompt, title, keywords, sorted(candidates[prompt]))
             ]
+
+    def generate_frame(self, titles: Sequence[str], keywords: Sequence[list[str]]) -> pd.DataFrame:
+        """Write postings for titles and their keywords: a row for each, with `POSTING_COLUMNS`."""
+        pairs = list(zip(titles, keywords, strict=True))
+        groups = self.groups(number_prompts(pairs, self.tokenizer, self.config))
+        rows = [vars(posting) for group in self.generate(groups) for posting in group]
+        return pd.DataFrame(rows, columns=POSTING_COLUMNS)
 
     def _best(
         self, prompt: int, title: str, keywords: list[str], texts: list[tuple[int, Completion]]

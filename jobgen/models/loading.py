@@ -1,10 +1,12 @@
 """From a model folder to its tokenizer and weights, and to the weights that are to be trained."""
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
 from jobgen.common.logging import logger, without_progress_bars
 from jobgen.models.causality import check_causal
@@ -134,6 +136,32 @@ def load_model(
 def _mask_padding(tokens: int, head: Any, inputs: tuple, logits: Any) -> None:
     """Forward hook of a head that excludes the vocabulary's padding; logits are (..., V)."""
     logits[..., tokens:] = float("-inf")
+
+
+@without_progress_bars()
+def save_model(
+    model: Any,
+    tokenizer: Tokenizer,
+    folder: Path,
+    save_gathered: Callable[[str], object] | None = None,
+) -> None:
+    """Write a plain Hugging Face model folder: safetensors, tokenizer, generation settings.
+
+    Args:
+        model: the `PreTrainedModel`.
+        tokenizer: its tokenizer.
+        folder: the folder, which may exist.
+        save_gathered: what writes weights that ZeRO-3 has partitioned, in all processes.
+    """
+    from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+
+    if save_gathered is not None and is_deepspeed_zero3_enabled():
+        save_gathered(str(folder))
+    elif is_main_process():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    if is_main_process():
+        trim_vocabulary(folder, len(tokenizer))
 
 
 @without_progress_bars()
