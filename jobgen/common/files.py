@@ -1,6 +1,7 @@
 """Files: written whole or not at all, brought to the disk, hashed."""
 
 import difflib
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,8 @@ import numpy as np
 from jobgen.common.errors import InputError
 from jobgen.common.logging import logger
 
+# The disk is full, the file may not grow further, the quota is used up.
+_DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _COLON = re.compile(r"\s*:")  # after the name of a key in JSON
 
 
@@ -62,6 +65,11 @@ def write_and_move(place: Path, path: Path, write: Callable[[Path], Any]) -> Non
         raise InputError(str(path), f"cannot be written: {error.strerror}") from None
     finally:
         place.unlink(missing_ok=True)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a disk had no room, or a user no more quota."""
+    return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -24,11 +24,13 @@ from jobgen.common.distributed import (
 )
 from jobgen.common.errors import InputError
 from jobgen.common.logging import logger
-from jobgen.generation.generator import Generator
 from jobgen.generation.posting import POSTING_COLUMNS, Posting
 from jobgen.generation.progress import GenerationProgress
 from jobgen.generation.requests import NumberedPrompt
 from jobgen.text.characters import escape_formula
+
+if TYPE_CHECKING:  # it imports torch, and a CSV or a prompt that is wrong is to be told at once
+    from jobgen.generation.generator import Generator
 
 
 def read_posting_ids(path: Path) -> set[str]:
@@ -138,7 +140,7 @@ def _cells(posting: Posting, escape_formulas: bool) -> list[object]:
 
 
 def generate_missing(
-    generator: Generator, prompts: Sequence[NumberedPrompt], path: Path, existing: set[str]
+    generator: "Generator", prompts: Sequence[NumberedPrompt], path: Path, existing: set[str]
 ) -> None:
     """Write the postings that a CSV does not have yet; all processes of a launcher take part.
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from transformers import TrainerCallback, TrainerState
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
-from jobgen.common.cli import forget_terminal, stop_signals
+from jobgen.common.cli import SAME_REQUEST_SECONDS, forget_terminal, stop_signals
 from jobgen.common.distributed import is_main_process
 from jobgen.common.files import read_metrics, write_whole
 from jobgen.common.logging import logger
@@ -33,9 +33,6 @@ from jobgen.training.checkpoints import report_write_errors
 from jobgen.training.dataset import PostingDataset
 
 _SAMPLES = 4  # held-out postings whose title and keywords a model generates from
-# The launcher answers Ctrl-C with a SIGTERM of its own. A signal that comes later than this is a
-# second request.
-_SAME_REQUEST_SECONDS = 1.0
 # A warning is due after this many skipped fp16 steps in a row: each halves the loss scale, so by
 # then the scale was at least 2**5 too large.
 _MANY_SKIPPED = 5
@@ -109,7 +106,7 @@ class StopOnSignal(TrainerCallback):
             if is_main_process():  # os.write, because the signal may have interrupted a print
                 with contextlib.suppress(OSError):  # the terminal may be lost
                     os.write(1, b"\nstopping after this step, with a checkpoint; Ctrl-C: at once\n")
-        elif number == signal.SIGINT and now - self.asked_at > _SAME_REQUEST_SECONDS:
+        elif number == signal.SIGINT and now - self.asked_at > SAME_REQUEST_SECONDS:
             raise KeyboardInterrupt
         if number == signal.SIGHUP:
             forget_terminal()

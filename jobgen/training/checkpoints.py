@@ -5,7 +5,6 @@ checksums are stored beside them, and the folder is moved to its place. A folder
 or whose files do not match them, is not a valid checkpoint, and the one before it is used.
 """
 
-import errno
 import json
 import os
 import shutil
@@ -19,13 +18,11 @@ from safetensors import SafetensorError
 
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
-from jobgen.common.files import hash_file, sync, sync_path
+from jobgen.common.files import hash_file, is_disk_full, sync, sync_path
 from jobgen.common.logging import logger
 
 CHECKSUMS = "checksums.json"
 STAGING = ".writing"  # the folder in which a checkpoint is written before it is valid
-# The disk is full, the file may not grow further, the quota is used up.
-_DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def checkpoints_folder(run: Path) -> Path:
@@ -198,11 +195,6 @@ def report_disk_full(run: Path) -> Iterator[None]:
         raise _write_error(run, "the run", error) from None
     finally:
         threading.excepthook = previous_hook
-
-
-def is_disk_full(error: BaseException | None) -> bool:
-    """Whether a disk had no room, or a user no more quota."""
-    return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 
 def _write_error(folder: Path, what: str, error: Exception) -> InputError:

@@ -14,13 +14,13 @@ import torch
 from jobgen.common.config import EVALUATION_KEYWORDS, TrainConfig
 from jobgen.common.distributed import is_main_process
 from jobgen.common.errors import InputError
-from jobgen.common.files import read_metrics, sync, write_json, write_whole
+from jobgen.common.files import is_disk_full, read_metrics, sync, write_json, write_whole
 from jobgen.common.logging import logger, without_progress_bars
 from jobgen.models.protocols import LanguageModel
 from jobgen.models.sequence import EOS, render_prompt
 from jobgen.text.memorized import MemorizationIndex
 from jobgen.training.arguments import precision_of
-from jobgen.training.checkpoints import is_disk_full, latest_valid_checkpoint, report_write_errors
+from jobgen.training.checkpoints import latest_valid_checkpoint, report_write_errors
 from jobgen.training.export_check import Probe, check_in_fresh_process
 
 _PROBE_TOKENS = 64  # of a training row, on which trained and exported model are compared
