@@ -230,15 +230,16 @@ def measure_jobgen(
 def keyword_stage(
     postings: pd.DataFrame, cache: str, precision: str, diversity: float
 ) -> tuple[list[list[str]], float, dict]:
-    """Run the stages of jobgen.data.pipeline from clean to keyworded rows, in new processes.
+    """Run the stages of jobgen.data.keyword_stages on clean rows, in new processes.
 
     Returns:
         The keywords, the seconds without the loading of models, and the precision and device.
     """
-    from jobgen.common.config import OFFLINE_MODEL, PrepareConfig
-    from jobgen.common.files import write_arrays
-    from jobgen.data import pipeline
+    from jobgen.common.config import MOST_TOKENS, OFFLINE_MODEL, PrepareConfig
+    from jobgen.common.files import write_arrays, write_json
+    from jobgen.data import keyword_stages
     from jobgen.data.chunk_store import ChunkStore
+    from jobgen.data.context import PipelineContext
     from jobgen.models.hub import locate
 
     config = PrepareConfig(
@@ -250,11 +251,20 @@ def keyword_stage(
     with tempfile.TemporaryDirectory() as folder:
         model = locate(OFFLINE_MODEL, weights=False)
         store = ChunkStore(Path(folder))
-        context = pipeline.PipelineContext(config, model, embedder_folder(), Path(cache), store)
+        context = PipelineContext(
+            config,
+            model,
+            embedder_folder(),
+            Path(cache),
+            store,
+            positions=None,
+            longest=MOST_TOKENS,
+        )
         size = min(CHUNK, -(-len(postings) // CORES))
         chunks = [postings[start : start + size] for start in range(0, len(postings), size)]
         for i, chunk in enumerate(chunks):
-            store.write("clean", i, chunk.reset_index(drop=True))
+            store.write("measured", i, chunk.reset_index(drop=True))
+        write_json(store.file("standing.json"), [])
         rows = np.arange(len(postings))  # each row is a group of its own
         write_arrays(
             store.file("groups.npz"),
@@ -272,9 +282,9 @@ def keyword_stage(
             loaded.wait(600)
             about = about[0].result()
             start = time.perf_counter()
-            list(pool.map(partial(pipeline.embed_sample_chunk, context), range(len(chunks))))
-            pool.submit(pipeline.count_phrases, context).result()
-            list(pool.map(partial(pipeline.add_keywords_chunk, context), range(len(chunks))))
+            list(pool.map(partial(keyword_stages.embed_sample_chunk, context), range(len(chunks))))
+            pool.submit(keyword_stages.count_phrases, context).result()
+            list(pool.map(partial(keyword_stages.add_keywords_chunk, context), range(len(chunks))))
             seconds = time.perf_counter() - start
         keywords = [store.read("keywords", i)["keywords"] for i in range(len(chunks))]
     return [list(words) for words in pd.concat(keywords)], seconds, about
@@ -286,21 +296,22 @@ def load_worker(context, loaded) -> None:
     import torch
     from threadpoolctl import threadpool_limits
 
-    from jobgen.data import phrases, pipeline
+    from jobgen.data import context as loaded_once
+    from jobgen.data import phrases
 
     torch.set_num_threads(1)
     threadpool_limits(1)
-    pipeline._embedder(context)(["warm up"])
-    pipeline._tokenizer(context.model)
+    loaded_once.embedder_of(context)(["warm up"])
+    loaded_once.tokenizer_in(context.model)
     phrases.find_phrases("warm up", 1)
     loaded.wait(600)
 
 
 def describe(context) -> dict[str, str]:
     """Precision and device of a worker's embedder."""
-    from jobgen.data.pipeline import _embedder
+    from jobgen.data.context import embedder_of
 
-    model = _embedder(context).model
+    model = embedder_of(context).model
     computes = str(next(model.parameters()).dtype).removeprefix("torch.")
     return {"computes": computes, "device": str(model.device)}
 

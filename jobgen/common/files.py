@@ -206,13 +206,22 @@ def _check_unique(path: str, text: str) -> None:
 
 
 def nearby(path: Path) -> str:
-    """What is there instead of a missing file, for its message."""
+    """What is there instead of a missing file, for its message; never the path itself."""
     if not path.parent.is_dir():
         return f"; the folder {path.parent} does not exist"
-    names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix == path.suffix)
+    try:
+        others = sorted(e.name for e in path.parent.iterdir() if e.name != path.name)
+    except OSError:  # the folder may not be listed
+        return ""
+    same_stem = [name for name in others if Path(name).stem.lower() == path.stem.lower()]
+    names = [name for name in others if Path(name).suffix.lower() == path.suffix.lower()]
+    by_lower = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(path.name.lower(), by_lower, n=1, cutoff=0.5)
+    likely = same_stem or [by_lower[name] for name in close]
+    if likely:
+        return f'; did you mean "{path.parent / likely[0]}"?'
     if not names:
-        return f"; {path.parent} holds no {path.suffix or 'such'} file"
-    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
-    if close:
-        return f'; did you mean "{path.parent / close[0]}"?'
+        return (
+            f"; {path.parent} holds no {'other ' * path.is_symlink()}{path.suffix or 'such'} file"
+        )
     return f"; {path.parent} holds {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"

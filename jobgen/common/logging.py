@@ -5,6 +5,7 @@ A script calls `show_messages`; who uses the package as a library configures `lo
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,12 +18,19 @@ _NOISE = ("Setting accelerator to CPU",)  # DeepSpeed, at every start without a 
 
 
 class _Terminal(logging.Handler):
-    """Prints the messages of the main process."""
+    """Prints the messages of the main process.
+
+    Attributes:
+        in_stderr: whether to print to standard error, where standard output is the result.
+    """
+
+    in_stderr = False
 
     def emit(self, record: logging.LogRecord) -> None:
         if is_main_process():
             prefix = "warning: " if record.levelno == logging.WARNING else ""
-            print(f"{prefix}{record.getMessage()}", flush=True)
+            stream = sys.stderr if self.in_stderr else sys.stdout
+            print(f"{prefix}{record.getMessage()}", file=stream, flush=True)
 
 
 def show_messages(verbose: bool = False) -> None:
@@ -35,6 +43,13 @@ def show_messages(verbose: bool = False) -> None:
         # Its notes explain our deliberate choices, such as batches without an attention mask.
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         logging.getLogger("DeepSpeed").addFilter(_is_no_noise)
+
+
+def show_messages_in_stderr() -> None:
+    """Leave standard output to the result of the script."""
+    for handler in logger.handlers:
+        if isinstance(handler, _Terminal):
+            handler.in_stderr = True
 
 
 def _is_no_noise(record: logging.LogRecord) -> bool:

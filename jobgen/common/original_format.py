@@ -16,6 +16,8 @@ RENAMED: dict[type[Config], dict[str, str]] = {
     PrepareConfig: {
         "max_seq_len": "max_length",
         "min_seq_len": "min_length",
+        "max_tokens": "max_length",
+        "min_tokens": "min_length",
         "train_val": "test_share",
         "save_folder": "output_dir",
     },

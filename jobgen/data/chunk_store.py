@@ -26,8 +26,11 @@ from jobgen.common.files import hash_folder, read_arrays, write_arrays, write_be
 
 _LIBRARIES = (
     *("pandas", "ftfy", "datasketch", "HanTa", "scikit-learn", "torch", "sentence-transformers"),
-    *("tokenizers", "transformers", "numpy", "scipy", "pyarrow"),
+    *("tokenizers", "transformers", "numpy", "scipy", "pyarrow", "charset-normalizer"),
+    *("openpyxl", "SQLAlchemy", "datasets", "lxml", "phonenumbers", "py3langid", "wordfreq"),
 )
+# What `split_source` writes.
+_OF_SOURCE = ("source", "unusable")
 # Folders of the package whose code decides the prepared rows.
 _CODE_FOLDERS = ("data", "text", "models")
 _PACKAGE = Path(__file__).parents[1]
@@ -98,6 +101,23 @@ class ChunkStore:
         files = [self._path(stage, chunk, "json") for chunk in self.chunks(stage)]
         return [json.loads(file.read_text()) for file in files]
 
+    def depend_on(self, models: list[str]) -> None:
+        """Keep the results of an earlier run only if it had the same models.
+
+        The chunks of the source do not depend on them: so its rows are checked before a model is
+        looked for.
+
+        Args:
+            models: hashes of the models.
+        """
+        marker = self.file("models.json")
+        if marker.is_file() and json.loads(marker.read_text()) != models:
+            for path in self.folder.iterdir():
+                if path.stem.rsplit("-", 1)[0] not in _OF_SOURCE:
+                    path.unlink()
+        text = json.dumps(models)
+        write_beside_others(marker, lambda path: path.write_text(text))
+
     def reset_progress(self) -> None:
         """Count postings from 0, for the bar of a new stage."""
         self.file("progress").unlink(missing_ok=True)
@@ -124,9 +144,9 @@ def open_chunk_store(folder: Path, decides: dict[str, Any]) -> Iterator[ChunkSto
     """Lock a folder for one preparation, and open the store in it.
 
     The store of an earlier run is used again if everything that decides the result is the same;
-    stores of other runs are removed. When the `with` block ends, and when the table cannot be
-    prepared at all, the store is removed. After any other exception it stays, so that the same
-    command resumes.
+    stores of other runs are removed. When the `with` block ends, and when something is wrong with
+    the table or before the first posting is cleaned, the store is removed. After any other
+    exception it stays, so that the same command resumes.
 
     Args:
         folder: folder of stores, made if it is missing.
@@ -143,10 +163,11 @@ def open_chunk_store(folder: Path, decides: dict[str, Any]) -> Iterator[ChunkSto
     store = ChunkStore((folder / name).resolve())
     try:
         yield store
-    except TableError:
-        _remove(store)
-        if output_is_new:
-            folder.parent.rmdir()
+    except InputError as error:
+        if isinstance(error, TableError) or not store.chunks("clean"):
+            _remove(store)
+            if output_is_new:
+                folder.parent.rmdir()
         raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command resumes where this one stopped.") from None

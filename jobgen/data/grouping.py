@@ -26,7 +26,7 @@ def group_rows(config: PrepareConfig, store: ChunkStore) -> None:
     thresholds = (config.near_duplicate_similarity, config.related_similarity)
     n_bands = sum(bands_and_rows(threshold)[0] for threshold in thresholds)
     with progress_bar("grouping near-duplicates", n_bands, unit="bands") as bar:
-        chunks = [store.read_arrays("hashes", chunk) for chunk in store.chunks("clean")]
+        chunks = [store.read_arrays("hashes", chunk) for chunk in store.chunks("measured")]
         chunk_signatures = [arrays.pop("signatures") for arrays in chunks]
         signatures = np.concatenate([rows for rows in chunk_signatures if len(rows)])
         del chunk_signatures
@@ -48,7 +48,7 @@ def group_rows(config: PrepareConfig, store: ChunkStore) -> None:
         labels = join_groups(near_duplicates, related)
         labels = overlap_groups(hashes, offsets, labels, _OVERLAP, bar.update)
     if config.group_by is not None:
-        values = [store.read("clean", chunk)["group"] for chunk in store.chunks("clean")]
+        values = [store.read("measured", chunk)["group"] for chunk in store.chunks("measured")]
         labels = join_groups(labels, value_groups(pd.concat(values, ignore_index=True)))
 
     # 3. Which postings are kept.

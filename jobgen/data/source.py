@@ -9,12 +9,28 @@ from jobgen.common.errors import InputError, TableError
 from jobgen.common.files import write_json
 from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.progress import progress_bar
-from jobgen.data.readers import read_chunks
-from jobgen.data.tables import find_invalid_rows, refuse_invalid_rows, rename_columns
+from jobgen.data.reading import Source, TableChunk, encoding_of, read_chunks, shown
+from jobgen.data.reading.columns import missing_columns, select_columns
+from jobgen.data.tables import find_faults, refuse_rows
 
 
-def split_source(config: PrepareConfig, store: ChunkStore) -> None:
+def source_of(config: PrepareConfig) -> Source:
+    """The source that a configuration names."""
+    return Source(config.source, config.table, config.encoding, config.separator)
+
+
+def split_source(config: PrepareConfig, store: ChunkStore, most_rows: int | None = None) -> None:
     """Read the source once, check each row, and write its chunks into the store.
+
+    The stage "source" has the columns `row`, its number in its file from 1, `file` if the source
+    has several, `title`, `text`, and `group` where rows are grouped; "unusable", for chunks that
+    have such rows, `row`, `file`, `title` and `reason`.
+
+    Args:
+        config: configuration of the preparation.
+        store: where the chunks are written.
+        most_rows: number of rows after which the reading ends, for a preview, in which unusable
+            rows are never refused; None for all.
 
     Raises:
         TableError: the table cannot be read, or has rows that cannot be used.
@@ -23,47 +39,137 @@ def split_source(config: PrepareConfig, store: ChunkStore) -> None:
     if counts_file.is_file():
         return
     try:
-        counts = _split_source(config, store)
+        counts = _Splitter(config, store, most_rows).split()
     except InputError as error:
         raise TableError(error.where, error.problems) from None
     write_json(counts_file, counts)
 
 
-def _split_source(config: PrepareConfig, store: ChunkStore) -> dict[str, int]:
-    faults: dict[str, list[int]] = {}
-    n_read = 0
-    drop_ragged = config.bad_rows == "drop"
-    chunks = read_chunks(config.source, config.encoding, config.chunk_rows, drop_ragged)
-    with progress_bar("reading the source", total=None) as bar:
-        for chunk, (table, share_read) in enumerate(chunks):
-            if config.source.lower().endswith((".json", ".jsonl")):
-                # An object can lack a key, and so can all objects of a chunk.
-                columns = dict.fromkeys([*table, *config.columns().values()])
-                table = table.reindex(columns=list(columns))
-            rows = rename_columns(table, config.source, config.columns())
-            chunk_faults = find_invalid_rows(rows)
-            for fault, row_numbers in chunk_faults.items():
-                faults.setdefault(fault, []).extend(n_read + row for row in row_numbers)
-            n_read += len(rows)
-            bar.total = round(n_read / share_read)  # an estimate, until all of the file is read
-            bar.update(len(rows))
-            if chunk_faults and config.bad_rows == "stop":
-                continue
-            unusable = {row for row_numbers in chunk_faults.values() for row in row_numbers}
-            rows = rows.drop(index=list(unusable))
-            if "group" in rows:
-                rows["group"] = [_group_name(value, config) for value in rows["group"]]
-            store.write("source", chunk, rows.reset_index(drop=True))
-    if config.bad_rows == "stop":
-        refuse_invalid_rows(config.source, faults)
-    n_unusable = len({row for row_numbers in faults.values() for row in row_numbers})
-    return {"read": n_read, "unusable": n_unusable}
+class _Splitter:
+    """One pass over the source.
 
+    Args:
+        config: configuration of the preparation.
+        store: where the chunks are written.
+        most_rows: number of rows after which the reading ends; None for all.
+    """
 
-def _group_name(value: Any, config: PrepareConfig) -> str | None:
-    if not pd.api.types.is_scalar(value):
-        raise InputError(
-            config.source,
-            f'column "{config.group_by}" (group_by) holds {value!r:.60}, not a single value',
+    def __init__(self, config: PrepareConfig, store: ChunkStore, most_rows: int | None):
+        self._config, self._store, self._most_rows = config, store, most_rows
+        self._source = source_of(config)
+        self._refuses = config.bad_rows == "stop" and most_rows is None
+        self._columns_seen: dict[Any, None] = {}  # of the file that is being read, in order
+        self._faults: dict[str, list[str]] = {}  # what is wrong -> numbers of rows
+        self._pending: list[tuple[pd.DataFrame, pd.DataFrame]] = []  # usable and unusable rows
+        self._n_chunks = self._n_read = self._n_unusable = 0
+
+    def split(self) -> dict[str, Any]:
+        """Read all rows, and return the counts."""
+        files: list[str | None] = []
+        chunk_rows = min(self._config.chunk_rows, self._most_rows or self._config.chunk_rows)
+        with progress_bar("reading the source", total=None) as bar:
+            for chunk in read_chunks(self._source, chunk_rows, drop_bad=True):
+                if not files or chunk.file != files[-1]:
+                    if files:
+                        self._check_columns(files[-1])
+                    files.append(chunk.file)
+                chunk = self._first_rows(chunk)
+                n_rows = len(chunk.frame) + len(chunk.faults)
+                self._n_read += n_rows
+                if chunk.share_read:
+                    bar.total = round(self._n_read / chunk.share_read)  # an estimate until the end
+                bar.update(n_rows)
+                self._take(chunk)
+                if self._n_read == self._most_rows:
+                    break
+            self._check_columns(files[-1])
+        if self._refuses:
+            refuse_rows(shown(self._source), self._faults)
+        self._write()
+        return {
+            "read": self._n_read,
+            "unusable": self._n_unusable,
+            "encoding": encoding_of(self._source),
+            "files": len(files),
+        }
+
+    def _first_rows(self, chunk: TableChunk) -> TableChunk:
+        """A chunk without the rows that are too many for a preview."""
+        if self._most_rows is None:
+            return chunk
+        numbers = sorted([*chunk.frame.index, *chunk.faults])
+        kept = set(numbers[: self._most_rows - self._n_read])
+        return chunk._replace(
+            frame=chunk.frame[chunk.frame.index.isin(kept)],
+            faults={row: fault for row, fault in chunk.faults.items() if row in kept},
         )
-    return None if pd.isna(value) else str(value).encode("utf-8", "replace").decode()
+
+    def _check_columns(self, file: str | None) -> None:
+        """Refuse a file in none of whose rows a column occurs; in JSON each object has its own."""
+        problems = missing_columns(self._columns_seen, self._config.columns())
+        if self._columns_seen and problems:
+            raise InputError(file or shown(self._source), problems)
+        self._columns_seen = {}
+
+    def _take(self, chunk: TableChunk) -> None:
+        """Part the rows of a chunk that can be used from the others, and write full chunks."""
+        self._columns_seen |= dict.fromkeys(chunk.frame.columns)
+        rows = select_columns(chunk.frame, self._config.columns())
+        faults = {row: [fault] for row, fault in chunk.faults.items()} | find_faults(rows)
+        for row, row_faults in sorted(faults.items()):
+            for fault in row_faults:
+                label = str(row) if chunk.file is None else f"{row} of {chunk.file}"
+                self._faults.setdefault(fault, []).append(label)
+        self._n_unusable += len(faults)
+        if self._faults and self._refuses:
+            return  # nothing will be written; the rows that follow are only checked
+        usable = rows[~rows.index.isin(list(faults))]
+        if "group" in usable:
+            groups = [self._group_name(value) for value in usable["group"]]
+            usable = usable.assign(group=pd.Series(groups, usable.index, dtype=object))
+        titles = rows["title"].to_dict()
+        told = [
+            (row, _text_or_nothing(titles.get(row)), ", ".join(faults[row]))
+            for row in sorted(faults)
+        ]
+        unusable = pd.DataFrame(told, columns=["row", "title", "reason"]).set_index("row")
+        self._add(_numbered(usable, chunk.file), _numbered(unusable, chunk.file))
+
+    def _add(self, usable: pd.DataFrame, unusable: pd.DataFrame) -> None:
+        """Put rows into the next chunk of the store; small files share one."""
+        n_pending = sum(len(part) for pair in self._pending for part in pair)
+        if n_pending and n_pending + len(usable) + len(unusable) > self._config.chunk_rows:
+            self._write()
+        self._pending.append((usable, unusable))
+
+    def _write(self) -> None:
+        """Write the pending rows as a chunk."""
+        usable, unusable = (
+            pd.concat(p, ignore_index=True) for p in zip(*self._pending, strict=True)
+        )
+        self._store.write("source", self._n_chunks, usable)
+        if len(unusable):
+            self._store.write("unusable", self._n_chunks, unusable)
+        self._pending = []
+        self._n_chunks += 1
+
+    def _group_name(self, value: Any) -> str | None:
+        if not pd.api.types.is_scalar(value):
+            raise InputError(
+                shown(self._source),
+                f'column "{self._config.group_by}" (group_by) holds {value!r:.60}, not a single'
+                " value",
+            )
+        return None if pd.isna(value) else str(value).encode("utf-8", "replace").decode()
+
+
+def _numbered(rows: pd.DataFrame, file: str | None) -> pd.DataFrame:
+    """Rows with their numbers and, if there are several files, the name of theirs."""
+    numbered = rows.assign(row=rows.index.astype("int64"))
+    if file is not None:
+        numbered = numbered.assign(file=file)
+    return numbered[["row", *(["file"] if file is not None else []), *rows.columns]]
+
+
+def _text_or_nothing(cell: Any) -> str:
+    return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else ""

@@ -7,98 +7,79 @@ import numpy as np
 import pandas as pd
 
 from jobgen.common.errors import InputError
-from jobgen.data.readers import read_chunks
+from jobgen.data.reading import Source, has_fixed_columns, read_chunks, shown
+from jobgen.data.reading.cells import fault_of
+from jobgen.data.reading.columns import missing_columns
 from jobgen.text.characters import unescape_formula
 
 # Columns of the CSVs that cli_generate_text.py writes, by which they are recognized.
 _OF_GENERATED = {"id", "title", "text", "seed", "nats_per_token"}
 _BAD_ROWS_ADVICE = "repair them, or leave them out: cli_prepare_data.py --set bad_rows=drop"
+_MOST_FAULTS = 20  # kinds of them that a message names
 
 
-def read_table(path: str, encoding: str = "utf-8") -> pd.DataFrame:
+def read_table(path: str, encoding: str = "auto") -> pd.DataFrame:
     """Read a whole table; the ending of its name decides the format.
+
+    Args:
+        path: a file, or another location that `jobgen.data.reading` knows.
+        encoding: that of a text format; "auto" to find it.
 
     Returns:
         The columns as they are; cells of text formats are `str`, empty ones too.
 
     Raises:
         InputError: the file is missing, corrupt or in the wrong encoding, its format is unknown,
-            or it has no row.
+            it has a row that cannot be read, or none.
     """
-    frames = [chunk.frame for chunk in read_chunks(path, encoding)]
-    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    frames = [chunk.frame for chunk in read_chunks(Source(path, encoding=encoding))]
+    return pd.concat(frames, ignore_index=True)
 
 
-def check_readable(path: str, encoding: str, columns: dict[str, str]) -> None:
+def check_readable(source: Source, columns: dict[str, str | list[str]]) -> None:
     """Check the format and the columns of a table by its first rows.
 
     Raises:
-        InputError: as `read_table` and `rename_columns`.
+        InputError: as `read_chunks`; or a column is missing.
     """
-    first_rows = next(read_chunks(path, encoding, chunk_rows=100, drop_ragged=True)).frame
+    first_rows = next(read_chunks(source, chunk_rows=100, drop_bad=True)).frame
     # An object can lack keys that others have; only the whole file will tell.
-    if not path.lower().endswith((".json", ".jsonl")):
-        rename_columns(first_rows, path, columns)
+    if has_fixed_columns(source) and (problems := missing_columns(first_rows.columns, columns)):
+        raise InputError(shown(source), problems)
 
 
-def rename_columns(table: pd.DataFrame, path: str, columns: dict[str, str]) -> pd.DataFrame:
-    """Select columns and give them our names; rows are numbered from 0.
-
-    Args:
-        table: the table as it was read.
-        path: the table's file, for the message.
-        columns: our name -> the table's name.
-
-    Raises:
-        InputError: a column is missing.
-    """
-    missing = [name for name in columns.values() if name not in table]
-    if missing:
-        known = ", ".join(map(str, table.columns))
-        raise InputError(
-            path, [f'no column "{name}"; its columns are: {known}' for name in missing]
-        )
-    frame = pd.DataFrame({ours: table[theirs].astype(object) for ours, theirs in columns.items()})
-    return frame.reset_index(drop=True)
-
-
-def find_invalid_rows(frame: pd.DataFrame) -> dict[str, list[int]]:
+def find_faults(frame: pd.DataFrame) -> dict[int, list[str]]:
     """Find the rows whose title or text cannot be used.
 
     Returns:
-        Fault -> numbers of the rows that have it, from 0.
+        Label of a row in the index -> what is wrong with it.
     """
-    faults: dict[str, list[int]] = {}
+    faults: dict[int, list[str]] = {}
     for column in ("title", "text"):
         for row, cell in zip(frame.index, frame[column], strict=True):
-            if not isinstance(cell, str) or not cell.strip():
-                faults.setdefault(f"no {column}", []).append(row)
-            elif "\0" in cell:
-                faults.setdefault(f"NUL characters in the {column}", []).append(row)
-            elif not _is_unicode(cell):
-                fault = f"half characters (lone surrogates) in the {column}"
-                faults.setdefault(fault, []).append(row)
+            if fault := fault_of(cell):
+                faults.setdefault(row, []).append(f"{fault} {column}")
     return faults
 
 
-def refuse_invalid_rows(path: str, faults: dict[str, list[int]]) -> None:
-    """Name the rows that cannot be used, counted from 1.
+def refuse_rows(where: str, faults: dict[str, list[str]]) -> None:
+    """Name the rows that cannot be used.
 
     Args:
-        path: the table's file, for the message.
-        faults: the result of `find_invalid_rows`.
+        where: the table, for the message.
+        faults: what is wrong -> the rows with it, by their numbers from 1 as texts.
 
     Raises:
         InputError: there are such rows.
     """
     problems = []
-    for fault, rows in faults.items():
-        row_numbers = ", ".join(str(row + 1) for row in rows[:10])
-        if len(rows) > 10:
-            row_numbers += ", ..."
+    for fault, rows in list(faults.items())[:_MOST_FAULTS]:
+        row_numbers = ", ".join(rows[:10]) + (", ..." if len(rows) > 10 else "")
         problems.append(f"{len(rows)} rows with {fault}: row {row_numbers}")
+    if n_more := sum(map(len, list(faults.values())[_MOST_FAULTS:])):
+        problems.append(f"{n_more} rows with other faults")
     if problems:
-        raise InputError(path, [*problems, _BAD_ROWS_ADVICE])
+        raise InputError(where, [*problems, _BAD_ROWS_ADVICE])
 
 
 def read_prepared(path: str) -> pd.DataFrame:
@@ -122,8 +103,12 @@ def read_prepared(path: str) -> pd.DataFrame:
     for row_number, cell in enumerate(keywords, 1):
         if not _is_list_of_texts(cell):
             raise InputError(path, f"keywords of row {row_number} are not a list of texts")
-    frame = rename_columns(table, path, {"title": "title", "text": "text"})
-    refuse_invalid_rows(path, find_invalid_rows(frame))
+    frame = table[["title", "text"]].astype(object).reset_index(drop=True)
+    faults: dict[str, list[str]] = {}
+    for row, row_faults in find_faults(frame).items():
+        for fault in row_faults:
+            faults.setdefault(fault, []).append(str(row + 1))
+    refuse_rows(path, faults)
     frame.insert(1, "keywords", keywords.map(list))
     return frame
 
@@ -213,10 +198,6 @@ def _parse_list(cell: str) -> list[str] | None:
     except (ValueError, SyntaxError):
         return None
     return content if _is_list_of_texts(content) else None
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_list_of_texts(cell: Any) -> bool:

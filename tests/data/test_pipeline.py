@@ -86,7 +86,7 @@ def test_workers_chunks_and_cache_change_nothing(configure, tmp_path):
         assert run.returncode == 0, run.stderr[-3000:]
         results[name] = tables(tmp_path / name)
         assert len(results[name]) == 2
-        assert len(files(tmp_path / name)) == 3  # the chunk store is removed
+        assert len(files(tmp_path / name)) == 4  # the chunk store is removed
         for stage in STAGES_WITH_BAR:
             assert re.search(rf"{stage}: 100%.*\d+/\d+ \[.*(postings|bands)", run.stderr), stage
     assert all(result == results["cold"] for result in results.values())
@@ -120,7 +120,7 @@ def test_killed_at_random_moments_and_resumed(configure, tmp_path, moments):
         run = run_script(*command[1:])
         assert run.returncode == 0 or "is running there" in run.stderr, run.stderr[-3000:]
     assert tables(killed) == tables(tmp_path / "whole")
-    assert len(files(killed)) == 3
+    assert len(files(killed)) == 4
 
 
 def test_another_configuration_starts_from_scratch(configure, tmp_path):
@@ -224,7 +224,8 @@ def test_bad_rows_are_dropped_and_counted(tmp_path):
     split_source(PrepareConfig(source=str(source), chunk_rows=2, bad_rows="drop"), store)
     chunks = [store.read("source", chunk)["title"].tolist() for chunk in store.chunks("source")]
     assert chunks == [["a"], ["e"], []]
-    assert json.loads(store.file("source.json").read_text()) == {"read": 5, "unusable": 3}
+    counts = json.loads(store.file("source.json").read_text())
+    assert counts == {"read": 5, "unusable": 3, "encoding": "utf-8", "files": 1}
     with pytest.raises(TableError) as error:
         split_source(
             PrepareConfig(source=str(source), chunk_rows=2), ChunkStore(tmp_path / "other")

@@ -23,7 +23,7 @@ import pytest
 from conftest import ROOT
 
 from jobgen.common.errors import InputError
-from jobgen.data.readers import read_chunks
+from jobgen.data.reading import Source, read_chunks
 from jobgen.data.safe_pickle import load_pickle
 
 CASES = ROOT.parent / "shared" / "cases" / "trust"
@@ -121,7 +121,7 @@ def old_pickles() -> dict[str, bytes]:
 def test_pickles_of_older_versions(tmp_path, name):
     path = tmp_path / "t.pkl"
     path.write_bytes(old_pickles()[name])
-    (chunk,) = read_chunks(str(path))
+    (chunk,) = read_chunks(Source(str(path)))
     assert chunk.frame[["title", "text"]].to_dict("list") == texts.to_dict("list")
 
 
@@ -129,7 +129,7 @@ def test_a_series_keeps_its_labels(tmp_path):
     """Columns that are pickled one by one are put together by their labels."""
     path = tmp_path / "t.pkl"
     path.write_bytes(pickle.dumps({"title": texts["title"], "text": texts["text"][::-1]}))
-    (chunk,) = read_chunks(str(path))
+    (chunk,) = read_chunks(Source(str(path)))
     assert chunk.frame["text"].tolist() == texts["text"].tolist()
 
 
@@ -155,7 +155,7 @@ def in_limits(task, seconds: int = 60) -> int:
 def refused(path: Path) -> None:
     start = time.process_time()
     with pytest.raises(InputError):
-        list(read_chunks(str(path)))
+        list(read_chunks(Source(str(path))))
     assert time.process_time() - start < 5
 
 
@@ -311,7 +311,7 @@ def try_mutated(first: int, last: int, path: Path, log: Path) -> None:
         log.write_text(f"seed {seed}")
         signal.alarm(5)
         try:
-            for chunk in read_chunks(str(path)):
+            for chunk in read_chunks(Source(str(path))):
                 repr(chunk.frame.to_dict())
             loaded += 1
         except InputError as error:

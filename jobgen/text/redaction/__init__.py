@@ -10,10 +10,12 @@ the length of the text.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from jobgen.text.redaction.emails import redact_emails
 from jobgen.text.redaction.links import redact_links
+from jobgen.text.redaction.masks import replace_masks
 from jobgen.text.redaction.names import redact_names
 from jobgen.text.redaction.phones import redact_phones
 
@@ -22,6 +24,7 @@ _PLACEHOLDER = re.compile(r"\[(?:e-mail|link|phone|name)\]")
 _LONGEST_SENTENCE = 600
 
 RULES: dict[str, Callable[[str], tuple[str, int]]] = {
+    "masks of anonymisers": replace_masks,
     "e-mail addresses": redact_emails,
     "links": redact_links,
     "phone numbers": redact_phones,
@@ -64,7 +67,9 @@ def _remove_sentences(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-def redact_personal_data(text: str, mode: str) -> tuple[str, dict[str, int]]:
+def redact_personal_data(
+    text: str, mode: str, regions: Sequence[str] | None = None
+) -> tuple[str, dict[str, int]]:
     """Apply all rules.
 
     Args:
@@ -72,6 +77,8 @@ def redact_personal_data(text: str, mode: str) -> tuple[str, dict[str, int]]:
         mode: "replace" puts a placeholder in place of personal data; "remove" removes the sentence,
             line or list item that contains it (of more than 600 characters without the end of a
             sentence, it replaces only the personal data); "keep" changes nothing.
+        regions: ISO codes of the countries whose national telephone numbers are looked for, such as
+            "FR"; None takes them from the text.
 
     Returns:
         The text, and for each rule the number of its matches, 0 if the mode is "keep".
@@ -87,8 +94,10 @@ def redact_personal_data(text: str, mode: str) -> tuple[str, dict[str, int]]:
     counts = dict.fromkeys(RULES, 0)
     if mode == "keep":
         return text, counts
-    for name, rule in RULES.items():
+    # Of the text as it came: the endings of its addresses tell where it is from.
+    phones = partial(redact_phones, regions=regions, origin=text)
+    for name, rule in (RULES | {"phone numbers": phones}).items():
         text, counts[name] = rule(text)
-    if mode == "remove" and any(counts.values()):
+    if mode == "remove" and _PLACEHOLDER.search(text):
         text = _remove_sentences(text)
     return text, counts

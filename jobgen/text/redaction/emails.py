@@ -1,14 +1,36 @@
-"""Replace e-mail addresses, also masked or spelled out ones, by `[e-mail]`."""
+"""Replace e-mail addresses by `[e-mail]`, also glued, cut, spelled out and damaged ones."""
 
 import re
 
-from jobgen.text.redaction.patterns import DOMAIN, EMAIL, TLD, change_lines
+from jobgen.text.redaction.patterns import (
+    DOMAIN,
+    EMAIL,
+    LABEL,
+    TLD,
+    change_lines,
+    glued_host_end,
+    parted,
+)
 
-_LOCAL = r"(?<![\w.+%&'’-])[\w.+%&'’-]{1,64}"
-_EMAIL = re.compile(
-    # A known ending may have the next word glued to it: `jane@example.comAbout us`.
-    rf"(?:(?i:mailto)\s?:?\s?)?{_LOCAL}@{DOMAIN}"
-    r"(?:(?:com|org|net|edu|gov|io|ai)(?=[A-Z][a-z])|[^\W\d_]{2,24}(?![\w-]))"
+# A telephone number may be glued to the address after it: `212-555-0100jane@example.com`.
+_PHONE_BEFORE = r"(?:\d{3}[-.])?\d{3}[-.]\d{4}[a-zA-Z]"
+_START = (
+    rf"(?:(?<![\w.+%&-])(?<!\w['’])(?!{_PHONE_BEFORE})(?!(?<=\d{{3}}[ ])\d{{4}}[a-zA-Z])"
+    r"|(?<=\d{3}[-. ]\d{4}))"
+)
+_LOCAL = rf"{_START}[\w.+%&-][\w.+%&'’-]{{0,63}}"
+_EMAIL = re.compile(rf"(?:(?i:mailto)\s?:?\s?)?{_LOCAL}@(?P<host>{DOMAIN}[\w-]{{2,63}})")
+_ENDING = re.compile(rf"\.(?:[^\W\d_]{{2,24}}\Z|{TLD}(?=[-_]))")
+# `resume tojane@example.com`, `e-mail us atjane@example.com`
+_GLUED_PREPOSITION = re.compile(
+    r"(?i)\b(?:(?:us|me|him|her|them|mail)[ ]at"
+    r"|(?:r[eé]sum[eé]s?|cvs?|cover letters?|applications?|send it)[ ]to)(?=[a-z][\w.+-]{1,63}@)"
+    # `ToJane.Doe@example.com`
+    r"|(?-i:(?<!\w)(?:To|At)(?=[A-Z][a-z]{1,20}(?:\.\w{1,30})?@))"
+)
+# What a site or a scraper left of an address: `jdoe@...`, `jane@exam...`
+_CUT_EMAIL = re.compile(
+    rf"{_START}\w[\w.+%-]{{1,63}}@(?:{LABEL}(?:\.{LABEL}){{0,3}})?(?:\.{{2,}}|…)(?:\w{{2,10}}(?!\w))?"
 )
 # `jobs @example.com`, `jobs@ example.com`. With spaces on both sides the address may be prose:
 # `Engineer @ Example.com` is a title. So its name must have a dot or a digit, or a word such as
@@ -23,8 +45,9 @@ _AT = r"(?:@|\s?[\[({<]\s?(?:at|@)\s?[\])}>]\s?)"
 _DOT = r"(?:\.|\s?[\[({<]\s?(?:dot|\.)\s?[\])}>]\s?|\sdot\s)"
 _SPELLED_EMAIL = re.compile(
     rf"(?i)(?<![\w.+%'-])[\w+%'-]{{1,64}}(?:{_DOT}[\w+%'-]{{1,64}}){{0,3}}"
-    rf"(?:{_AT}[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,3}}{_DOT}{TLD}"
-    rf"|\sat\s[\w-]{{1,63}}\sdot\s{TLD})(?![\w-])"
+    rf"(?:{_AT}[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,3}}{_DOT}"
+    rf"(?:{TLD}(?![\w-])|(?-i:{TLD}(?=[A-Z][a-z]|\(?\d)))"
+    rf"|\sat\s[\w-]{{1,63}}\s(?:dot|\.)\s{TLD}(?![\w-]))"
 )
 # The job site Dice prints addresses without their @: `Email janeexample.com mailtojaneexample.com`.
 _LOST_AT_EMAIL = re.compile(
@@ -32,28 +55,88 @@ _LOST_AT_EMAIL = re.compile(
     r"|([mM]ail ?:? ?|[rR]esumes? to )[\w-]{1,63}\.(?:com|org|net)(?![\w/-]|\.\w)"
     r"|(\bat )[a-z]{8,63}\.(?:com|org|net)(?= or (?:\+?1[-. ])?\(?\d{3})"
     r"|([rR]esumes? to (?:[A-Z]\w{1,20} ){1,3}at )[a-z]{8,63}\.(?:com|org|net)(?![\w/-]|\.\w)"
+    # `resumes to jane@example`: without its ending
+    r"|(\b(?:[rR]esumes?|CVs?|[aA]pplications?|[eE]-?mail) to )\w[\w.+-]{1,63}"
+    r"@\w[\w-]{3,63}(?![\w.@-])"
 )
+# The same after words that announce an address to write to, not a site to visit:
+# `write to janeexample.co.ke or joeexample.com`.
+_DOCUMENT = (
+    r"(?:r[eé]sum[eé]s?|cvs?|curricul(?:um|a)(?: vitae)?|(?:cover |motivation )?letters?|"
+    r"applications?|portfolios?|candidatures?|candidature|lettres?|unterlagen|bewerbung(?:en)?|"
+    r"lebenslauf|candidatura|sollicitatie|currículum|hoja de vida)"
+)
+_WRITE_CUE = (
+    rf"(?:\b{_DOCUMENT}(?:[ ][\w'’-]{{1,20}}){{0,3}}?[ ](?:to|at|à|a|an|naar|via e-?mail to)"
+    r"|\b(?:write|writing|e-?mail(?:ing)?)(?:[ ](?:to|us|me))?(?:[ ](?:at|to|on))"
+    r"|\b(?:envoy(?:er|ez)|adress(?:er|ez)|écri(?:re|vez))(?:[ ][\w'’-]{1,20}){0,5}?[ ]à"
+    r"|\b(?:senden|schicken|schreiben)(?:[ ]Sie)?(?:[ ][\w'’-]{1,20}){0,4}?[ ]an"
+    r"|\b(?:inviare|scrivere|enviar|escribir)(?:[ ][\w'’-]{1,20}){0,4}?[ ]a"
+    r"|\b(?:stuur|mail)(?:[ ][\w'’-]{1,20}){0,4}?[ ]naar)"
+)
+_BARE_HOST = (
+    rf"(?!www\.)[a-z\d][a-z\d.-]{{2,60}}\.(?:(?:co|com|ac|or|go|org|net)\.[a-z]{{2}}|{TLD})"
+)
+_LIST = r"(?:[ ]?[,;/&][ ]?|[ ](?:or|and|oder|und|ou|et|e|o|of|en|y)[ ])"
+_WRITE_TO = re.compile(
+    rf"(?P<cue>(?i:{_WRITE_CUE})[ ]?:?[ ])(?P<hosts>{_BARE_HOST}(?:{_LIST}{_BARE_HOST}){{0,5}})"
+    r"(?![\w/@-]|\.\w)"
+)
+_HOST_IN_LIST = re.compile(_BARE_HOST + r"(?![\w-])")
 _EMAIL_MARK = re.compile(
-    r"@|[\[({<]\s?[aA][tT]\s?[\])}>]| (?:dot|DOT) |[mM]ailto|[mM]ail ?:? ?[\w-]+\.\w"
-    r"|esumes? to \w+\.|at [a-z]{8,63}\.\w{3}\b"
+    r"@|[\[({<]\s?[aA][tT]\s?[\])}>]| (?:dot|DOT|\.) |[mM]ailto|[mM]ail ?:? ?[\w-]+\.\w"
+    rf"|esumes? to \w+\.|at [a-z]{{8,63}}\.\w{{3}}\b"
+    rf"| (?:to|at|on|à|an?|naar)[ ]?:? [a-z\d][\w.-]{{2,80}}\.{TLD}\b"
 )
 
 
 def _change_emails(line: str, _: int) -> tuple[str, int]:
     count = 0
-    for pattern in (_EMAIL, _SPACED_EMAIL, _SPELLED_EMAIL):
-        line, replaced = pattern.subn(EMAIL, line)
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal count
+        host = match["host"]
+        kept = glued_host_end(host)
+        if not kept:
+            ending = _ENDING.search(host)
+            if not ending:
+                return match[0]
+            kept = ending.end()
+        count += 1
+        rest = host[kept:]
+        before = match.string[max(0, match.start() - 1) : match.start()]
+        after = rest or match.string[match.end() : match.end() + 1]
+        # `_` and a hyphen part by themselves
+        return parted(before if before.isdigit() else "", EMAIL, after) + rest
+
+    def replace_hosts(match: re.Match[str]) -> str:
+        nonlocal count
+        hosts, replaced = _HOST_IN_LIST.subn(EMAIL, match["hosts"])
         count += replaced
+        return match["cue"] + hosts
+
+    def replace_plain(match: re.Match[str]) -> str:
+        nonlocal count
+        count += 1
+        return parted("", EMAIL, match.string[match.end() : match.end() + 1])
+
+    line = _GLUED_PREPOSITION.sub(r"\g<0> ", line)
+    line = _EMAIL.sub(replace, line)
+    for pattern in (_CUT_EMAIL, _SPACED_EMAIL, _SPELLED_EMAIL):
+        line = pattern.sub(replace_plain, line)
     # The one group that matched is the cue before the address, which stays.
     line, replaced = _LOST_AT_EMAIL.subn(lambda match: match[match.lastindex or 0] + EMAIL, line)
+    line = _WRITE_TO.sub(replace_hosts, line)
     return line, count + replaced
 
 
 def redact_emails(text: str) -> tuple[str, int]:
-    """Replace e-mail addresses, spelled out ones included.
+    r"""Replace e-mail addresses; a word that is glued to one comes on a new line.
 
     >>> redact_emails("Write to jane.doe@example.com or jobs [at] example [dot] com.")
     ('Write to [e-mail] or [e-mail].', 2)
+    >>> redact_emails("joe@example.comPhone, 'jane@example.com', jdoe@..., CV to janeexample.co.ke")
+    ("[e-mail]\nPhone, '[e-mail]', [e-mail], CV to [e-mail]", 4)
     >>> redact_emails("ACME[at]SCALE, 4% match @ 100%, Engineer @ Example.com, react@17.0.2")
     ('ACME[at]SCALE, 4% match @ 100%, Engineer @ Example.com, react@17.0.2', 0)
     """

@@ -1,0 +1,256 @@
+"""Restore the line breaks that scraping lost between sentences, headings and items."""
+
+import re
+from collections import Counter
+
+from jobgen.data.vocabulary import LOWER, SEGMENT, UPPER, WORD, Vocabulary, camel_words
+
+# Without a table, the general English word list decides.
+_NO_TABLE = Vocabulary()
+# Words that often open a sentence, an item or a heading; in lower case. The short ones also end
+# names, such as LearnIt and RideIn.
+_OPENERS = frozenset(
+    """you we our the this your these they strong experience experienced excellent knowledge ability
+    able responsibilities responsible requirements required qualifications preferred benefits about
+    what who why how description candidate candidates bachelor bachelors master masters must minimum
+    proven demonstrated familiarity understanding competitive additional desired please proficient
+    proficiency education duties summary overview
+    wir sie ihre deine unsere das die der eine vous nous votre notre nos les une des usted nuestro
+    nuestra siamo onze
+    """.split()
+)
+_SHORT_OPENERS = frozenset(
+    """to be it if in as at an all no not so key rate skills job working work manage develop support
+    provide maintain ensure assist
+    du ihr dein unser ein als was vos le la un tu el los las sei il lo gli i jij wij je ons het een
+    """.split()
+)
+# Words that are often a heading of their own.
+_HEADINGS = frozenset(
+    """summary description overview responsibilities requirements qualifications benefits duties
+    skills education experience about position positions location locations company role roles
+    compensation perks
+    aufgaben profil anforderungen missions profil compétences requisiti mansioni funciones
+    requisitos taken functieomschrijving
+    """.split()
+)
+# Those after which the name of a company may follow.
+_SURE_HEADINGS = frozenset(
+    """summary description overview responsibilities requirements qualifications duties benefits
+    perks""".split()
+)
+_ADDRESS = re.compile(r"@|://|(?i:www)\.|\w\.[a-z]{2,}/")
+# Programming languages whose name is one letter.
+_LANGUAGES = {"C", "R"}
+# Endings of German words that address women and men: `MitarbeiterInnen`.
+_GENDERED = {"In", "Innen"}
+_MOST_SEGMENTS = 8
+# A name is about as frequent as its second half on its own, a glued word by far less.
+_NAME_RATIO = 0.3
+# Lost line breaks in a posting, on average, from which a table has lost most of them.
+_MUCH_GLUE = 0.1
+# So many postings, or contexts, are needed for the table to speak.
+_FEW = 3
+# The shortest words that a line break may follow or precede without clearer signs.
+_SHORTEST, _SHORTEST_AFTER = 4, 3
+# `Requirements3+ years`, `physics2 years`: a count of time after a word.
+_GLUED_COUNT = re.compile(
+    rf"(?<=[{LOWER}]{{3}})(?=\d{{1,2}}(?:\s?[-–]\s?\d{{1,2}})?(?:\s?\+|\s(?:or|to)\s(?:more|\d{{1,2}}))?"
+    r"\s?(?:\+\s|(?i:years?|yrs?|months?|weeks?|jahre?n?|monate?|ans?|années|mois|años|meses|anni|mesi"
+    r"|jaar|maanden)\b))"
+)
+# `experienceA minimum`, `experienceB.S. in`: only where a table has lost most of its line breaks.
+_GLUED_ARTICLE = re.compile(
+    rf"(?<=[{LOWER}]{{4}})(?=A [^\W\d_]|(?:[BM]\.?(?:S|A|Sc|Tech)|MBA|Ph\.? ?D)\b)"
+)
+# The end of a sentence such as `right.Key`, or a heading such as `Responsibilities:Design`. The
+# word before must end in three lower-case letters, so that `e.g.`, `Jane.Doe@...` and `3.Go` stay
+# whole. After it comes a capitalized word that ends there, unlike in `dask.DataFrames`, and that is
+# not the ending of a file or a domain.
+_GLUED_SENTENCE = re.compile(
+    rf"[.!?:;](?<=[{LOWER})]{{3}}.)"
+    rf"(?=(?:[{UPPER}][{LOWER}]+|[AI])(?:[ ,’'\n]|:[ \n]))"
+    r"(?!(?:Net|Js|Ts|Ai|Io|Ml|Com|Org|Co|Py|Health)\b)"
+)
+# `(12+ months)Rate of pay`
+_GLUED_BRACKET = re.compile(rf"(?<=[^\W_.%]\)|[.%]\))(?=[{UPPER}][{LOWER}]{{2,}}[ ,:\n])")
+
+
+def split_glued(text: str, vocabulary: Vocabulary | None = None) -> tuple[str, int]:
+    r"""Restore the lost line break between two sentences or items, or between heading and text.
+
+    Args:
+        text: a posting.
+        vocabulary: the words of its table; None to go by the general list of English words.
+
+    >>> split_glued("your responsibilitiesYou use JavaScript. Get it right.Key skills")
+    ('your responsibilities\nYou use JavaScript. Get it right.\nKey skills', 2)
+    >>> split_glued("SummaryBikes are what we do (and more)Benefits are great")
+    ('Summary\nBikes are what we do (and more)\nBenefits are great', 2)
+    >>> split_glued("Requirements3+ years of PythonBachelor degree")
+    ('Requirements\n3+ years of Python\nBachelor degree', 2)
+    """
+    vocabulary = vocabulary or _NO_TABLE
+    text, counts = _GLUED_COUNT.subn("\n", text)
+    if _has_lost_breaks(vocabulary):
+        text, articles = _GLUED_ARTICLE.subn("\n", text)
+        counts += articles
+    text, words = _split_words(text, vocabulary)
+    text, brackets = _GLUED_BRACKET.subn("\n", text)
+    text, sentences = _GLUED_SENTENCE.subn(r"\g<0>\n", text)
+    return text, counts + words + brackets + sentences
+
+
+def _split_words(text: str, vocabulary: Vocabulary) -> tuple[str, int]:
+    """Split the words with capital letters inside that are two or more words."""
+    pieces: list[str] = []
+    copied_to = total = 0
+    own_words: Counter[str] = Counter()  # of this text: the name of a company occurs again in it
+    for start, end in camel_words(text):
+        if _is_code(text, start, end):
+            continue
+        own_words = own_words or Counter(WORD.findall(text))
+        words = _words_of(text[start:end], own_words, vocabulary)
+        if len(words) > 1:
+            pieces += [text[copied_to:start], "\n".join(words)]
+            copied_to, total = end, total + len(words) - 1
+    return "".join([*pieces, text[copied_to:]]), total
+
+
+def _is_code(text: str, start: int, end: int) -> bool:
+    """Whether a word stands in an address, a tag, or a piece of code."""
+    if text[start - 1 : start] in set("@#$_\\&=<") or text[end : end + 1] in set("@_=(\\"):
+        return True
+    if text[start - 1 : start] == "." and text[start].islower():
+        return True  # `$.openDialog`
+    before = text[max(0, start - 80) : start].split()
+    is_joined = before and not text[start - 1].isspace()
+    is_address = is_joined and _ADDRESS.search(before[-1])
+    return bool(is_address or re.match(r"\.[a-z]", text[end : end + 2]))
+
+
+def _words_of(token: str, own_words: Counter[str], vocabulary: Vocabulary) -> list[str]:
+    """The words that a word with capital letters inside consists of; itself alone if it is one.
+
+    Args:
+        token: the word with capital letters inside.
+        own_words: word of its posting -> how often it occurs there.
+        vocabulary: the words of the table.
+    """
+    middle = len(token) // 2
+    is_double = len(token) >= 2 * _SHORTEST and token[:middle] == token[middle:]
+    if is_double and own_words[token[:middle]]:
+        return [token[:middle]] * 2  # a name that ends a heading and begins the text
+    segments = SEGMENT.findall(token)
+    if len(segments) > _MOST_SEGMENTS or len(segments) < 2:
+        return [token]
+    looks_like_words = token[0].islower() or _opens(segments[-2], segments[-1], vocabulary)
+    if vocabulary.is_name(token, is_likely=not looks_like_words):
+        return [token]
+    # The fewest words that give the token: JavaScript is known, so `JavaScriptExperience` is two.
+    best: list[list[str] | None] = [[], *[None] * len(segments)]
+    for end in range(1, len(segments) + 1):
+        for start in range(end):
+            word, words = "".join(segments[start:end]), best[start]
+            if words is None:
+                continue
+            is_part = end - start < len(segments)
+            is_repeated = is_part and len(word) > 2 and word in own_words
+            if not is_repeated and not _can_follow(
+                words, word, end - start, segments[end:], vocabulary
+            ):
+                continue
+            shortest = best[end]
+            if shortest is None or len(words) + 1 < len(shortest):
+                best[end] = [*words, word]
+    words = best[-1] or [token]
+    split = [words[0]]
+    for left, right in zip(words, words[1:], strict=False):
+        if _are_glued(left, right, token, vocabulary):
+            split.append(right)
+        else:
+            split[-1] += right
+    return split
+
+
+def _opens(left: str, right: str, vocabulary: Vocabulary) -> bool:
+    """Whether the right word begins a sentence, an item or a heading, going by the word itself."""
+    word = right.lower()
+    if word in _OPENERS or word in _HEADINGS:
+        return True
+    return word in _SHORT_OPENERS and (left.islower() or _has_lost_breaks(vocabulary))
+
+
+def _can_follow(
+    words: list[str], word: str, n_segments: int, rest: list[str], vocabulary: Vocabulary
+) -> bool:
+    """Whether a token that begins with these words can go on with this one.
+
+    Args:
+        words: the words so far.
+        word: what may be the next one.
+        n_segments: number of its segments.
+        rest: the segments after it.
+        vocabulary: the words of the table.
+    """
+    if n_segments > 1:
+        is_part = bool(words or rest)
+        return vocabulary.is_name(word, is_likely=is_part) or _is_own_name(word, vocabulary)
+    if vocabulary.is_word(word) or (not words and word in _LANGUAGES):
+        return True
+    if len(word) < _SHORTEST:
+        return False
+    # A rare word before what begins a sentence; or, after a heading, the name of a company.
+    has_lost_breaks = _has_lost_breaks(vocabulary)
+    begins = rest and (
+        _opens(word, rest[0], vocabulary)
+        or (has_lost_breaks and vocabulary.starts.get(rest[0], 0) >= _FEW)
+    )
+    is_rare_word = bool(begins) and not words and (word.islower() or has_lost_breaks)
+    is_headed = len(words) == 1 and words[0].lower() in _SURE_HEADINGS
+    return is_rare_word or is_headed
+
+
+def _has_lost_breaks(vocabulary: Vocabulary) -> bool:
+    """Whether the table has lost so many line breaks that a rare token is hardly a name."""
+    return vocabulary.glued_share > _MUCH_GLUE
+
+
+def _is_own_name(token: str, vocabulary: Vocabulary) -> bool:
+    """Whether the table has a word with capital letters inside about as often as its parts."""
+    seen = vocabulary.joined.get(token, 0)
+    alone = min(vocabulary.words.get(part, 0) for part in SEGMENT.findall(token))
+    return seen >= _FEW and seen >= _NAME_RATIO * alone
+
+
+def _are_glued(left: str, right: str, token: str, vocabulary: Vocabulary) -> bool:
+    """Whether a line break was lost between two words of a token."""
+    is_gendered = right in _GENDERED and "de" in vocabulary.languages
+    if is_gendered or len(right) < 2:
+        return False
+    has_lost_breaks = _has_lost_breaks(vocabulary)
+    if left.lower() in _SURE_HEADINGS:
+        return True
+    if _opens(left, right, vocabulary) and (len(left) > 2 or left in _LANGUAGES or has_lost_breaks):
+        return True
+    if left in _LANGUAGES:
+        return has_lost_breaks and vocabulary.starts.get(right, 0) >= _FEW
+    if len(left) < 2 or _is_name(left, right, token, vocabulary):
+        return False
+    if left.islower() and len(left) >= _SHORTEST and len(right) >= _SHORTEST_AFTER:
+        return right[1:].islower() or len(right) > _SHORTEST or has_lost_breaks
+    if has_lost_breaks and len(right) >= _SHORTEST_AFTER:
+        return len(left) >= _SHORTEST_AFTER or vocabulary.count(left) >= _FEW
+    return left.isupper() and len(left) > _SHORTEST
+
+
+def _is_name(left: str, right: str, token: str, vocabulary: Vocabulary) -> bool:
+    """Whether the table shows that two words are one name.
+
+    It is about as frequent as its halves, or the table also writes them one after the other, as in
+    `DataScience` and `Data Science`.
+    """
+    may_be_name = not left.islower() or not _has_lost_breaks(vocabulary)
+    if may_be_name and vocabulary.pairs.get(f"{left} {right}".lower(), 0) > _FEW:
+        return True
+    return _is_own_name(token, vocabulary)

@@ -1,0 +1,137 @@
+"""The stages that give the kept postings their keywords.
+
+Functions named `..._chunk` run in workers and see one chunk only, so any number of workers gives
+the same result. The other functions see all rows.
+"""
+
+import numpy as np
+import pandas as pd
+
+from jobgen.common.config import PrepareConfig
+from jobgen.common.files import read_arrays, write_arrays, write_json
+from jobgen.data.chunk_store import ChunkStore
+from jobgen.data.context import (
+    PipelineContext,
+    batches,
+    corpus_in,
+    embedder_of,
+    keyword_classifier,
+    rows_of,
+    rows_per_chunk,
+    run_in_workers,
+    standing_in,
+    tokenizer_in,
+)
+from jobgen.data.keywords import Background, example_phrases, extract_keywords
+from jobgen.data.parallel import release_workers
+from jobgen.data.phrases import build_corpus
+from jobgen.data.progress import progress_bar
+from jobgen.data.standing import without_standing
+from jobgen.models.sequence import count_tokens
+
+
+def check_embedder(context: PipelineContext) -> None:
+    """Load the embedding model once, so that a wrong one is reported before all the cleaning.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    embedder_of(context)
+
+
+def embed_sample(context: PipelineContext) -> None:
+    """Embed the postings of the sample in which phrases are counted."""
+    n_postings = rows_per_chunk(context.store, sample_rows(context.config, context.store))
+    run_in_workers(context, "sample", "embedding a sample", embed_sample_chunk, n_postings)
+
+
+def sample_rows(config: PrepareConfig, store: ChunkStore) -> np.ndarray:
+    """Mark the rows of the sample, evenly spaced among the kept ones; (n,), true or false."""
+    is_kept = read_arrays(store.file("groups.npz"))["is_kept"]
+    kept = np.flatnonzero(is_kept)
+    n = min(config.corpus_rows, len(kept))
+    is_sample = np.zeros(len(is_kept), bool)
+    is_sample[kept[np.linspace(0, len(kept) - 1, n).astype(int)]] = True
+    return is_sample
+
+
+def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
+    """Embed the sampled postings of a chunk."""
+    store, embedder = context.store, embedder_of(context)
+    is_sample = sample_rows(context.config, store)[rows_of(store, chunk)]
+    standing = standing_in(store)
+    texts = store.read("measured", chunk)["text"][is_sample].reset_index(drop=True)
+    texts = texts.map(lambda text: without_standing(text, standing))
+    vectors = []
+    for batch in batches(list(texts)):
+        vectors.append(embedder(batch))
+        store.add_progress(len(batch))
+    store.write_arrays("sample", chunk, vectors=np.concatenate(vectors))
+    store.write("sample", chunk, texts.to_frame())
+
+
+def count_phrases(context: PipelineContext) -> None:
+    """Count the phrases of the sample, for the workers to read."""
+    store = context.store
+    corpus_file = store.file("corpus.json")
+    if corpus_file.is_file():
+        return
+    chunks = store.chunks("sample")
+    texts = [text for chunk in chunks for text in store.read("sample", chunk)["text"]]
+    with progress_bar("counting phrases", len(texts)) as bar:
+        embedder_of(context)(example_phrases()[0])  # here, so that only one process computes them
+        vectors = [store.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
+        write_arrays(store.file("sample.npz"), vectors=np.concatenate(vectors))
+        corpus = build_corpus(texts, context.config.ngram_max, bar.update)
+    write_json(corpus_file, vars(corpus) | {"names": sorted(corpus.names)})
+
+
+def add_keywords(context: PipelineContext) -> None:
+    """Extract the keywords of all kept postings."""
+    is_kept = read_arrays(context.store.file("groups.npz"))["is_kept"]
+    n_postings = rows_per_chunk(context.store, is_kept)
+    run_in_workers(context, "keywords", "keywords", add_keywords_chunk, n_postings)
+    release_workers()  # their memory is needed for the whole table
+
+
+def add_keywords_chunk(context: PipelineContext, chunk: int) -> None:
+    """Extract the keywords of the kept postings of a chunk, and count the tokens.
+
+    Standing sentences give none.
+    """
+    config, store, embedder = context.config, context.store, embedder_of(context)
+    groups = read_arrays(store.file("groups.npz"))
+    chunk_slice = rows_of(store, chunk)
+    is_kept = groups["is_kept"][chunk_slice]
+    rows = store.read("measured", chunk)[is_kept].reset_index(drop=True)
+    corpus, sample_vectors = corpus_in(store)
+    background = Background(corpus, sample_vectors, keyword_classifier(embedder))
+    standing = standing_in(store)
+    keywords: list[list[str]] = []
+    scores: list[list[float]] = []
+    for batch in batches([without_standing(text, standing) for text in rows["text"]]):
+        batch_keywords, batch_scores = extract_keywords(
+            batch,
+            embedder,
+            background,
+            top_n=config.num_keywords,
+            ngram_range=(config.ngram_min, config.ngram_max),
+            diversity=config.diversity,
+        )
+        keywords += batch_keywords
+        scores += batch_scores
+        store.add_progress(len(batch))
+    keyworded = pd.DataFrame(
+        {
+            "title": rows["title"],
+            "keywords": keywords,
+            "keyword_scores": scores,
+            "text": rows["text"],
+        }
+    )
+    keyworded["n_tokens"] = count_tokens(keyworded, tokenizer_in(context.model))
+    for name in ("row", "file"):
+        if name in rows:
+            keyworded[name] = rows[name]
+    keyworded["split_group"] = groups["split_groups"][chunk_slice][is_kept]
+    store.write("keywords", chunk, keyworded)

@@ -1,0 +1,67 @@
+"""Which languages the postings of a table are in, and what that means for the preparation."""
+
+import functools
+from collections import Counter
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+# The language whose parts of speech, stop words and example keywords the preparation knows.
+KEYWORD_LANGUAGE = "en"
+# Characters of a posting by which its language is told.
+_READ = 800
+# The share of postings from which a language counts as one of the table.
+_LEAST_SHARE = 0.02
+_NAMES = {
+    **{"cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English"},
+    **{"es": "Spanish", "fi": "Finnish", "fr": "French", "hu": "Hungarian", "it": "Italian"},
+    **{"ja": "Japanese", "ko": "Korean", "nl": "Dutch", "no": "Norwegian", "pl": "Polish"},
+    **{"pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sv": "Swedish", "tr": "Turkish"},
+    **{"uk": "Ukrainian", "zh": "Chinese"},
+}
+
+
+def language_of(text: str) -> str:
+    """The language of a text, as an ISO 639-1 code (py3langid, a fork of langid by Lui 2012).
+
+    >>> language_of("Vous réparez des vélos cargo et vous commandez les pièces détachées.")
+    'fr'
+    """
+    return str(_identifier().classify(text[:_READ])[0])
+
+
+def languages_of_table(counts: Counter[str]) -> tuple[str, ...]:
+    """The languages of a table, without those that only a few postings seem to have.
+
+    >>> languages_of_table(Counter({"en": 990, "fr": 60, "la": 1}))
+    ('en', 'fr')
+    """
+    least = _LEAST_SHARE * counts.total()
+    return tuple(sorted(language for language, n in counts.items() if n >= least))
+
+
+def describe_languages(counts: Counter[str]) -> str:
+    """What is there, and what becomes of it, in one line.
+
+    >>> describe_languages(Counter({"en": 1515}))
+    'languages: 1515 English'
+    >>> describe_languages(Counter({"fr": 3}))[:58]
+    'most texts seem to be French (3 French); keywords are made'
+    """
+    shown = ", ".join(f"{n} {_NAMES.get(code, code)}" for code, n in counts.most_common(6))
+    if len(counts) > 6:
+        shown += f", {sum(n for _, n in counts.most_common()[6:])} in others"
+    if set(languages_of_table(counts)) <= {KEYWORD_LANGUAGE}:
+        return f"languages: {shown}"
+    most = counts.most_common(1)[0][0]
+    start = f"languages: {shown}"
+    if most != KEYWORD_LANGUAGE:
+        start = f"most texts seem to be {_NAMES.get(most, most)} ({shown})"
+    return (
+        f"{start}; keywords are made for English: in other languages they fit worse"
+        " (docs/prepare.md, What it does not catch)"
+    )
+
+
+@functools.cache
+def _identifier() -> LanguageIdentifier:
+    return LanguageIdentifier.from_model_file(MODEL_FILE)

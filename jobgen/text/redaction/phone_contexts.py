@@ -1,0 +1,114 @@
+"""What stands before and after a telephone number, and what only looks like one."""
+
+import re
+
+# Words that announce a telephone number, in seven languages.
+_NOUN = (
+    r"(?:tele?(?:phone|fon|foon|fone|fax|fono)(?:isch|nummer|nr|s)?|téléphone|tél|teléfonos?|telf|"
+    r"tfno|tlfn?o?|tel|phone|ph|fon|fone|cell ?phone|cell|cellulare|celular|mobile?|mob|mobil|"
+    r"mobilnummer|mobiel|móvil|telemóvel|portable|handy|handynummer|rufnummer|durchwahl|festnetz|"
+    r"gsm|fax|faxnummer|télécopie|whats ?app|viber|sms|hotline|helpline|landline|"
+    r"numero verde|recapit[oi]|direct(?: line| dial)?|desk|switchboard|off(?:ice)?|work|dial|"
+    r"contact(?: no| number| num)|phone number|toll[- ]free)"
+)
+_NUMBER_WORD = r"(?:n[ou]|nr|num|number|numbers|nos|line|lines|nummer|numéro|número|numero|n°|nº|n)"
+_FILLER = (
+    rf"(?:{_NUMBER_WORD}|is|are|ist|lautet|est|es|è|under|unter|der|folgender|au|sur|al|allo|ao|op|"
+    r"on|at|le|il|us|direct|mobile|office|and|und|et)"
+)
+_STRONG = re.compile(
+    rf"(?:(?<![^\W_])(?i:{_NOUN})|(?<=[^\W\d_A-Z])(?:Tel|Phone|Ph|Fax|Mobile|Cell|Telefon|Mob|Direct|"
+    rf"Work|Call|Contact|Off)|(?<!\w)[MPTCDFHOWE](?=\.?[ ]?[:#]))"
+    rf"(?:\.?[ ](?i:{_FILLER})(?!\w)|(?i:/(?:fax|mobile?|whatsapp|tel))|[ ]?#){{0,4}}"
+    r"[ ]?[\"'’]?[ ]?[.:=#–-]{0,3}[ ]?[\"'’]?(?:\([A-Za-z]{1,9}\)[ ]?)?[.:]?[ ]?-?\n?[(\[]?\Z"
+)
+_VERB = (
+    r"(?:call(?:ing)?|phon(?:e|ing)|ring|text(?:ing)?|reach(?:ed)?|contact(?:ing|ed)?|dial|speak|"
+    r"message|whatsapp|get in touch|"
+    r"ruf(?:en)?|anrufen|anruf|erreich(?:en|bar|st)?|kontaktier(?:en|e)|meld(?:en|e)|telefonisch|"
+    r"appel(?:er|ez|le)|joindre|joignable|joignez|contact(?:er|ez)|téléphon(?:er|ez)|"
+    r"llam(?:ar|e|en|a|ando)|contactar|contacte|contáctenos|"
+    r"chiam(?:are|ate|aci|ateci|a|i)|contatt(?:are|ate|aci|ateci)|telefonare|"
+    r"bel(?:len)?|bereikbaar|ligue|ligar|contactar|contate)"
+)
+_WEAK = re.compile(
+    rf"(?i)(?<![^\W_]){_VERB}(?:[-_ ](?:nous|moi|us|me|him|her|them|uns|mich|ons|now|today|"
+    rf"directly|immediately|via|tram(?:ite)|il|lo|la|el|le|the|toll[- ]free|sie|at|on|under|unter|"
+    rf"{_NUMBER_WORD}|au|al|allo|op|met|naar|para|pelo|ao|en|der|die|folgender|an)(?!\w)){{0,6}}"
+    r"[ ]?[.:–-]{0,2}[ ]?\(?\Z"
+    # contact Jane Doe at; joindre Mme Doe au; erreichen Sie Frau Doe unter
+    rf"|(?<![^\W_]){_VERB}(?:[ ,][\w.'’()-]{{1,20}}){{1,8}}[ ](?:at|on|under|au|unter|al|op|ao)"
+    r"[ ]?:?[ ]?\(?\Z"
+)
+_BESIDE_ADDRESS = re.compile(
+    r"\[(?:e-mail|name)\][ ]?[|,;/·•–-]{0,2}[ ]?(?:or[ ]|ou[ ]|oder[ ])?\Z"
+)
+# `au numéro 04...`, `unter der Nummer 0351...`: such a word also stands before identifiers.
+_NUMBER_NOUN = re.compile(
+    r"(?i)(?<!\w)(?:au|sur le|dem|der|die|folgende[rn]?|al|il|el|het|pelo|o)[ ]"
+    r"(?:nummern?|numéros?|numer[oi]|números?)[ ]?:?[ ]?\Z"
+)
+_LIST = re.compile(
+    r"\[phone\][ ]?(?:[,;/|&+·•]|[ ](?:or|and|oder|und|ou|et|o|e|y|of|en|bzw\.?))?[ ]?"
+    r"(?:(?:or|and|oder|und|ou|et|au|on|at|al|op|ao|unter)[ ])?\Z"
+)
+# Words before a number that show that it is an identifier.
+_ID = re.compile(
+    r"(?i)(?:(?<!\w)(?:id|ids|req|requisition|ref|reference|code|position|posting|job|case|part|"
+    r"model|sku|isbn|issn|order|invoice|account|ticket|patent|no|vacancy|version|license|licence|ip|"
+    r"réf|référence|referenz(?:nummer)?|kennziffer|kennnummer|stellen(?:nummer|-id)|chiffre|offre|"
+    r"annonce|dossier|rif|riferimento|referencia|siret|siren|ape|naf|rcs|iban|bic|swift|tva|vat|"
+    r"ust-id(?:nr)?|steuernummer|hrb|p\.?[ ]?iva|partita iva|codice fiscale|c\.?f|cif|nif|nie|kvk|"
+    r"btw|prot|protocollo|aut\.?[ ]?min|iso|din|rfc|ean|"
+    r"upc|duns|ein|ssn|cap|cp|plz|zip|orcid|doi|vacaturenummer|matricola|immatriculation|cage|"
+    r"naics|crd|nmls|bsb|sort code|latitude|longitude|lat|lon|long|gps)(?!\w)"
+    r"[\s.:#()s°º–-]*(?:n[.°º]?[\s.:]*)?|#[ ]?|\bn[°º][ ]?|(?<!\w)number[\s:#(s)]*)\Z"
+)
+_PHONE_NEAR = re.compile(rf"(?i)(?<!\w)(?:{_NOUN}|call|contact|direct)(?!\w)")
+# Years, dates, times, amounts, ranges and codes that can follow a cue such as `mobile`.
+NO_PHONE = re.compile(
+    r"(?:19|20)\d\d[ ]?[-–/. ][ ]?(?:(?:19|20)\d\d|\d{1,2}[-–/.]\d{1,2})\b"
+    r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\Z"
+    r"|\d{1,2}[ ]?[-/.][ ]?\d{1,2}[ ]?[-/.][ ]?(?:19|20)\d\d\b"
+    r"|(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])[-/.]\d{2}\Z"
+    r"|\d{1,3}(?:\.\d{1,3}){3}\Z|\d{1,3}(?:[ .]0{3})+\b|24/7|\d{5}-\d{4}\Z"
+    r"|(?:[01]?\d|2[0-4])[.:][0-5]\d[ ]?[-–/][ ]?(?:[01]?\d|2[0-4])[.:][0-5]\d"
+    r"|\d{1,3}[ ]?[-–/][ ]?\d{1,3}\Z|\d*0{5,}\Z"
+)
+_AMOUNT_AFTER = re.compile(
+    r"(?i)[ ]?(?:[€$£%₹]|(?:eur|euros?|usd|chf|gbp|dollars?|francs?|k€|km|kg|ml|sq|m²|users|"
+    r"employees|customers|people|rows|records|messages|requests)(?!\w))"
+)
+
+
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+def is_identifier(before: str) -> bool:
+    """Whether the text before a number announces an identifier, not a telephone."""
+    return bool(_ID.search(before)) and not _PHONE_NEAR.search(before[-30:])
+
+
+def is_amount(after: str) -> bool:
+    """Whether the text after a number makes it an amount."""
+    return bool(_AMOUNT_AFTER.match(after))
+
+
+def find_cue(before: str) -> str:
+    """Kind of the words before a number: "strong", "weak", "number", "list" or "".
+
+    A strong cue is a noun such as `Tel.`, a weak one a verb such as `call us at`; "number" is a
+    word such as `al numero`; "list" means that the text goes on from the number before.
+
+    >>> find_cue("Tel. no: "), find_cue("appelez-nous au "), find_cue("Tel: [phone] or ")
+    ('strong', 'weak', 'list')
+    """
+    if not _LETTER.search(before):
+        return ""
+    if _LIST.search(before):
+        return "list"
+    if _STRONG.search(before):
+        return "strong"
+    if _WEAK.search(before) or _BESIDE_ADDRESS.search(before):
+        return "weak"
+    return "number" if _NUMBER_NOUN.search(before) else ""

@@ -1,0 +1,111 @@
+"""Lost line breaks are restored where two words of the table meet, and names stay whole."""
+
+import time
+
+import pytest
+
+from jobgen.data.cleaning.glue import split_glued
+from jobgen.data.vocabulary import Vocabulary, build_vocabulary, camel_words
+
+# A table that has lost its line breaks: many plain words go on with a capital letter.
+GLUED = build_vocabulary(
+    [
+        f"Plan routes for shop {n}Repair brakes dailySell helmets and locksKeep the floor clean."
+        f" Parts. Brakes. Tour {n}."
+        for n in range(12)
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("glued", "split"),
+    [
+        ("you repair bikesOrder the parts", "you repair bikes\nOrder the parts"),
+        ("Keep the dock cleanLift boxesSmile", "Keep the dock clean\nLift boxes\nSmile"),
+        ("in our teamYou will ride", "in our team\nYou will ride"),
+        ("BenefitsPaid leave", "Benefits\nPaid leave"),
+        ("RequirementsBachelor of Arts", "Requirements\nBachelor of Arts"),
+        ("DescriptionVeloria rides. Join Veloria", "Description\nVeloria rides. Join Veloria"),
+        ("About VeloriaVeloria rides. Veloria!", "About Veloria\nVeloria rides. Veloria!"),
+        ("we know JavaScriptExperience with it", "we know JavaScript\nExperience with it"),
+        ("Requirements2+ years of bikes", "Requirements\n2+ years of bikes"),
+        ("knows physics3 years of work", "knows physics\n3 years of work"),
+        ("the shop.Repair bikes", "the shop.\nRepair bikes"),
+        ("Duties:Repair bikes", "Duties:\nRepair bikes"),
+        ("(all week)Benefits are great", "(all week)\nBenefits are great"),
+        ("clean the shop;Order parts", "clean the shop;\nOrder parts"),
+    ],
+)
+def test_lost_breaks_without_a_table(glued, split):
+    assert split_glued(glued)[0] == split
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "JavaScript, TypeScript, PowerPoint, LinkedIn, GitHub, YouTube, PayPal, DevOps, MySQL",
+        "iPhone, iPad, eBay, macOS, jQuery, eCommerce, NoSQL, PhD, MSc, SaaS, IoT",
+        "McDonald and MacArthur ride; O'Neil, DeVries and VanDyke too",
+        "call getName(), use dataLayer.push or $.openDialog; see snake_caseName",
+        "see example.com/JobSearch, www.example.org/BikeShop or jane@ExampleBikes.com",
+        "#BikeJobs @ExampleBikes",
+        "Node.js, dask.DataFrames, Example.Com, Monday.Com, Inc. e.g. Ph.D. U.S.A",
+        "Python3, Windows10, COVID19, ES6, 3D, 401k, B2B, 24/7 and 2020-2021",
+        "RIDE AND REPAIR, THEN REST",
+        "The DataRover of BikeWorks, RideAway and WheelBase",
+        "Mitarbeiter:innen, Köchin und Koch; cœur de métier",
+    ],
+)
+def test_names_and_code_stay(text):
+    assert split_glued(text) == (text, 0)
+
+
+def test_german_endings_stay():
+    german = Vocabulary(languages=("de",))
+    assert split_glued("Unsere MitarbeiterInnen und StudentInnen", german)[1] == 0
+    assert split_glued("du hast ErfahrungWir bieten", german)[0] == "du hast Erfahrung\nWir bieten"
+
+
+def test_french_and_spanish():
+    french = Vocabulary(languages=("fr",))
+    assert split_glued("une expérienceVous livrez", french)[0] == "une expérience\nVous livrez"
+    spanish = Vocabulary(languages=("es",))
+    assert split_glued("con experienciaReparar bicis", spanish)[1] == 1
+
+
+def test_a_table_that_has_lost_its_breaks():
+    assert GLUED.glued_share > 0.1
+    # A capitalized word before another one could be a name; not where breaks are lost.
+    assert split_glued("Order PartsTour the shop", GLUED)[0] == "Order Parts\nTour the shop"
+    assert split_glued("Order PartsTour the shop")[0] == "Order PartsTour the shop"
+
+
+def test_a_name_of_the_table_stays():
+    texts = [f"Use bikeTool in {n}: the bikeTool of shop {n}, bikeTool {n}." for n in range(9)]
+    vocabulary = build_vocabulary(texts)
+    assert vocabulary.joined == {"bikeTool": 11}
+    assert split_glued(texts[0], vocabulary) == (texts[0], 0)
+    # Copies of one posting do not make a name of what is glued in it.
+    copies = build_vocabulary(["Clean the bikeTool belts are here."] * 9)
+    assert split_glued("Clean the bikeTool belts are here.", copies)[1] == 1
+
+
+def test_vocabulary_counts():
+    vocabulary = build_vocabulary(
+        ["Ride bikes. Sell Bikes.", "ride bikes\nSell BikeLocks", "Sell bike locks"], ["en", "xx"]
+    )
+    assert vocabulary.words == {"bikes": 2, "Sell": 3}
+    assert vocabulary.starts == {"Sell": 3}
+    assert vocabulary.pairs == {"bike locks": 1}
+    assert vocabulary.joined == {}  # in one context
+    assert vocabulary.languages == ("en",)
+
+
+@pytest.mark.parametrize("part", ["a", "aB", "A", "a.B", "bikesSell", "x@yourTeam/", "ÄaÖ"])
+def test_time_is_linear(part):
+    text = part * (400_000 // len(part))
+    start = time.perf_counter()
+    split_glued(text)
+    list(camel_words(text))
+    build_vocabulary([text])
+    assert time.perf_counter() - start < 8
