@@ -247,6 +247,7 @@ def keyword_stage(
         num_keywords=TOP_N,
         diversity=diversity,
         embedder_precision=precision,
+        workers=1,  # in the processes that are started below
     )
     with tempfile.TemporaryDirectory() as folder:
         model = locate(OFFLINE_MODEL, weights=False)

@@ -90,9 +90,21 @@ def run_in_workers(
     n_done = sum(n_postings[chunk] for chunk in complete)
     store.reset_progress()
     with polled_bar(label, sum(n_postings.values()), n_done, store.progress):
-        for_each_chunk(
-            functools.partial(function, context), remaining, context.engine, context.config.workers
-        )
+        call = functools.partial(_run_with_models, function, context)
+        for_each_chunk(call, remaining, context.engine, context.config.workers)
+
+
+def _run_with_models(
+    function: Callable[[PipelineContext, int], None], context: PipelineContext, chunk: int
+) -> None:
+    """Run a function on a chunk, in a worker that has all models.
+
+    joblib replaces a worker whose memory has grown by 300 MB since its first call; so the first
+    call of any stage loads what the later stages need.
+    """
+    tokenizer_in(context.model)
+    embedder_of(context)
+    function(context, chunk)
 
 
 def batches(texts: list[str]) -> Iterator[list[str]]:

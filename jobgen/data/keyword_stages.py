@@ -4,6 +4,9 @@ Functions named `..._chunk` run in workers and see one chunk only, so any number
 the same result. The other functions see all rows.
 """
 
+import json
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -24,8 +27,7 @@ from jobgen.data.context import (
 )
 from jobgen.data.keywords import Background, example_phrases, extract_keywords
 from jobgen.data.parallel import release_workers
-from jobgen.data.phrases import build_corpus
-from jobgen.data.progress import progress_bar
+from jobgen.data.phrases import corpus_of, find_names, phrase_counts
 from jobgen.data.standing import without_standing
 from jobgen.models.sequence import count_tokens
 
@@ -56,7 +58,10 @@ def sample_rows(config: PrepareConfig, store: ChunkStore) -> np.ndarray:
 
 
 def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
-    """Embed the sampled postings of a chunk."""
+    """Embed the sampled postings of a chunk; with those of the first, the example phrases.
+
+    Every worker needs the examples later, and finds them in the cache then.
+    """
     store, embedder = context.store, embedder_of(context)
     is_sample = sample_rows(context.config, store)[rows_of(store, chunk)]
     standing = standing_in(store)
@@ -66,6 +71,8 @@ def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
     for batch in batches(list(texts)):
         vectors.append(embedder(batch))
         store.add_progress(len(batch))
+    if chunk == store.chunks("measured")[0]:
+        embedder(example_phrases()[0])
     store.write_arrays("sample", chunk, vectors=np.concatenate(vectors))
     store.write("sample", chunk, texts.to_frame())
 
@@ -73,17 +80,39 @@ def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
 def count_phrases(context: PipelineContext) -> None:
     """Count the phrases of the sample, for the workers to read."""
     store = context.store
-    corpus_file = store.file("corpus.json")
+    corpus_file, names_file = store.file("corpus.json"), store.file("names.json")
     if corpus_file.is_file():
         return
     chunks = store.chunks("sample")
     texts = [text for chunk in chunks for text in store.read("sample", chunk)["text"]]
-    with progress_bar("counting phrases", len(texts)) as bar:
-        embedder_of(context)(example_phrases()[0])  # here, so that only one process computes them
-        vectors = [store.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
-        write_arrays(store.file("sample.npz"), vectors=np.concatenate(vectors))
-        corpus = build_corpus(texts, context.config.ngram_max, bar.update)
-    write_json(corpus_file, vars(corpus) | {"names": sorted(corpus.names)})
+    write_json(names_file, sorted(find_names(texts)))
+    n_postings = {chunk: store.n_rows("sample", chunk) for chunk in chunks}
+    run_in_workers(context, "phrases", "counting phrases", count_phrases_chunk, n_postings)
+    vectors = [store.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
+    write_arrays(store.file("sample.npz"), vectors=np.concatenate(vectors))
+    corpus = corpus_of(len(texts), frozenset(), map(partial(_read_counts, store), chunks))
+    names = json.loads(names_file.read_text(encoding="utf-8"))
+    write_json(corpus_file, vars(corpus) | {"names": names})
+
+
+def count_phrases_chunk(context: PipelineContext, chunk: int) -> None:
+    """Count the phrases of the sampled postings of a chunk.
+
+    The worker then knows the parts of speech of most words, which takes nearly all of the time.
+    """
+    store = context.store
+    names = frozenset(json.loads(store.file("names.json").read_text(encoding="utf-8")))
+    texts = store.read("sample", chunk)["text"]
+    counts = phrase_counts(texts, context.config.ngram_max, names)
+    store.add_progress(len(texts))
+    rows = [(phrase, n, n_whole) for phrase, (n, n_whole) in counts.items()]
+    store.write("phrases", chunk, pd.DataFrame(rows, columns=["phrase", "documents", "whole"]))
+
+
+def _read_counts(store: ChunkStore, chunk: int) -> dict[str, tuple[int, int]]:
+    counts = store.read("phrases", chunk)
+    numbers = zip(counts["documents"].tolist(), counts["whole"].tolist(), strict=True)
+    return dict(zip(counts["phrase"], numbers, strict=True))
 
 
 def add_keywords(context: PipelineContext) -> None:

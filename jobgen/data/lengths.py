@@ -17,7 +17,7 @@ def suitable_maximum(n_tokens: np.ndarray, longest: int) -> int:
     >>> suitable_maximum(np.arange(100, 1100), 8192), suitable_maximum(np.arange(100, 1100), 1024)
     (1050, 1024)
     """
-    quantile = float(np.quantile(n_tokens, KEPT_SHARE, method="higher"))
+    quantile = float(np.quantile(n_tokens, KEPT_SHARE, method="inverted_cdf"))
     return min(int(np.ceil(quantile / _STEP_UP)) * _STEP_UP, longest)
 
 
@@ -46,8 +46,8 @@ def length_advice(
             line += f"; {better} would keep {kept} %"
         lines.append(line if positions is None else f"{line}, the model reads up to {positions}")
     if n_short > _UNSAID_SHARE * n_rows:
-        quantile = float(np.quantile(n_tokens, 1 - KEPT_SHARE, method="lower"))
-        better = max(1, int(quantile) // _STEP_DOWN * _STEP_DOWN)
+        shortest = -float(np.quantile(-n_tokens, KEPT_SHARE, method="inverted_cdf"))
+        better = max(1, int(shortest) // _STEP_DOWN * _STEP_DOWN)
         kept = round(100 * float((n_tokens >= better).mean()))
         line = _dropped(n_short, n_rows, f"shorter than min_length = {min_length}")
         lines.append(f"{line}; {better} would keep {kept} %")

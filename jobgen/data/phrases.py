@@ -9,7 +9,7 @@ that HanTa (Wartena 2019, the Hanover Tagger) gives to each word on its own.
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import exp
 from typing import NamedTuple
@@ -116,40 +116,62 @@ class _Word(NamedTuple):
     part_of_speech: str
 
 
-def build_corpus(
-    texts: Sequence[str], ngram_max: int, on_text: Callable[[], object] = lambda: None
-) -> Corpus:
+def build_corpus(texts: Sequence[str], ngram_max: int) -> Corpus:
     """Count names and phrases in a sample of postings.
 
     Args:
         texts: the sample.
         ngram_max: most words in a phrase.
-        on_text: called after each text.
 
     >>> build_corpus(["Join Veo, please.", "We love Python.", "Python and Java."], 2).names
     frozenset({'veo'})
     """
-    # 1. Names, which end a clause: so they must be known before phrases are counted.
+    names = find_names(texts)
+    return corpus_of(len(texts), names, [phrase_counts(texts, ngram_max, names)])
+
+
+def find_names(texts: Iterable[str]) -> frozenset[str]:
+    """Words, in lower case, that a sample of postings mostly uses as names of companies or people.
+
+    A name ends a clause, so names must be known before phrases are counted.
+    """
     n_with_word: Counter[str] = Counter()
     n_as_name: Counter[str] = Counter()
     for text in texts:
         n_with_word.update({match[0].lower() for match in _WORD.finditer(text)})
         n_as_name.update(_words_in_name_contexts(text))
-    names = frozenset(
+    return frozenset(
         word
         for word, n in n_as_name.items()
         if n >= _NAME_SHARE * n_with_word[word] and word.isascii()
     )
-    # 2. Phrases.
+
+
+def phrase_counts(
+    texts: Iterable[str], ngram_max: int, names: frozenset[str]
+) -> dict[str, tuple[int, int]]:
+    """Phrase in lower case -> number of texts that have it, and in which it is complete."""
     documents: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     for text in texts:
         phrases = find_phrases(text, ngram_max, names)
         documents.update(phrases.keys())
         whole.update(key for key, phrase in phrases.items() if phrase.whole)
-        on_text()
+    return {key: (n, whole[key]) for key, n in documents.items()}
+
+
+def corpus_of(
+    n_texts: int, names: frozenset[str], counts: Iterable[dict[str, tuple[int, int]]]
+) -> Corpus:
+    """The corpus of a sample, from what `phrase_counts` counted in its parts."""
+    documents: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
+    for part in counts:
+        for key, (n_texts_with, n_complete) in part.items():
+            documents[key] += n_texts_with
+            whole[key] += n_complete
     return Corpus(
-        n_texts=len(texts),
+        n_texts=n_texts,
         names=names,
         documents={key: n for key, n in documents.items() if n > 1},
         whole={key: n for key, n in whole.items() if n > 1},

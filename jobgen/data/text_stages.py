@@ -34,6 +34,9 @@ from jobgen.data.vocabulary import build_vocabulary
 from jobgen.models.sequence import count_tokens, escape_frame
 from jobgen.text.ngrams import ngram_hashes
 
+# Postings whose languages are taken for those of the table.
+_LANGUAGE_ROWS = 300
+
 
 def count_words(context: PipelineContext) -> None:
     """Count the words of a sample of the source, for the workers to read."""
@@ -51,7 +54,8 @@ def count_words(context: PipelineContext) -> None:
         texts += list(rows.iloc[-n_passed % step :: step])
         n_passed += len(rows)
     with progress_bar("counting words", len(texts)) as bar:
-        languages = languages_of_table(Counter(map(language_of, texts)))
+        few = texts[:: max(1, len(texts) // _LANGUAGE_ROWS)]
+        languages = languages_of_table(Counter(map(language_of, few)))
         vocabulary = build_vocabulary(texts, languages, bar.update)
     write_json(vocabulary_file, vars(vocabulary))
 
