@@ -11,7 +11,8 @@ from pathlib import Path
 
 import jobgen.common.startup  # noqa: F401  before all else
 from jobgen.common.cli import parse_arguments, read_config, run
-from jobgen.common.config import OnlySplit, PrepareConfig
+from jobgen.common.config import OnlySplit, PrepareConfig, TrainConfig
+from jobgen.common.config_loader import load_config
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable
 from jobgen.common.logging import logger, show_messages_in_stderr
@@ -52,15 +53,35 @@ def prepare(config: PrepareConfig, engine: str) -> None:
         from jobgen.data.pipeline import open_context, run_stages
         from jobgen.data.summary import print_preparation
 
-        context = open_context(config, store, engine)
+        context = open_context(config, store, engine, trainable_length(config))
         run_stages(context)
-        prepared = assemble_tables(config, store, source_sha256, context.positions)
+        prepared = assemble_tables(context, source_sha256)
         write_prepared(prepared, store, folder)
 
     print_preparation(prepared)
     for split, n_rows in prepared.manifest["rows_out"].items():
         logger.info(f"{split}: {n_rows} rows in {folder / f'{split}_{prepared.name}.pkl'}")
     logger.info(f"dropped: {len(prepared.dropped)} rows in {folder / 'dropped.csv'}")
+
+
+def trainable_length(config: PrepareConfig) -> int | None:
+    """Tokens of the longest posting that there is memory to train with; None: not asked for."""
+    if config.max_length != "auto" or config.train_config is None:
+        return None
+    from jobgen.training.memory import longest_posting_on_gpu
+    from utils import NLP_model
+
+    train_config, _ = load_config(config.train_config, TrainConfig, check_files=False)
+    longest = longest_posting_on_gpu(NLP_model(train_config), config.vram)
+    gpu = f"a GPU of {config.vram:g} GiB"
+    if longest is None or longest < config.min_length:
+        raise InputError(
+            config.train_config,
+            f"does not fit on {gpu}, however short the postings; vram names another, and"
+            " cli_training.py --estimate says what would fit",
+        )
+    logger.info(f"{config.train_config} can train postings of {longest} tokens on {gpu}")
+    return longest
 
 
 def preview(config: PrepareConfig, n_rows: int, as_json: bool) -> None:

@@ -197,7 +197,15 @@ class PrepareConfig(Config):
     max_length: Annotated[int, Field(ge=1, le=MOST_TOKENS)] | Literal["auto"] = Field(
         700,
         description="longest row kept, in tokens of the whole rendered sequence; auto: what keeps"
-        " 95 % of the rows, as far as the model has positions",
+        " 95 % of the rows, as far as the model has positions and train_config fits into vram",
+    )
+    train_config: Annotated[str | None, InputFile()] = Field(
+        None,
+        description="training configuration by whose estimate of memory max_length = auto is"
+        " bounded; null: by the model's positions alone",
+    )
+    vram: float = Field(
+        12, gt=0, le=1000, description="GiB of the GPU's memory for the estimate of train_config"
     )
     num_keywords: int = Field(
         16, ge=1, le=100, description="number of keywords extracted from each posting"

@@ -17,6 +17,7 @@ from jobgen.common.errors import TableError
 from jobgen.common.files import read_arrays, write_json, write_whole
 from jobgen.common.locations import without_password
 from jobgen.data.chunk_store import ChunkStore, library_versions
+from jobgen.data.context import PipelineContext
 from jobgen.data.dropped import NEAR_DUPLICATE, read_dropped, write_dropped
 from jobgen.data.lengths import length_advice, suitable_maximum
 from jobgen.data.progress import progress_bar
@@ -49,32 +50,29 @@ class Prepared:
         return f"{self.manifest['min_length']}_{self.manifest['max_length']}"
 
 
-def assemble_tables(
-    config: PrepareConfig, store: ChunkStore, source_sha256: str, positions: int | None
-) -> Prepared:
+def assemble_tables(context: PipelineContext, source_sha256: str) -> Prepared:
     """Filter by length, split, and collect the numbers for the manifest.
 
     Args:
-        config: configuration of the preparation.
-        store: store in which all stages are complete.
+        context: with a store in which all stages are complete.
         source_sha256: hash of the source, for the manifest.
-        positions: the most tokens that the model reads; None: it has no limit.
 
     Raises:
         TableError: no row is left, or all rows are one group.
     """
+    config, store = context.config, context.store
     rows = _read_keyworded(store)
     n_tokens = _all_lengths(rows, store)
     max_length = config.max_length
     if max_length == "auto":
-        max_length = suitable_maximum(n_tokens, positions or MOST_TOKENS)
+        max_length = suitable_maximum(n_tokens, context.longest)
     is_short = rows["n_tokens"] < config.min_length
     is_long = rows["n_tokens"] > max_length
     dropped = _dropped_by_cleaning(store)
     dropped[NEAR_DUPLICATE] = int((~read_arrays(store.file("groups.npz"))["is_kept"]).sum())
     dropped["too short"] = int(is_short.sum())
     dropped["too long"] += int(is_long.sum())
-    advice = length_advice(n_tokens, config.min_length, max_length, positions)
+    advice = length_advice(n_tokens, config.min_length, max_length, context.positions)
     fits = rows[~is_short & ~is_long]
     if fits.empty:
         raise _all_dropped(config, store, dropped, advice)

@@ -49,8 +49,16 @@ class PipelineContext:
     engine: str = "processes"
 
 
-def open_context(config: PrepareConfig, store: ChunkStore, engine: str) -> PipelineContext:
+def open_context(
+    config: PrepareConfig, store: ChunkStore, engine: str, trainable: int | None = None
+) -> PipelineContext:
     """Find the models, and make the store depend on them.
+
+    Args:
+        config: configuration of the preparation.
+        store: store of the intermediate results.
+        engine: what runs the workers, "processes" or "ray".
+        trainable: number of tokens of a posting that the training has memory for; None: no limit.
 
     Raises:
         InputError: a model cannot be found, or reads fewer tokens than `max_length`.
@@ -62,7 +70,10 @@ def open_context(config: PrepareConfig, store: ChunkStore, engine: str) -> Pipel
     embedder = locate(config.embedder, config.cache_dir)
     store.depend_on([hash_folder(model, but=WEIGHTS), hash_folder(embedder)])
     cache = user_cache(config.cache_dir).resolve() if config.embedding_cache else None
-    longest = (limit or MOST_TOKENS) if config.max_length == "auto" else config.max_length
+    if config.max_length == "auto":
+        longest = min(limit or MOST_TOKENS, trainable or MOST_TOKENS)
+    else:
+        longest = config.max_length
     return PipelineContext(
         config, model.resolve(), embedder.resolve(), cache, store, limit, longest, engine
     )

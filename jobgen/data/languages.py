@@ -2,13 +2,14 @@
 
 import functools
 from collections import Counter
+from collections.abc import Iterable
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 # The language whose parts of speech, stop words and example keywords the preparation knows.
 KEYWORD_LANGUAGE = "en"
-# Characters of a posting by which its language is told.
-_READ = 800
+# Characters of a posting by which its language is told; a much shorter one tells too little.
+_READ, _FEWEST_READ = 800, 60
 # The share of postings from which a language counts as one of the table.
 _LEAST_SHARE = 0.02
 _NAMES = {
@@ -27,6 +28,15 @@ def language_of(text: str) -> str:
     'fr'
     """
     return str(_identifier().classify(text[:_READ])[0])
+
+
+def count_languages(texts: Iterable[str]) -> Counter[str]:
+    """Language -> number of texts; those that are too short to tell are left out.
+
+    >>> count_languages(["Ride.", "You repair bikes in our workshop and sell helmets in our shop."])
+    Counter({'en': 1})
+    """
+    return Counter(language_of(text) for text in texts if len(text) >= _FEWEST_READ)
 
 
 def languages_of_table(counts: Counter[str]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import re
 import tempfile
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from jobgen.common.logging import logger
 from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.cleaning import clean_text
 from jobgen.data.context import PipelineContext, open_context, read_vocabulary
-from jobgen.data.languages import describe_languages, language_of
+from jobgen.data.languages import count_languages, describe_languages
 from jobgen.data.pipeline import run_stages
 from jobgen.data.source import split_source
 
@@ -74,7 +73,7 @@ def preview_rows(config: PrepareConfig, n_rows: int) -> list[PreviewRow]:
         with suppress(TableError):  # no row is left: each tells why
             run_stages(context)
         rows = _rows(config, store)[:n_rows]
-        languages = Counter(language_of(row.text) for row in rows if row.text)
+        languages = count_languages(row.text for row in rows)
     if languages:
         logger.info(describe_languages(languages))
     return rows

@@ -41,8 +41,9 @@ def print_preparation(prepared: Prepared) -> None:
     _print_lengths(console, prepared)
     for line in manifest["length_advice"]:
         console.print(Text(line), soft_wrap=True)
-    languages = describe_languages(Counter(manifest["languages"]))
-    console.print(Text(languages), soft_wrap=True)
+    if manifest["languages"]:
+        languages = describe_languages(Counter(manifest["languages"]))
+        console.print(Text(languages), soft_wrap=True)
 
 
 def _print_standing(console: Console, sentences: list[dict[str, Any]]) -> None:

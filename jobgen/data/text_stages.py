@@ -19,7 +19,7 @@ from jobgen.data.context import (
     tokenizer_in,
     vocabulary_in,
 )
-from jobgen.data.languages import language_of, languages_of_table
+from jobgen.data.languages import count_languages, languages_of_table
 from jobgen.data.near_duplicates import minhash_signature
 from jobgen.data.progress import progress_bar
 from jobgen.data.standing import (
@@ -55,7 +55,7 @@ def count_words(context: PipelineContext) -> None:
         n_passed += len(rows)
     with progress_bar("counting words", len(texts)) as bar:
         few = texts[:: max(1, len(texts) // _LANGUAGE_ROWS)]
-        languages = languages_of_table(Counter(map(language_of, few)))
+        languages = languages_of_table(count_languages(few))
         vocabulary = build_vocabulary(texts, languages, bar.update)
     write_json(vocabulary_file, vars(vocabulary))
 
@@ -102,7 +102,7 @@ def clean_chunk(context: PipelineContext, chunk: int) -> None:
     counts = {
         "kept": len(rows),
         "empty": int((~is_filled).sum()),
-        "languages": Counter(language_of(text) for text in rows["text"]),
+        "languages": count_languages(rows["text"]),
         "postings_cleaned": postings_cleaned,
         "places_cleaned": places_cleaned,
     }

@@ -86,7 +86,7 @@ def test_in_the_terminal(preview):
     assert "contacts [e-mail]" in run.stdout
     assert "[red]Ride." in run.stdout  # no markup of rich
     assert "would be dropped: too short" in run.stdout
-    assert "languages: 2 English" in run.stdout
+    assert "languages: 1 English" in run.stdout
 
 
 def test_a_table_of_which_nothing_is_left(preview):

@@ -27,6 +27,7 @@ from jobgen.training.memory import (
     find_remedies,
     find_target,
     largest_batches,
+    longest_posting_on_gpu,
 )
 from utils import NLP_model
 
@@ -264,6 +265,17 @@ def test_the_largest_that_fits(tiny_tokenizer, tmp_path):
     settings, needs = zip(*find_remedies(estimate), strict=True)
     assert max(other.total("device") for other in needs) < need.total("device")
     assert "--set gradient_checkpointing=true" in settings
+
+
+def test_the_longest_posting_before_there_are_tables(tiny_tokenizer, tmp_path):
+    folder = untrained("gpt2", tiny_tokenizer, tmp_path, **SHAPES["gpt2"])
+    nlp = NLP_model({"model": str(folder), "max_length": 64, "micro_batch_size": 8})
+    assert longest_posting_on_gpu(nlp, vram=100) == nlp.limit
+    assert longest_posting_on_gpu(nlp, vram=0.5) is None  # less than a process takes
+    sizes = [0.85, 0.87, 0.9]
+    lengths = [longest_posting_on_gpu(nlp, vram) for vram in sizes]
+    assert lengths == sorted(lengths)
+    assert 8 <= lengths[0] < lengths[-1] <= nlp.limit
 
 
 def test_what_the_host_lacks_is_no_remedy(tiny_tokenizer, tmp_path, monkeypatch):

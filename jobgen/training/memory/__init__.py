@@ -7,7 +7,12 @@ Three things must suffice: the memory of the device, that of the machine beside 
 
 from jobgen.training.memory.estimate import Estimate
 from jobgen.training.memory.need import Need
-from jobgen.training.memory.remedies import LargestBatches, find_remedies, largest_batches
+from jobgen.training.memory.remedies import (
+    LargestBatches,
+    find_remedies,
+    largest_batches,
+    longest_posting_on_gpu,
+)
 from jobgen.training.memory.target import Target, find_target
 
 __all__ = [
@@ -18,4 +23,5 @@ __all__ = [
     "find_remedies",
     "find_target",
     "largest_batches",
+    "longest_posting_on_gpu",
 ]

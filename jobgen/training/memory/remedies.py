@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from jobgen.common.errors import InputError
+from jobgen.models.protocols import LanguageModel
 from jobgen.training.arguments import check_settings
+from jobgen.training.dataset import PostingDataset
 from jobgen.training.memory.estimate import Estimate
 from jobgen.training.memory.need import Need
+from jobgen.training.memory.target import find_target
 
 _DS_CONFIGS = Path(__file__).parents[3] / "DS_configs"
 # Settings that are tried when a configuration does not fit.
@@ -24,6 +29,8 @@ _REMEDIES: tuple[dict[str, Any], ...] = (
     {"save_total_limit": 1},
 )
 _MOST_ROWS, _LONGEST = 256, 8192  # largest values that are tried
+# Words of a posting where there is no table yet; nearly all of its tokens are learned.
+_EXAMPLE_WORDS = 200
 
 
 @dataclass
@@ -43,25 +50,48 @@ class LargestBatches:
 
 def largest_batches(estimate: Estimate) -> LargestBatches:
     """Find the largest batches that fit into the memories of the target."""
-
-    def largest(values: range, **shape: int) -> int | None:
-        """The largest of the values that fits as the one of rows and length not in `shape`."""
-        (name,) = {"rows", "length"} - shape.keys()
-
-        def spills(value: int) -> bool:
-            short = estimate.need(**shape, **{name: value}).shortfalls(estimate.target)
-            return "device" in short or "host" in short
-
-        n_fitting = bisect_right(values, False, key=spills)
-        return values[n_fitting - 1] if n_fitting else None
-
-    sizes = range(1, _MOST_ROWS + 1)
-    lengths = range(8, (estimate.nlp.limit or _LONGEST) + 1)
     return LargestBatches(
-        rows=largest(sizes, length=estimate.length),
-        length=largest(lengths, rows=estimate.config.micro_batch_size),
-        length_of_one=largest(lengths, rows=1),
+        rows=_largest(estimate, range(1, _MOST_ROWS + 1), length=estimate.length),
+        length=longest_posting(estimate),
+        length_of_one=_largest(estimate, _lengths(estimate), rows=1),
     )
+
+
+def longest_posting(estimate: Estimate) -> int | None:
+    """The largest `max_length` with the configured batches that fits into device and host."""
+    return _largest(estimate, _lengths(estimate), rows=estimate.config.micro_batch_size)
+
+
+def longest_posting_on_gpu(nlp: LanguageModel, vram: float) -> int | None:
+    """The largest `max_length` that a model can be trained with on a GPU, before there are tables.
+
+    Args:
+        nlp: the `NLP_model`, whose weights are not loaded.
+        vram: GiB of the GPU's memory; that of the machine beside it is this machine's.
+
+    Returns:
+        A number of tokens; None if not even the shortest posting fits.
+    """
+    posting = {"title": "Engineer", "keywords": [["Python"] * 8], "text": "word " * _EXAMPLE_WORDS}
+    config = nlp.config
+    rows = PostingDataset(pd.DataFrame(posting), nlp.tokenizer, _LONGEST, loss_on=config.loss_on)
+    return longest_posting(Estimate(nlp, rows, find_target(config, vram, None)))
+
+
+def _lengths(estimate: Estimate) -> range:
+    return range(8, (estimate.nlp.limit or _LONGEST) + 1)
+
+
+def _largest(estimate: Estimate, values: range, **shape: int) -> int | None:
+    """The largest of the values that fits as the one of rows and length not in `shape`."""
+    (name,) = {"rows", "length"} - shape.keys()
+
+    def spills(value: int) -> bool:
+        short = estimate.need(**shape, **{name: value}).shortfalls(estimate.target)
+        return "device" in short or "host" in short
+
+    n_fitting = bisect_right(values, False, key=spills)
+    return values[n_fitting - 1] if n_fitting else None
 
 
 def find_remedies(estimate: Estimate) -> list[tuple[str, Need]]:
