@@ -108,7 +108,7 @@ class ChunkStore:
         looked for.
 
         Args:
-            models: hashes of the models.
+            models: hashes of the models, and what else follows from them.
         """
         marker = self.file("models.json")
         if marker.is_file() and json.loads(marker.read_text()) != models:

@@ -68,12 +68,12 @@ def open_context(
     if config.max_length != "auto":
         check_positions("max_length", config.max_length, limit, config.model)
     embedder = locate(config.embedder, config.cache_dir)
-    store.depend_on([hash_folder(model, but=WEIGHTS), hash_folder(embedder)])
     cache = user_cache(config.cache_dir).resolve() if config.embedding_cache else None
     if config.max_length == "auto":
         longest = min(limit or MOST_TOKENS, trainable or MOST_TOKENS)
     else:
         longest = config.max_length
+    store.depend_on([hash_folder(model, but=WEIGHTS), hash_folder(embedder), str(longest)])
     return PipelineContext(
         config, model.resolve(), embedder.resolve(), cache, store, limit, longest, engine
     )

@@ -33,6 +33,9 @@ _LONGEST = 80  # letters of a word; what is longer is no text
 # that of a name with capital letters inside, such as JavaScript; and that of one which looks more
 # like two words, for the lists also hold words glued in hashtags: foryou.
 _COMMON, _NAME, _FREQUENT_NAME = 2.5, 1.0, 3.0
+# The name of a field before its colon: `Location:`, `Type of contract:`.
+LABEL = rf"[{UPPER}][{LOWER}]+(?: [^\W\d_]{{1,20}}){{0,3}}(?=:(?!//))"
+_LABEL = re.compile(rf"(?<![^\W_]){LABEL}")
 # So many words around a token tell its occurrences apart.
 _CONTEXT = 24
 
@@ -45,6 +48,8 @@ class Vocabulary:
         words: word as written -> number of postings that have it, if that is above 1.
         starts: capitalized word -> number of postings in which a sentence, line or item begins with
             it, if that is above 1.
+        labels: name of a field, which stands before a colon -> number of postings that have it, if
+            that is above 1.
         joined: word with a capital letter inside -> number of different contexts it stands in, if
             that is above 1.
         pairs: `left right` in lower case, the parts of such a word -> number of postings in which
@@ -56,6 +61,7 @@ class Vocabulary:
 
     words: dict[str, int] = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
     joined: dict[str, int] = field(default_factory=dict)
     pairs: dict[str, int] = field(default_factory=dict)
     glued_share: float = 0.0
@@ -130,10 +136,12 @@ def build_vocabulary(
     # of one posting are one context, so a glued word in them does not look like a name.
     words: Counter[str] = Counter()
     starts: Counter[str] = Counter()
+    labels: Counter[str] = Counter()
     contexts: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for text in texts:
         words.update(set(WORD.findall(text)))
         starts.update(set(_START.findall(text)))
+        labels.update(set(_LABEL.findall(text)))
         for start, end in camel_words(text):
             before = text[max(0, start - _CONTEXT) : start].split()[-1:]
             after = text[end : end + _CONTEXT].split()[:1]
@@ -162,6 +170,7 @@ def build_vocabulary(
     return Vocabulary(
         words={word: n for word, n in words.items() if n > 1},
         starts={word: n for word, n in starts.items() if n > 1},
+        labels={label: n for label, n in labels.items() if n > 1},
         joined={token: len(found) for token, found in contexts.items() if len(found) > 1},
         pairs=dict(pairs),
         glued_share=sum(len(_GLUED.findall(text)) for text in texts) / max(1, len(texts)),

@@ -84,3 +84,16 @@ def test_progress_adds_up(tmp_path):
     store.add_progress(0)
     store.add_progress(12)
     assert store.progress() == 42
+
+
+def test_other_models_keep_the_source_only(tmp_path):
+    store = ChunkStore(tmp_path)
+    frame = pd.DataFrame({"text": ["a"]})
+    store.write("source", 0, frame)
+    store.depend_on(["model 1"])
+    store.write("clean", 0, frame)
+    store.depend_on(["model 1"])
+    assert store.chunks("clean") == [0]
+    store.depend_on(["model 2"])
+    assert store.chunks("clean") == []
+    assert store.chunks("source") == [0]

@@ -34,6 +34,7 @@ GLUED = build_vocabulary(
         ("Duties:Repair bikes", "Duties:\nRepair bikes"),
         ("(all week)Benefits are great", "(all week)\nBenefits are great"),
         ("clean the shop;Order parts", "clean the shop;\nOrder parts"),
+        ("with Node.jsExperience", "with Node.js\nExperience"),
     ],
 )
 def test_lost_breaks_without_a_table(glued, split):
@@ -78,6 +79,15 @@ def test_a_table_that_has_lost_its_breaks():
     # A capitalized word before another one could be a name; not where breaks are lost.
     assert split_glued("Order PartsTour the shop", GLUED)[0] == "Order Parts\nTour the shop"
     assert split_glued("Order PartsTour the shop")[0] == "Order PartsTour the shop"
+
+
+def test_fields_of_other_postings_begin_a_line():
+    texts = [f"Settore: bici\nSede di lavoro: Roma {n}" for n in range(4)]
+    vocabulary = build_vocabulary(texts, ["it"])
+    glued = "Luogo: Manchester NHSettore: bici (MO)Sede di lavoro: Roma"
+    split = "Luogo: Manchester NH\nSettore: bici (MO)\nSede di lavoro: Roma"
+    assert split_glued(glued, vocabulary) == (split, 2)
+    assert split_glued("BikeSettoreX: bici, BikeShop: http://x", vocabulary)[1] == 0
 
 
 def test_a_name_of_the_table_stays():

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from jobgen.data.vocabulary import LOWER, SEGMENT, UPPER, WORD, Vocabulary, camel_words
+from jobgen.data.vocabulary import LABEL, LOWER, SEGMENT, UPPER, WORD, Vocabulary, camel_words
 
 # Without a table, the general English word list decides.
 _NO_TABLE = Vocabulary()
@@ -20,8 +20,8 @@ _OPENERS = frozenset(
     """.split()
 )
 _SHORT_OPENERS = frozenset(
-    """to be it if in as at an all no not so key rate skills job working work manage develop support
-    provide maintain ensure assist
+    """to be it if in as at an all no not or and so on up with for by from do my us let can are is
+    have will key rate skills job working work manage develop support provide maintain ensure assist
     du ihr dein unser ein als was vos le la un tu el los las sei il lo gli i jij wij je ons het een
     """.split()
 )
@@ -45,6 +45,10 @@ _LANGUAGES = {"C", "R"}
 # Endings of German words that address women and men: `MitarbeiterInnen`.
 _GENDERED = {"In", "Innen"}
 _MOST_SEGMENTS = 8
+# So many postings begin a sentence with a word that is hardly the second half of a name.
+_MANY_STARTS = 5
+# What follows a name in a list, or as an owner, more often than the first word of a sentence.
+_AFTER_NAME = re.compile(rf",\s?(?:[{UPPER}]|(?:and|or|etc)\b)|[.);'’®™]")
 # A name is about as frequent as its second half on its own, a glued word by far less.
 _NAME_RATIO = 0.3
 # Lost line breaks in a posting, on average, from which a table has lost most of them.
@@ -72,6 +76,10 @@ _GLUED_SENTENCE = re.compile(
     rf"(?=(?:[{UPPER}][{LOWER}]+|[AI])(?:[ ,’'\n]|:[ \n]))"
     r"(?!(?:Net|Js|Ts|Ai|Io|Ml|Com|Org|Co|Py|Health)\b)"
 )
+# `NapoliSettore: IT`, `Manchester NHDuration: 3 months`: the name of a field.
+_GLUED_LABEL = re.compile(rf"(?:(?<=[^\W_])|(?<=\)))({LABEL})")
+# `Node.jsExperience`
+_GLUED_FILE = re.compile(rf"(?<=\w\.js)(?=[{UPPER}][{LOWER}])")
 # `(12+ months)Rate of pay`
 _GLUED_BRACKET = re.compile(rf"(?<=[^\W_.%]\)|[.%]\))(?=[{UPPER}][{LOWER}]{{2,}}[ ,:\n])")
 
@@ -95,10 +103,26 @@ def split_glued(text: str, vocabulary: Vocabulary | None = None) -> tuple[str, i
     if _has_lost_breaks(vocabulary):
         text, articles = _GLUED_ARTICLE.subn("\n", text)
         counts += articles
+    text, labels = _split_labels(text, vocabulary)
     text, words = _split_words(text, vocabulary)
     text, brackets = _GLUED_BRACKET.subn("\n", text)
     text, sentences = _GLUED_SENTENCE.subn(r"\g<0>\n", text)
-    return text, counts + words + brackets + sentences
+    text, files = _GLUED_FILE.subn("\n", text)
+    return text, counts + labels + words + brackets + sentences + files
+
+
+def _split_labels(text: str, vocabulary: Vocabulary) -> tuple[str, int]:
+    """Begin a line before the names of fields that other postings have too."""
+    count = 0
+
+    def part(match: re.Match[str]) -> str:
+        nonlocal count
+        if vocabulary.labels.get(match[1], 0) < _FEW:
+            return match[0]
+        count += 1
+        return "\n" + match[1]
+
+    return _GLUED_LABEL.sub(part, text), count
 
 
 def _split_words(text: str, vocabulary: Vocabulary) -> tuple[str, int]:
@@ -111,6 +135,8 @@ def _split_words(text: str, vocabulary: Vocabulary) -> tuple[str, int]:
             continue
         own_words = own_words or Counter(WORD.findall(text))
         words = _words_of(text[start:end], own_words, vocabulary)
+        if len(words) > 1 and _AFTER_NAME.match(text, end):
+            words = _without_last_break(words, vocabulary)
         if len(words) > 1:
             pieces += [text[copied_to:start], "\n".join(words)]
             copied_to, total = end, total + len(words) - 1
@@ -145,7 +171,10 @@ def _words_of(token: str, own_words: Counter[str], vocabulary: Vocabulary) -> li
     if len(segments) > _MOST_SEGMENTS or len(segments) < 2:
         return [token]
     looks_like_words = token[0].islower() or _opens(segments[-2], segments[-1], vocabulary)
-    if vocabulary.is_name(token, is_likely=not looks_like_words):
+    is_repeated = own_words[token] > 1 and segments[0].lower() not in _SURE_HEADINGS
+    if vocabulary.is_name(token, is_likely=not looks_like_words) or (
+        is_repeated and not looks_like_words
+    ):
         return [token]
     # The fewest words that give the token: JavaScript is known, so `JavaScriptExperience` is two.
     best: list[list[str] | None] = [[], *[None] * len(segments)]
@@ -173,6 +202,16 @@ def _words_of(token: str, own_words: Counter[str], vocabulary: Vocabulary) -> li
     return split
 
 
+def _without_last_break(words: list[str], vocabulary: Vocabulary) -> list[str]:
+    """Words before `, Java` or `'s`, of which the last two may be a name: `SideKick's`."""
+    left, right = words[-2:]
+    may_be_name = left[0].isupper() and not left.isupper() and left.lower() not in _SURE_HEADINGS
+    begins = _opens(left, right, vocabulary) or vocabulary.starts.get(right, 0) >= _MANY_STARTS
+    if may_be_name and left != right and not begins:
+        return [*words[:-2], left + right]
+    return words
+
+
 def _opens(left: str, right: str, vocabulary: Vocabulary) -> bool:
     """Whether the right word begins a sentence, an item or a heading, going by the word itself."""
     word = right.lower()
@@ -194,8 +233,8 @@ def _can_follow(
         vocabulary: the words of the table.
     """
     if n_segments > 1:
-        is_part = bool(words or rest)
-        return vocabulary.is_name(word, is_likely=is_part) or _is_own_name(word, vocabulary)
+        is_part = words or rest  # the whole has been looked at before
+        return bool(is_part) and (vocabulary.is_name(word) or _is_own_name(word, vocabulary))
     if vocabulary.is_word(word) or (not words and word in _LANGUAGES):
         return True
     if len(word) < _SHORTEST:
@@ -250,7 +289,7 @@ def _is_name(left: str, right: str, token: str, vocabulary: Vocabulary) -> bool:
     It is about as frequent as its halves, or the table also writes them one after the other, as in
     `DataScience` and `Data Science`.
     """
-    may_be_name = not left.islower() or not _has_lost_breaks(vocabulary)
-    if may_be_name and vocabulary.pairs.get(f"{left} {right}".lower(), 0) > _FEW:
+    is_lost = _has_lost_breaks(vocabulary) and (left.islower() or left.lower() in _SHORT_OPENERS)
+    if not is_lost and vocabulary.pairs.get(f"{left} {right}".lower(), 0) > _FEW:
         return True
     return _is_own_name(token, vocabulary)
