@@ -39,6 +39,10 @@ _SURE_HEADINGS = frozenset(
     """summary description overview responsibilities requirements qualifications duties benefits
     perks""".split()
 )
+# Those that names hardly end with, unlike FastCompany and NetBenefits.
+_OPENERS_AFTER_CAPITALS = (
+    (_OPENERS - _HEADINGS) | _SURE_HEADINGS - {"benefits", "perks"} | {"experience"}
+)
 _ADDRESS = re.compile(r"@|://|(?i:www)\.|\w\.[a-z]{2,}/")
 # Programming languages whose name is one letter.
 _LANGUAGES = {"C", "R"}
@@ -214,10 +218,12 @@ def _without_last_break(words: list[str], vocabulary: Vocabulary) -> list[str]:
 
 def _opens(left: str, right: str, vocabulary: Vocabulary) -> bool:
     """Whether the right word begins a sentence, an item or a heading, going by the word itself."""
-    word = right.lower()
-    if word in _OPENERS or word in _HEADINGS:
-        return True
-    return word in _SHORT_OPENERS and (left.islower() or _has_lost_breaks(vocabulary))
+    word, has_lost_breaks = right.lower(), _has_lost_breaks(vocabulary)
+    if right.isupper() and len(right) > 1 and not has_lost_breaks:
+        return False  # `SpeedUP` is a name
+    if not (left.islower() or has_lost_breaks):
+        return word in _OPENERS_AFTER_CAPITALS
+    return word in _OPENERS or word in _HEADINGS or word in _SHORT_OPENERS
 
 
 def _can_follow(
