@@ -22,7 +22,8 @@ _OPENERS = frozenset(
 _SHORT_OPENERS = frozenset(
     """to be it if in as at an all no not or and so on up with for by from do my us let can are is
     have will key rate skills job working work manage develop support provide maintain ensure assist
-    du ihr dein unser ein als was vos le la un tu el los las sei il lo gli i jij wij je ons het een
+    si per du ihr dein unser ein als was vos le la un tu el los las sei il lo gli i jij wij je ons
+    het een
     """.split()
 )
 # Words that are often a heading of their own.
@@ -69,7 +70,8 @@ _GLUED_COUNT = re.compile(
 )
 # `experienceA minimum`, `experienceB.S. in`: only where a table has lost most of its line breaks.
 _GLUED_ARTICLE = re.compile(
-    rf"(?<=[{LOWER}]{{4}})(?=A [^\W\d_]|(?:[BM]\.?(?:S|A|Sc|Tech)|MBA|Ph\.? ?D)\b)"
+    rf"(?<=[{LOWER}]{{4}})(?=A [^\W\d_])"
+    rf"|(?<=[{LOWER}]{{2}})(?=(?:[BM]\.?(?:S|A|Sc|Tech)|MBA|Ph\.? ?D)\b)"
 )
 # The end of a sentence such as `right.Key`, or a heading such as `Responsibilities:Design`. The
 # word before must end in three lower-case letters, so that `e.g.`, `Jane.Doe@...` and `3.Go` stay
