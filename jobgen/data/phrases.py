@@ -233,15 +233,15 @@ def _clauses(text: str, names: frozenset[str]) -> list[list[_Word]]:
         if words and text[words[-1].end : match.start()] != " ":
             clauses.append(words)
             words = []
-        part_of_speech = _part_of_speech(match[0])
+        kind = part_of_speech(match[0])
         if text[match.start() - 1 : match.start()] == "[":
-            part_of_speech = "other"  # a placeholder such as [e-mail] or [phone]
-        if part_of_speech == "other" or match[0].lower() in names:
+            kind = "other"  # a placeholder such as [e-mail] or [phone]
+        if kind == "other" or match[0].lower() in names:
             if words:
                 clauses.append(words)
                 words = []
         else:
-            words.append(_Word(match.start(), match.end(), part_of_speech))
+            words.append(_Word(match.start(), match.end(), kind))
     return [*clauses, words] if words else clauses
 
 
@@ -256,7 +256,7 @@ def _tagger() -> HanoverTagger.HanoverTagger:
 
 
 @functools.lru_cache(maxsize=200_000)
-def _part_of_speech(word: str) -> str:
+def part_of_speech(word: str) -> str:
     """`noun`, `modifier`, `verb`, or `other` for a word that ends a clause."""
     if len(word) == 1:
         return "noun" if word in _LETTERS_KEPT else "other"

@@ -33,9 +33,12 @@ _LONGEST = 80  # letters of a word; what is longer is no text
 # that of a name with capital letters inside, such as JavaScript; and that of one which looks more
 # like two words, for the lists also hold words glued in hashtags: foryou.
 _COMMON, _NAME, _FREQUENT_NAME = 2.5, 1.0, 3.0
+_END = re.compile(rf"(?<![^\W\d_])([{UPPER}][{LOWER}]{{1,30}})(?=[.!?:;\n]|\Z)")
 # The name of a field before its colon: `Location:`, `Type of contract:`.
 LABEL = rf"[{UPPER}][{LOWER}]+(?: [^\W\d_]{{1,20}}){{0,3}}(?=:(?!//))"
 _LABEL = re.compile(rf"(?<![^\W_]){LABEL}")
+# Lost line breaks in a posting, on average, from which a table has lost most of them.
+_MUCH_GLUE = 0.1
 # So many words around a token tell its occurrences apart.
 _CONTEXT = 24
 
@@ -46,6 +49,8 @@ class Vocabulary:
 
     Attributes:
         words: word as written -> number of postings that have it, if that is above 1.
+        ends: capitalized word -> number of postings in which a sentence, line or heading ends with
+            it, if that is above 1.
         starts: capitalized word -> number of postings in which a sentence, line or item begins with
             it, if that is above 1.
         labels: name of a field, which stands before a colon -> number of postings that have it, if
@@ -56,16 +61,24 @@ class Vocabulary:
             they stand as two words.
         glued_share: about how many lost line breaks a posting has: plain words that go on with a
             capital letter.
+        n_texts: number of postings in the sample.
         languages: languages of the table whose general lists are asked, as ISO 639-1 codes.
     """
 
     words: dict[str, int] = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
     joined: dict[str, int] = field(default_factory=dict)
     pairs: dict[str, int] = field(default_factory=dict)
     glued_share: float = 0.0
+    n_texts: int = 0
     languages: tuple[str, ...] = ("en",)
+
+    @property
+    def has_lost_breaks(self) -> bool:
+        """Whether the table has lost so many line breaks that a rare token is hardly a name."""
+        return self.glued_share > _MUCH_GLUE
 
     def count(self, word: str) -> int:
         """Number of postings that have a word, as written or in lower case."""
@@ -136,11 +149,13 @@ def build_vocabulary(
     # of one posting are one context, so a glued word in them does not look like a name.
     words: Counter[str] = Counter()
     starts: Counter[str] = Counter()
+    ends: Counter[str] = Counter()
     labels: Counter[str] = Counter()
     contexts: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for text in texts:
         words.update(set(WORD.findall(text)))
         starts.update(set(_START.findall(text)))
+        ends.update(set(_END.findall(text)))
         labels.update(set(_LABEL.findall(text)))
         for start, end in camel_words(text):
             before = text[max(0, start - _CONTEXT) : start].split()[-1:]
@@ -170,9 +185,11 @@ def build_vocabulary(
     return Vocabulary(
         words={word: n for word, n in words.items() if n > 1},
         starts={word: n for word, n in starts.items() if n > 1},
+        ends={word: n for word, n in ends.items() if n > 1},
         labels={label: n for label, n in labels.items() if n > 1},
         joined={token: len(found) for token, found in contexts.items() if len(found) > 1},
         pairs=dict(pairs),
+        n_texts=len(texts),
         glued_share=sum(len(_GLUED.findall(text)) for text in texts) / max(1, len(texts)),
         languages=tuple(sorted({language for language in languages if language in known})),
     )

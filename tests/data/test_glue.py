@@ -35,6 +35,10 @@ GLUED = build_vocabulary(
         ("(all week)Benefits are great", "(all week)\nBenefits are great"),
         ("clean the shop;Order parts", "clean the shop;\nOrder parts"),
         ("with Node.jsExperience", "with Node.js\nExperience"),
+        ("knows SQL.You will ride", "knows SQL.\nYou will ride"),
+        ("Join us!We ride daily", "Join us!\nWe ride daily"),
+        ("C++Experience in C#Strong will", "C++\nExperience in C#\nStrong will"),
+        ("growth.Responsibilities:Ride bikes", "growth.\nResponsibilities:\nRide bikes"),
     ],
 )
 def test_lost_breaks_without_a_table(glued, split):
@@ -53,6 +57,9 @@ def test_lost_breaks_without_a_table(glued, split):
         "Node.js, dask.DataFrames, Example.Com, Monday.Com, Inc. e.g. Ph.D. U.S.A",
         "Python3, Windows10, COVID19, ES6, 3D, 401k, B2B, 24/7 and 2020-2021",
         "RIDE AND REPAIR, THEN REST",
+        "java.util.List, e.g.Bikes, i.e.Trams, 10.Go and vs.The rest",
+        "Job Type :Full time # Remote #Remote and 3.Ride",
+        "jane (at) ExampleBikes (dot) com or jane at ExampleBikes dot com",
         "The DataRover of BikeWorks, RideAway and WheelBase",
         "Mitarbeiter:innen, Köchin und Koch; cœur de métier",
     ],
@@ -88,6 +95,19 @@ def test_fields_of_other_postings_begin_a_line():
     split = "Luogo: Manchester NH\nSettore: bici (MO)\nSede di lavoro: Roma"
     assert split_glued(glued, vocabulary) == (split, 2)
     assert split_glued("BikeSettoreX: bici, BikeShop: http://x", vocabulary)[1] == 0
+
+
+def test_names_stay_where_breaks_are_lost():
+    # No sentence of the table ends with the first half, or begins with the second.
+    for name in ("LoadRunner", "DataRobot", "PagerDuty"):
+        assert split_glued(f"You know {name} well.", GLUED)[1] == 0
+        assert split_glued(f"with {name}Experience", GLUED)[0] == f"with {name}\nExperience"
+
+
+def test_no_plain_word_is_split_before_what_begins_no_sentence():
+    clean = build_vocabulary([f"You use a forest of bikes {n}. Order one." for n in range(60)])
+    assert split_glued("glmnet, randomForest and caret", clean)[1] == 0
+    assert split_glued("glmnet, randomOrder and caret", clean)[1] == 1
 
 
 def test_a_name_of_the_table_stays():

@@ -3,48 +3,23 @@
 import re
 from collections import Counter
 
-from jobgen.data.vocabulary import LABEL, LOWER, SEGMENT, UPPER, WORD, Vocabulary, camel_words
+from jobgen.data.cleaning.glued_marks import split_at_fields, split_at_marks
+from jobgen.data.cleaning.openers import (
+    HEADINGS,
+    OPENERS,
+    OPENERS_AFTER_CAPITALS,
+    SHORT_OPENERS,
+    SURE_HEADINGS,
+)
+from jobgen.data.phrases import part_of_speech
+from jobgen.data.vocabulary import SEGMENT, UPPER, WORD, Vocabulary, camel_words
 
 # Without a table, the general English word list decides.
 _NO_TABLE = Vocabulary()
-# Words that often open a sentence, an item or a heading; in lower case. The short ones also end
-# names, such as LearnIt and RideIn.
-_OPENERS = frozenset(
-    """you we our the this your these they strong experience experienced excellent knowledge ability
-    able responsibilities responsible requirements required qualifications preferred benefits about
-    what who why how description candidate candidates bachelor bachelors master masters must minimum
-    proven demonstrated familiarity understanding competitive additional desired please proficient
-    proficiency education duties summary overview
-    wir sie ihre deine unsere das die der eine vous nous votre notre nos les une des usted nuestro
-    nuestra siamo onze
-    """.split()
-)
-_SHORT_OPENERS = frozenset(
-    """to be it if in as at an all no not or and so on up with for by from do my us let can are is
-    have will key rate skills job working work manage develop support provide maintain ensure assist
-    si per du ihr dein unser ein als was vos le la un tu el los las sei il lo gli i jij wij je ons
-    het een
-    """.split()
-)
-# Words that are often a heading of their own.
-_HEADINGS = frozenset(
-    """summary description overview responsibilities requirements qualifications benefits duties
-    skills education experience about position positions location locations company role roles
-    compensation perks
-    aufgaben profil anforderungen missions profil compétences requisiti mansioni funciones
-    requisitos taken functieomschrijving
-    """.split()
-)
-# Those after which the name of a company may follow.
-_SURE_HEADINGS = frozenset(
-    """summary description overview responsibilities requirements qualifications duties benefits
-    perks""".split()
-)
-# Those that names hardly end with, unlike FastCompany and NetBenefits.
-_OPENERS_AFTER_CAPITALS = (
-    (_OPENERS - _HEADINGS) | _SURE_HEADINGS - {"benefits", "perks"} | {"experience"}
-)
 _ADDRESS = re.compile(r"@|://|(?i:www)\.|\w\.[a-z]{2,}/")
+# A spelled out address goes on: `jane at example dot com`.
+_SPELLED = re.compile(r"\s?[\[({<]\s?(?i:at|dot)\s?[\])}>]|\s(?i:dot)\s")
+_SPELLED_BEFORE = re.compile(r"[\[({<]\s?(?i:at|dot)\s?[\])}>]\s?\Z|\s(?i:dot)\s\Z")
 # Programming languages whose name is one letter.
 _LANGUAGES = {"C", "R"}
 # Endings of German words that address women and men: `MitarbeiterInnen`.
@@ -56,38 +31,12 @@ _MANY_STARTS = 5
 _AFTER_NAME = re.compile(rf",\s?(?:[{UPPER}]|(?:and|or|etc)\b)|[.);'’®™]")
 # A name is about as frequent as its second half on its own, a glued word by far less.
 _NAME_RATIO = 0.3
-# Lost line breaks in a posting, on average, from which a table has lost most of them.
-_MUCH_GLUE = 0.1
+# Postings from which the absence of a word in a sample says something.
+_LARGE = 50
 # So many postings, or contexts, are needed for the table to speak.
 _FEW = 3
 # The shortest words that a line break may follow or precede without clearer signs.
 _SHORTEST, _SHORTEST_AFTER = 4, 3
-# `Requirements3+ years`, `physics2 years`: a count of time after a word.
-_GLUED_COUNT = re.compile(
-    rf"(?<=[{LOWER}]{{3}})(?=\d{{1,2}}(?:\s?[-–]\s?\d{{1,2}})?(?:\s?\+|\s(?:or|to)\s(?:more|\d{{1,2}}))?"
-    r"\s?(?:\+\s|(?i:years?|yrs?|months?|weeks?|jahre?n?|monate?|ans?|années|mois|años|meses|anni|mesi"
-    r"|jaar|maanden)\b))"
-)
-# `experienceA minimum`, `experienceB.S. in`: only where a table has lost most of its line breaks.
-_GLUED_ARTICLE = re.compile(
-    rf"(?<=[{LOWER}]{{4}})(?=A [^\W\d_])"
-    rf"|(?<=[{LOWER}]{{2}})(?=(?:[BM]\.?(?:S|A|Sc|Tech)|MBA|Ph\.? ?D)\b)"
-)
-# The end of a sentence such as `right.Key`, or a heading such as `Responsibilities:Design`. The
-# word before must end in three lower-case letters, so that `e.g.`, `Jane.Doe@...` and `3.Go` stay
-# whole. After it comes a capitalized word that ends there, unlike in `dask.DataFrames`, and that is
-# not the ending of a file or a domain.
-_GLUED_SENTENCE = re.compile(
-    rf"[.!?:;](?<=[{LOWER})]{{3}}.)"
-    rf"(?=(?:[{UPPER}][{LOWER}]+|[AI])(?:[ ,’'\n]|:[ \n]))"
-    r"(?!(?:Net|Js|Ts|Ai|Io|Ml|Com|Org|Co|Py|Health)\b)"
-)
-# `NapoliSettore: IT`, `Manchester NHDuration: 3 months`: the name of a field.
-_GLUED_LABEL = re.compile(rf"(?:(?<=[^\W_])|(?<=\)))({LABEL})")
-# `Node.jsExperience`
-_GLUED_FILE = re.compile(rf"(?<=\w\.js)(?=[{UPPER}][{LOWER}])")
-# `(12+ months)Rate of pay`
-_GLUED_BRACKET = re.compile(rf"(?<=[^\W_.%]\)|[.%]\))(?=[{UPPER}][{LOWER}]{{2,}}[ ,:\n])")
 
 
 def split_glued(text: str, vocabulary: Vocabulary | None = None) -> tuple[str, int]:
@@ -105,30 +54,10 @@ def split_glued(text: str, vocabulary: Vocabulary | None = None) -> tuple[str, i
     ('Requirements\n3+ years of Python\nBachelor degree', 2)
     """
     vocabulary = vocabulary or _NO_TABLE
-    text, counts = _GLUED_COUNT.subn("\n", text)
-    if _has_lost_breaks(vocabulary):
-        text, articles = _GLUED_ARTICLE.subn("\n", text)
-        counts += articles
-    text, labels = _split_labels(text, vocabulary)
+    text, fields = split_at_fields(text, vocabulary)
     text, words = _split_words(text, vocabulary)
-    text, brackets = _GLUED_BRACKET.subn("\n", text)
-    text, sentences = _GLUED_SENTENCE.subn(r"\g<0>\n", text)
-    text, files = _GLUED_FILE.subn("\n", text)
-    return text, counts + labels + words + brackets + sentences + files
-
-
-def _split_labels(text: str, vocabulary: Vocabulary) -> tuple[str, int]:
-    """Begin a line before the names of fields that other postings have too."""
-    count = 0
-
-    def part(match: re.Match[str]) -> str:
-        nonlocal count
-        if vocabulary.labels.get(match[1], 0) < _FEW:
-            return match[0]
-        count += 1
-        return "\n" + match[1]
-
-    return _GLUED_LABEL.sub(part, text), count
+    text, sentences = split_at_marks(text, vocabulary)
+    return text, fields + words + sentences
 
 
 def _split_words(text: str, vocabulary: Vocabulary) -> tuple[str, int]:
@@ -155,6 +84,8 @@ def _is_code(text: str, start: int, end: int) -> bool:
         return True
     if text[start - 1 : start] == "." and text[start].islower():
         return True  # `$.openDialog`
+    if _SPELLED.match(text, end) or _SPELLED_BEFORE.search(text[max(0, start - 8) : start]):
+        return True
     before = text[max(0, start - 80) : start].split()
     is_joined = before and not text[start - 1].isspace()
     is_address = is_joined and _ADDRESS.search(before[-1])
@@ -177,7 +108,7 @@ def _words_of(token: str, own_words: Counter[str], vocabulary: Vocabulary) -> li
     if len(segments) > _MOST_SEGMENTS or len(segments) < 2:
         return [token]
     looks_like_words = token[0].islower() or _opens(segments[-2], segments[-1], vocabulary)
-    is_repeated = own_words[token] > 1 and segments[0].lower() not in _SURE_HEADINGS
+    is_repeated = own_words[token] > 1 and segments[0].lower() not in SURE_HEADINGS
     if vocabulary.is_name(token, is_likely=not looks_like_words) or (
         is_repeated and not looks_like_words
     ):
@@ -211,7 +142,7 @@ def _words_of(token: str, own_words: Counter[str], vocabulary: Vocabulary) -> li
 def _without_last_break(words: list[str], vocabulary: Vocabulary) -> list[str]:
     """Words before `, Java` or `'s`, of which the last two may be a name: `SideKick's`."""
     left, right = words[-2:]
-    may_be_name = left[0].isupper() and not left.isupper() and left.lower() not in _SURE_HEADINGS
+    may_be_name = left[0].isupper() and not left.isupper() and left.lower() not in SURE_HEADINGS
     begins = _opens(left, right, vocabulary) or vocabulary.starts.get(right, 0) >= _MANY_STARTS
     if may_be_name and left != right and not begins:
         return [*words[:-2], left + right]
@@ -220,12 +151,12 @@ def _without_last_break(words: list[str], vocabulary: Vocabulary) -> list[str]:
 
 def _opens(left: str, right: str, vocabulary: Vocabulary) -> bool:
     """Whether the right word begins a sentence, an item or a heading, going by the word itself."""
-    word, has_lost_breaks = right.lower(), _has_lost_breaks(vocabulary)
+    word, has_lost_breaks = right.lower(), vocabulary.has_lost_breaks
     if right.isupper() and len(right) > 1 and not has_lost_breaks:
         return False  # `SpeedUP` is a name
     if not (left.islower() or has_lost_breaks):
-        return word in _OPENERS_AFTER_CAPITALS
-    return word in _OPENERS or word in _HEADINGS or word in _SHORT_OPENERS
+        return word in OPENERS_AFTER_CAPITALS
+    return word in OPENERS or word in HEADINGS or word in SHORT_OPENERS
 
 
 def _can_follow(
@@ -248,25 +179,23 @@ def _can_follow(
     if len(word) < _SHORTEST:
         return False
     # A rare word before what begins a sentence; or, after a heading, the name of a company.
-    has_lost_breaks = _has_lost_breaks(vocabulary)
+    has_lost_breaks = vocabulary.has_lost_breaks
     begins = rest and (
         _opens(word, rest[0], vocabulary)
         or (has_lost_breaks and vocabulary.starts.get(rest[0], 0) >= _FEW)
     )
     is_rare_word = bool(begins) and not words and (word.islower() or has_lost_breaks)
-    is_headed = len(words) == 1 and words[0].lower() in _SURE_HEADINGS
+    is_headed = len(words) == 1 and words[0].lower() in SURE_HEADINGS
     return is_rare_word or is_headed
-
-
-def _has_lost_breaks(vocabulary: Vocabulary) -> bool:
-    """Whether the table has lost so many line breaks that a rare token is hardly a name."""
-    return vocabulary.glued_share > _MUCH_GLUE
 
 
 def _is_own_name(token: str, vocabulary: Vocabulary) -> bool:
     """Whether the table has a word with capital letters inside about as often as its parts."""
     seen = vocabulary.joined.get(token, 0)
-    alone = min(vocabulary.words.get(part, 0) for part in SEGMENT.findall(token))
+    counts = [vocabulary.words.get(part, 0) for part in SEGMENT.findall(token)]
+    # After a plain word the second half may be a rare one: `environmentConsistently`.
+    is_plain = token[0].islower() and vocabulary.has_lost_breaks
+    alone = max(counts) if is_plain else min(counts)
     return seen >= _FEW and seen >= _NAME_RATIO * alone
 
 
@@ -275,8 +204,8 @@ def _are_glued(left: str, right: str, token: str, vocabulary: Vocabulary) -> boo
     is_gendered = right in _GENDERED and "de" in vocabulary.languages
     if is_gendered or len(right) < 2:
         return False
-    has_lost_breaks = _has_lost_breaks(vocabulary)
-    if left.lower() in _SURE_HEADINGS:
+    has_lost_breaks = vocabulary.has_lost_breaks
+    if left.lower() in SURE_HEADINGS:
         return True
     if _opens(left, right, vocabulary) and (len(left) > 2 or left in _LANGUAGES or has_lost_breaks):
         return True
@@ -284,10 +213,17 @@ def _are_glued(left: str, right: str, token: str, vocabulary: Vocabulary) -> boo
         return has_lost_breaks and vocabulary.starts.get(right, 0) >= _FEW
     if len(left) < 2 or _is_name(left, right, token, vocabulary):
         return False
+    begins = vocabulary.starts.get(right, 0)
     if left.islower() and len(left) >= _SHORTEST and len(right) >= _SHORTEST_AFTER:
+        if vocabulary.n_texts >= _LARGE and not (begins or has_lost_breaks):
+            return False  # no sentence of a large table begins so: `randomForest`
         return right[1:].islower() or len(right) > _SHORTEST or has_lost_breaks
     if has_lost_breaks and len(right) >= _SHORTEST_AFTER:
-        return len(left) >= _SHORTEST_AFTER or vocabulary.count(left) >= _FEW
+        # Names are two words of which no sentence ends and begins: `DataStage`, `LoadRunner`.
+        is_no_name = (
+            begins or right.isupper() or part_of_speech(right) != "noun" or left in vocabulary.ends
+        )
+        return is_no_name and (len(left) >= _SHORTEST_AFTER or vocabulary.count(left) >= _FEW)
     return left.isupper() and len(left) > _SHORTEST
 
 
@@ -297,7 +233,7 @@ def _is_name(left: str, right: str, token: str, vocabulary: Vocabulary) -> bool:
     It is about as frequent as its halves, or the table also writes them one after the other, as in
     `DataScience` and `Data Science`.
     """
-    is_lost = _has_lost_breaks(vocabulary) and (left.islower() or left.lower() in _SHORT_OPENERS)
+    is_lost = vocabulary.has_lost_breaks and (left.islower() or left.lower() in SHORT_OPENERS)
     if not is_lost and vocabulary.pairs.get(f"{left} {right}".lower(), 0) > _FEW:
         return True
     return _is_own_name(token, vocabulary)
