@@ -20,6 +20,8 @@ _ADDRESS = re.compile(r"@|://|(?i:www)\.|\w\.[a-z]{2,}/")
 # A spelled out address goes on: `jane at example dot com`.
 _SPELLED = re.compile(r"\s?[\[({<]\s?(?i:at|dot)\s?[\])}>]|\s(?i:dot)\s")
 _SPELLED_BEFORE = re.compile(r"[\[({<]\s?(?i:at|dot)\s?[\])}>]\s?\Z|\s(?i:dot)\s\Z")
+# A capitalized word before a word, as in the titles and headings to which the text is glued.
+_IN_TITLE = re.compile(rf"(?<![^\W\d_])[{UPPER}][^\W\d_]{{0,30}}[ ]\Z")
 # Programming languages whose name is one letter.
 _LANGUAGES = {"C", "R"}
 # Endings of German words that address women and men: `MitarbeiterInnen`.
@@ -69,7 +71,8 @@ def _split_words(text: str, vocabulary: Vocabulary) -> tuple[str, int]:
         if _is_code(text, start, end):
             continue
         own_words = own_words or Counter(WORD.findall(text))
-        words = _words_of(text[start:end], own_words, vocabulary)
+        in_title = bool(_IN_TITLE.search(text, max(0, start - 40), start))
+        words = _words_of(text[start:end], own_words, in_title, vocabulary)
         if len(words) > 1 and _AFTER_NAME.match(text, end):
             words = _without_last_break(words, vocabulary)
         if len(words) > 1:
@@ -92,12 +95,15 @@ def _is_code(text: str, start: int, end: int) -> bool:
     return bool(is_address or re.match(r"\.[a-z]", text[end : end + 2]))
 
 
-def _words_of(token: str, own_words: Counter[str], vocabulary: Vocabulary) -> list[str]:
+def _words_of(
+    token: str, own_words: Counter[str], in_title: bool, vocabulary: Vocabulary
+) -> list[str]:
     """The words that a word with capital letters inside consists of; itself alone if it is one.
 
     Args:
         token: the word with capital letters inside.
         own_words: word of its posting -> how often it occurs there.
+        in_title: whether the word before it begins with a capital letter.
         vocabulary: the words of the table.
     """
     middle = len(token) // 2
@@ -132,7 +138,7 @@ def _words_of(token: str, own_words: Counter[str], vocabulary: Vocabulary) -> li
     words = best[-1] or [token]
     split = [words[0]]
     for left, right in zip(words, words[1:], strict=False):
-        if _are_glued(left, right, token, vocabulary):
+        if _are_glued(left, right, token, in_title, vocabulary):
             split.append(right)
         else:
             split[-1] += right
@@ -199,7 +205,7 @@ def _is_own_name(token: str, vocabulary: Vocabulary) -> bool:
     return seen >= _FEW and seen >= _NAME_RATIO * alone
 
 
-def _are_glued(left: str, right: str, token: str, vocabulary: Vocabulary) -> bool:
+def _are_glued(left: str, right: str, token: str, in_title: bool, vocabulary: Vocabulary) -> bool:
     """Whether a line break was lost between two words of a token."""
     is_gendered = right in _GENDERED and "de" in vocabulary.languages
     if is_gendered or len(right) < 2:
@@ -219,9 +225,13 @@ def _are_glued(left: str, right: str, token: str, vocabulary: Vocabulary) -> boo
             return False  # no sentence of a large table begins so: `randomForest`
         return right[1:].islower() or len(right) > _SHORTEST or has_lost_breaks
     if has_lost_breaks and len(right) >= _SHORTEST_AFTER:
-        # Names are two words of which no sentence ends and begins: `DataStage`, `LoadRunner`.
+        # In running text, names are two words of which no sentence ends and begins: `DataStage`.
         is_no_name = (
-            begins or right.isupper() or part_of_speech(right) != "noun" or left in vocabulary.ends
+            in_title
+            or begins
+            or right.isupper()
+            or part_of_speech(right) != "noun"
+            or left in vocabulary.ends
         )
         return is_no_name and (len(left) >= _SHORTEST_AFTER or vocabulary.count(left) >= _FEW)
     return left.isupper() and len(left) > _SHORTEST
