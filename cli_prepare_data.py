@@ -7,6 +7,7 @@ python cli_prepare_data.py -cfg prepare_configs/sample.json --set source=my_post
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import jobgen.common.startup  # noqa: F401  before all else
@@ -91,7 +92,9 @@ def preview(config: PrepareConfig, n_rows: int, as_json: bool) -> None:
 
     rows = preview_rows(config, n_rows)
     if as_json:
-        print(json.dumps([row._asdict() for row in rows], ensure_ascii=False, indent=2))
+        is_unicode = "utf" in sys.stdout.encoding.lower()
+        content = [row._asdict() for row in rows]
+        print(json.dumps(content, ensure_ascii=not is_unicode, indent=2))
     else:
         print_preview(rows)
 

@@ -22,8 +22,13 @@ FORMATS = (
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]{1,40}://", re.IGNORECASE)
 _DATASET_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
-# Greedy, since a password may hold an @ that should have been written %40.
-_PASSWORD = re.compile(r"(?<=://)([^:/@?]{0,200}):.*@", re.DOTALL)
+# From the first colon after the scheme to the last @, since a user or password may hold what should
+# have been written %40 or %2F; also where slashes or the colon of the scheme are missing. SQLite
+# has no passwords, and its paths may hold both characters.
+_PASSWORD = re.compile(
+    r"((?!sqlite:///)[a-z][a-z0-9+.-]{1,40}(?::/{0,2}|//)[^:]{0,1000}):.*@",
+    re.IGNORECASE | re.DOTALL,
+)
 _PASSWORD_OPTION = re.compile(r"(?i)([?&][a-z_]{0,20}(?:password|passwd|pwd)=)[^&]*")
 
 Kind = Literal["database", "file", "folder", "saved data set", "pattern", "data set", "missing"]
@@ -76,10 +81,17 @@ def find_fault(location: str) -> str | None:
     """
     kind = kind_of(location)
     if kind == "missing":
-        return f"no such file{nearby(Path(location))}"
+        return no_such_file(location)
     if kind == "pattern" and not matches(location):
         return "no file matches this pattern"
     return None
+
+
+def no_such_file(location: str) -> str:
+    """What is told of a file that is missing: what may be meant, but no part of a password."""
+    if without_password(location) != location:
+        return "no such file; a database is given as postgresql://USER@HOST/DATABASE"
+    return f"no such file{nearby(Path(location))}"
 
 
 def without_password(location: str) -> str:
@@ -88,6 +100,6 @@ def without_password(location: str) -> str:
     >>> without_password("postgresql://ann:s3cr@t@localhost/jobs?sslmode=require")
     'postgresql://ann:***@localhost/jobs?sslmode=require'
     """
-    if not _URL.match(location):
-        return location
-    return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", location))
+    if match := _PASSWORD.match(location):
+        location = f"{match[1]}:***@{location[match.end() :]}"
+    return _PASSWORD_OPTION.sub(r"\1***", location) if _URL.match(location) else location

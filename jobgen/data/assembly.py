@@ -72,12 +72,19 @@ def assemble_tables(context: PipelineContext, source_sha256: str) -> Prepared:
     dropped[NEAR_DUPLICATE] = int((~read_arrays(store.file("groups.npz"))["is_kept"]).sum())
     dropped["too short"] = int(is_short.sum())
     dropped["too long"] += int(is_long.sum())
-    advice = length_advice(n_tokens, config.min_length, max_length, context.positions)
+    advice = length_advice(n_tokens, config.min_length, max_length, *_limit(context))
     fits = rows[~is_short & ~is_long]
     if fits.empty:
         raise _all_dropped(config, store, dropped, advice)
     fits = _without_traces_of_chunks(fits)
-    train, test = _split(fits, config)
+    try:
+        train, test = _split(fits, config)
+    except TableError as error:
+        numbers = (
+            f"of {_source_counts(store)['read']} rows, dropped were: {_reasons(dropped) or 'none'}"
+        )
+        problems = [*error.problems, numbers, *advice]
+        raise TableError(without_password(config.source), problems) from None
     groups = read_arrays(store.file("groups.npz"))
     reports = store.read_counts("clean")
     source = _source_counts(store)
@@ -116,6 +123,14 @@ def assemble_tables(context: PipelineContext, source_sha256: str) -> Prepared:
     too_long = [f"too long: {n} tokens" for n in rows["n_tokens"][is_long]]
     by_length = [rows[is_short].assign(reason=too_short), rows[is_long].assign(reason=too_long)]
     return Prepared(train, test, read_dropped(store, by_length), n_tokens, manifest)
+
+
+def _limit(context: PipelineContext) -> tuple[int | None, str]:
+    """The most tokens that `max_length` can be, and what limits it."""
+    is_auto = context.config.max_length == "auto"
+    if is_auto and context.longest != context.positions:
+        return context.longest, "the training has memory for"
+    return context.positions, "the model reads up to"
 
 
 def _split(rows: pd.DataFrame, config: PrepareConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -180,7 +195,7 @@ def refuse_empty(config: PrepareConfig, store: ChunkStore, stage: str) -> None:
     if chunks := store.chunks("measured"):
         arrays = [store.read_arrays("hashes", chunk)["n_tokens_too_long"] for chunk in chunks]
         limit = config.max_length if config.max_length != "auto" else MOST_TOKENS
-        advice = length_advice(np.concatenate(arrays), config.min_length, limit, None)
+        advice = length_advice(np.concatenate(arrays), config.min_length, limit)
     raise _all_dropped(config, store, _dropped_by_cleaning(store), advice)
 
 
@@ -227,15 +242,16 @@ def _dropped_by_cleaning(store: ChunkStore) -> dict[str, int]:
 def _all_dropped(
     config: PrepareConfig, store: ChunkStore, dropped: dict[str, int], advice: list[str]
 ) -> TableError:
-    reasons = ", ".join(f"{n} {reason}" for reason, n in dropped.items() if n)
-    return TableError(
-        without_password(config.source),
-        [
-            f"every one of the {_source_counts(store)['read']} rows was dropped: {reasons}; kept"
-            f" are {config.min_length} to {config.max_length} tokens",
-            *advice,
-        ],
-    )
+    kept = f"kept are {config.min_length} to {config.max_length} tokens"
+    if config.max_length == "auto":
+        kept = f"kept are at least {config.min_length} tokens"
+    n_read = _source_counts(store)["read"]
+    problem = f"every one of the {n_read} rows was dropped: {_reasons(dropped)}; {kept}"
+    return TableError(without_password(config.source), [problem, *advice])
+
+
+def _reasons(dropped: dict[str, int]) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in dropped.items() if n)
 
 
 def _source_counts(store: ChunkStore) -> dict[str, Any]:

@@ -111,10 +111,15 @@ class ChunkStore:
             models: hashes of the models, and what else follows from them.
         """
         marker = self.file("models.json")
-        if marker.is_file() and json.loads(marker.read_text()) != models:
-            for path in self.folder.iterdir():
-                if path.stem.rsplit("-", 1)[0] not in _OF_SOURCE:
-                    path.unlink()
+        if not marker.is_file() or json.loads(marker.read_text()) != models:
+            # The marker goes last: without it nothing but the source is trusted either.
+            results = [
+                path
+                for path in self.folder.iterdir()
+                if path.is_file() and path.stem.rsplit("-", 1)[0] not in _OF_SOURCE
+            ]
+            for path in sorted(results, key=lambda path: path == marker):
+                path.unlink()
         text = json.dumps(models)
         write_beside_others(marker, lambda path: path.write_text(text))
 
@@ -158,7 +163,7 @@ def open_chunk_store(folder: Path, decides: dict[str, Any]) -> Iterator[ChunkSto
     """
     decides = decides | {"code": code_hashes(), "versions": library_versions()}
     name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-    output_is_new = not folder.parent.exists()
+    new_folders = [path for path in folder.parents if not path.exists()]
     lock = _lock(folder, name)
     store = ChunkStore((folder / name).resolve())
     try:
@@ -166,8 +171,9 @@ def open_chunk_store(folder: Path, decides: dict[str, Any]) -> Iterator[ChunkSto
     except InputError as error:
         if isinstance(error, TableError) or not store.chunks("clean"):
             _remove(store)
-            if output_is_new:
-                folder.parent.rmdir()
+            with contextlib.suppress(OSError):  # something else is in one of them now
+                for path in new_folders:
+                    path.rmdir()
         raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt("The same command resumes where this one stopped.") from None

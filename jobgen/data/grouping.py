@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from jobgen.common.config import PrepareConfig
+from jobgen.common.config import MOST_TOKENS, PrepareConfig
 from jobgen.common.files import write_arrays
 from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.near_duplicates import bands_and_rows, near_duplicate_groups, overlap_groups
@@ -14,6 +14,8 @@ from jobgen.data.splitting import join_groups, value_groups
 # The promise is that no test posting shares more than half; 0.4 ensures it however words are told
 # apart.
 _OVERLAP = 0.4
+# Tokens of a keyword with its comma, on the long side.
+_TOKENS_OF_KEYWORD = 4
 
 
 def group_rows(config: PrepareConfig, store: ChunkStore) -> None:
@@ -55,7 +57,7 @@ def group_rows(config: PrepareConfig, store: ChunkStore) -> None:
     is_kept = np.ones(len(labels), bool)
     if config.duplicates == "keep_one":
         n_tokens = np.concatenate([arrays["n_tokens"] for arrays in chunks])
-        is_kept = first_of_each(near_duplicates, n_tokens < config.min_length)
+        is_kept = first_of_each(near_duplicates, is_unfit(config, n_tokens))
     write_arrays(
         groups_file,
         near_duplicates=near_duplicates,
@@ -65,13 +67,25 @@ def group_rows(config: PrepareConfig, store: ChunkStore) -> None:
     )
 
 
-def first_of_each(groups: np.ndarray, is_short: np.ndarray) -> np.ndarray:
-    """Mark one row of each group: the first that is long enough, or the first if none is.
+def is_unfit(config: PrepareConfig, n_tokens: np.ndarray) -> np.ndarray:
+    """Mark postings that will be too short, or with their keywords too long; (n,).
+
+    Args:
+        config: configuration of the preparation.
+        n_tokens: (n,), lengths without keywords.
+    """
+    longest = MOST_TOKENS if config.max_length == "auto" else config.max_length
+    with_keywords = n_tokens + _TOKENS_OF_KEYWORD * config.num_keywords
+    return (n_tokens < config.min_length) | (with_keywords > longest)
+
+
+def first_of_each(groups: np.ndarray, unfit: np.ndarray) -> np.ndarray:
+    """Mark one row of each group: the first that is fit, or the first if none is.
 
     >>> first_of_each(np.array([0, 1, 0, 1]), np.array([True, False, False, False]))
     array([False,  True,  True, False])
     """
-    order = np.lexsort((is_short, groups))  # stable: equal rows stay in their order
+    order = np.lexsort((unfit, groups))  # stable: equal rows stay in their order
     is_first = np.diff(groups[order], prepend=-1) != 0
     is_kept = np.zeros(len(groups), bool)
     is_kept[order[is_first]] = True

@@ -22,7 +22,11 @@ def suitable_maximum(n_tokens: np.ndarray, longest: int) -> int:
 
 
 def length_advice(
-    n_tokens: np.ndarray, min_length: int, max_length: int, positions: int | None
+    n_tokens: np.ndarray,
+    min_length: int,
+    max_length: int,
+    longest: int | None = None,
+    why: str = "the model reads up to",
 ) -> list[str]:
     """A line for each limit that drops more than 5 % of the rows: what would keep them.
 
@@ -30,7 +34,8 @@ def length_advice(
         n_tokens: (n,), the length of each row in tokens, those that are dropped included.
         min_length: the shortest row kept.
         max_length: the longest row kept.
-        positions: the most tokens that the model reads; None: it has no limit.
+        longest: the most tokens that `max_length` can be; None: there is no limit.
+        why: what limits it, before the number.
 
     >>> length_advice(np.arange(500, 1500), 128, 700, 8192)[0][:78]
     '799 of 1000 rows (80 %) are longer than max_length = 700; 1450 would keep 95 %'
@@ -39,12 +44,12 @@ def length_advice(
     n_rows = len(n_tokens)
     n_long, n_short = int((n_tokens > max_length).sum()), int((n_tokens < min_length).sum())
     if n_long > _UNSAID_SHARE * n_rows:
-        better = suitable_maximum(n_tokens, positions or int(n_tokens.max()) + _STEP_UP)
+        better = suitable_maximum(n_tokens, longest or int(n_tokens.max()) + _STEP_UP)
         kept = round(100 * float((n_tokens <= better).mean()))
         line = _dropped(n_long, n_rows, f"longer than max_length = {max_length}")
         if better > max_length:
             line += f"; {better} would keep {kept} %"
-        lines.append(line if positions is None else f"{line}, the model reads up to {positions}")
+        lines.append(line if longest is None else f"{line}, {why} {longest}")
     if n_short > _UNSAID_SHARE * n_rows:
         shortest = -float(np.quantile(-n_tokens, KEPT_SHARE, method="inverted_cdf"))
         better = max(1, int(shortest) // _STEP_DOWN * _STEP_DOWN)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.rule import Rule
@@ -18,12 +19,14 @@ from jobgen.common.logging import logger
 from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.cleaning import clean_text
 from jobgen.data.context import PipelineContext, open_context, read_vocabulary
+from jobgen.data.grouping import first_of_each, is_unfit
 from jobgen.data.languages import count_languages, describe_languages
 from jobgen.data.pipeline import run_stages
 from jobgen.data.source import split_source
 
 # Rows that are read at least: they tell which words, names and sentences are common in the table.
 _SAMPLE_ROWS = 200
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PLACEHOLDER = re.compile(r"\[(?:e-mail|phone|link|name)\]")
 
 
@@ -68,23 +71,24 @@ def preview_rows(config: PrepareConfig, n_rows: int) -> list[PreviewRow]:
     with tempfile.TemporaryDirectory(prefix="jobgen-") as folder:
         store = ChunkStore(Path(folder))
         split_source(shown, store, most_rows=max(n_rows, _SAMPLE_ROWS))
+        longest = open_context(config, store, engine="processes").longest
         context = open_context(shown, store, engine="processes")
         context = PipelineContext(**vars(context) | {"longest": MOST_TOKENS})
         with suppress(TableError):  # no row is left: each tells why
             run_stages(context)
-        rows = _rows(config, store)[:n_rows]
+        rows = _rows(config, store, longest)[:n_rows]
         languages = count_languages(row.text for row in rows)
     if languages:
         logger.info(describe_languages(languages))
     return rows
 
 
-def _rows(config: PrepareConfig, store: ChunkStore) -> list[PreviewRow]:
-    """All rows of a store in the order of the source."""
+def _rows(config: PrepareConfig, store: ChunkStore, longest: int) -> list[PreviewRow]:
+    """All rows of a store in the order of the source; those above `longest` tokens are too long."""
     source = _read(store, "source")
     clean, keyworded = _by_place(_read(store, "measured")), _by_place(_read(store, "keywords"))
     left_out = _by_place(_read(store, "unusable")) | _by_place(_read(store, "empty"))
-    copies = _copies(store) if config.duplicates == "keep_one" else {}
+    copies = _copies(store, config, longest) if config.duplicates == "keep_one" else {}
     vocabulary = read_vocabulary(store) if store.file("vocabulary.json").is_file() else None
     places = {**_by_place(source), **_by_place(_read(store, "unusable"))}
     rows = []
@@ -98,7 +102,7 @@ def _rows(config: PrepareConfig, store: ChunkStore) -> list[PreviewRow]:
             dropped = copies.get(place)
         if place in keyworded:
             keywords = list(keyworded[place]["keywords"])
-            dropped = dropped or _wrong_length(config, int(keyworded[place]["n_tokens"]))
+            dropped = dropped or _wrong_length(config, int(keyworded[place]["n_tokens"]), longest)
         replaced = clean_text(before, "replace", vocabulary)[0]
         redacted = [] if config.personal_data == "keep" else _PLACEHOLDER.findall(replaced)
         title = clean.get(place, row)["title"]
@@ -117,25 +121,30 @@ def _by_place(rows: pd.DataFrame) -> dict[tuple[str, int], dict[str, Any]]:
     return {(row.get("file", ""), int(row["row"])): row for row in rows.to_dict("records")}
 
 
-def _copies(store: ChunkStore) -> dict[tuple[str, int], str]:
-    """File and number of each near-duplicate of an earlier row -> what it is."""
+def _copies(store: ChunkStore, config: PrepareConfig, longest: int) -> dict[tuple[str, int], str]:
+    """File and number of each near-duplicate of a row that is kept -> what it is."""
     if not store.file("groups.npz").is_file():
         return {}
-    first: dict[int, tuple[str, int]] = {}
-    copies = {}
     labels = read_arrays(store.file("groups.npz"))["near_duplicates"]
-    for place, label in zip(_by_place(_read(store, "measured")), labels, strict=True):
-        if label in first:
-            copies[place] = f"near-duplicate of row {first[label][1]}"
-        first.setdefault(label, place)
-    return copies
+    hashes = [store.read_arrays("hashes", chunk) for chunk in store.chunks("measured")]
+    n_tokens = np.concatenate([arrays["n_tokens"] for arrays in hashes])
+    is_kept = first_of_each(labels, is_unfit(config, n_tokens))
+    places = list(_by_place(_read(store, "measured")))
+    rows = list(zip(labels, places, is_kept, n_tokens <= longest, strict=True))
+    kept = {label: place for label, place, keeps, _ in rows if keeps}
+    return {
+        place: f"near-duplicate of row {kept[label][1]}"
+        for label, place, keeps, fits in rows
+        if fits and not keeps
+    }
 
 
-def _wrong_length(config: PrepareConfig, n_tokens: int) -> str | None:
+def _wrong_length(config: PrepareConfig, n_tokens: int, longest: int) -> str | None:
     if n_tokens < config.min_length:
         return f"too short: {n_tokens} tokens, min_length is {config.min_length}"
-    if config.max_length != "auto" and n_tokens > config.max_length:
-        return f"too long: {n_tokens} tokens, max_length is {config.max_length}"
+    if n_tokens > longest:
+        name = "the model reads" if config.max_length == "auto" else "max_length is"
+        return f"too long: {n_tokens} tokens, {name} {longest}"
     return None
 
 
@@ -143,13 +152,14 @@ def print_preview(rows: list[PreviewRow]) -> None:
     """Print each row before and after, with its keywords and contacts marked."""
     console = Console(highlight=False)
     for row in rows:
-        console.print(Rule(Text(f"row {row.row}: {row.title}", style="bold"), align="left"))
+        title = _printable(f"row {row.row}: {row.title}")
+        console.print(Rule(Text(title, style="bold"), align="left"))
         if row.dropped:
             console.print(Text(f"would be dropped: {row.dropped}", style="red"))
         console.print(Text("before", style="bold dim"))
-        console.print(Text(row.before, style="dim"))
+        console.print(Text(_printable(row.before), style="dim"))
         console.print(Text("after", style="bold"))
-        text = Text(row.text)
+        text = Text(_printable(row.text))
         for keyword in row.keywords:
             text.highlight_regex(rf"(?<!\w){re.escape(keyword)}(?!\w)", "green")
         text.highlight_regex(_PLACEHOLDER, "yellow")
@@ -158,3 +168,8 @@ def print_preview(rows: list[PreviewRow]) -> None:
         if row.redacted:
             console.print(Text.assemble(("contacts ", "bold"), (", ".join(row.redacted), "yellow")))
         console.print()
+
+
+def _printable(text: str) -> str:
+    """A text without characters by which it would command the terminal."""
+    return _CONTROL.sub("\N{SYMBOL FOR ESCAPE}", text)

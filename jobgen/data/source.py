@@ -11,7 +11,7 @@ from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.progress import progress_bar
 from jobgen.data.reading import Source, TableChunk, encoding_of, read_chunks, shown
 from jobgen.data.reading.columns import missing_columns, select_columns
-from jobgen.data.tables import find_faults, refuse_rows
+from jobgen.data.tables import FaultyRows, find_faults
 
 
 def source_of(config: PrepareConfig) -> Source:
@@ -24,7 +24,8 @@ def split_source(config: PrepareConfig, store: ChunkStore, most_rows: int | None
 
     The stage "source" has the columns `row`, its number in its file from 1, `file` if the source
     has several, `title`, `text`, and `group` where rows are grouped; "unusable", for chunks that
-    have such rows, `row`, `file`, `title` and `reason`.
+    have such rows, `row`, `file`, `title`, `text` and `reason`; their cells that are no text are
+    empty.
 
     Args:
         config: configuration of the preparation.
@@ -58,8 +59,8 @@ class _Splitter:
         self._config, self._store, self._most_rows = config, store, most_rows
         self._source = source_of(config)
         self._refuses = config.bad_rows == "stop" and most_rows is None
-        self._columns_seen: dict[Any, None] = {}  # of the file that is being read, in order
-        self._faults: dict[str, list[str]] = {}  # what is wrong -> numbers of rows
+        self._columns_seen: list[Any] = []  # of the file that is being read
+        self._faulty = FaultyRows()  # if they are refused
         self._pending: list[tuple[pd.DataFrame, pd.DataFrame]] = []  # usable and unusable rows
         self._n_chunks = self._n_read = self._n_unusable = 0
 
@@ -84,7 +85,7 @@ class _Splitter:
                     break
             self._check_columns(files[-1])
         if self._refuses:
-            refuse_rows(shown(self._source), self._faults)
+            self._faulty.refuse(shown(self._source))
         self._write()
         return {
             "read": self._n_read,
@@ -105,34 +106,36 @@ class _Splitter:
         )
 
     def _check_columns(self, file: str | None) -> None:
-        """Refuse a file in none of whose rows a column occurs; in JSON each object has its own."""
+        """Refuse a file that lacks a column, or has it twice; in JSON each object has its own."""
         problems = missing_columns(self._columns_seen, self._config.columns())
         if self._columns_seen and problems:
             raise InputError(file or shown(self._source), problems)
-        self._columns_seen = {}
+        self._columns_seen = []
 
     def _take(self, chunk: TableChunk) -> None:
         """Part the rows of a chunk that can be used from the others, and write full chunks."""
-        self._columns_seen |= dict.fromkeys(chunk.frame.columns)
+        known = set(self._columns_seen)
+        self._columns_seen += [name for name in chunk.frame.columns if name not in known]
         rows = select_columns(chunk.frame, self._config.columns())
         faults = {row: [fault] for row, fault in chunk.faults.items()} | find_faults(rows)
-        for row, row_faults in sorted(faults.items()):
-            for fault in row_faults:
-                label = str(row) if chunk.file is None else f"{row} of {chunk.file}"
-                self._faults.setdefault(fault, []).append(label)
         self._n_unusable += len(faults)
-        if self._faults and self._refuses:
-            return  # nothing will be written; the rows that follow are only checked
+        if self._refuses:
+            for row, row_faults in sorted(faults.items()):
+                for fault in row_faults:
+                    label = str(row) if chunk.file is None else f"{row} of {chunk.file}"
+                    self._faulty.add(fault, label)
+            if self._faulty:
+                return  # nothing will be written; the rows that follow are only checked
         usable = rows[~rows.index.isin(list(faults))]
         if "group" in usable:
             groups = [self._group_name(value) for value in usable["group"]]
             usable = usable.assign(group=pd.Series(groups, usable.index, dtype=object))
-        titles = rows["title"].to_dict()
+        columns = [rows["title"].to_dict(), rows["text"].to_dict()]
         told = [
-            (row, _text_or_nothing(titles.get(row)), ", ".join(faults[row]))
+            (row, *(_text_or_nothing(cells.get(row)) for cells in columns), ", ".join(faults[row]))
             for row in sorted(faults)
         ]
-        unusable = pd.DataFrame(told, columns=["row", "title", "reason"]).set_index("row")
+        unusable = pd.DataFrame(told, columns=["row", "title", "text", "reason"]).set_index("row")
         self._add(_numbered(usable, chunk.file), _numbered(unusable, chunk.file))
 
     def _add(self, usable: pd.DataFrame, unusable: pd.DataFrame) -> None:

@@ -82,7 +82,7 @@ def find_standing(
     sentences, counts = np.unique(keys, return_counts=True)
     pairs = np.unique(np.stack([keys, titles], axis=1), axis=0)
     n_titles = np.unique(pairs[:, 0], return_counts=True)[1]  # both are sorted by sentence
-    is_standing = (n_titles >= _FEWEST_TITLES) & (n_titles > share * n_postings)
+    is_standing = (n_titles >= _FEWEST_TITLES) & (counts > share * n_postings)
     return np.stack([sentences[is_standing], counts[is_standing].astype(np.uint64)], axis=1)
 
 

@@ -15,7 +15,9 @@ from jobgen.text.characters import unescape_formula
 # Columns of the CSVs that cli_generate_text.py writes, by which they are recognized.
 _OF_GENERATED = {"id", "title", "text", "seed", "nats_per_token"}
 _BAD_ROWS_ADVICE = "repair them, or leave them out: cli_prepare_data.py --set bad_rows=drop"
-_MOST_FAULTS = 20  # kinds of them that a message names
+_MOST_FAULTS, _MOST_ROWS = 20, 10  # kinds that a message names, and rows of each
+# Columns of prepared and generated tables, which must not occur twice; others are not used.
+_USED = ("title", "text", "keywords", "kws", "finished")
 
 
 def read_table(path: str, encoding: str = "auto") -> pd.DataFrame:
@@ -30,9 +32,14 @@ def read_table(path: str, encoding: str = "auto") -> pd.DataFrame:
 
     Raises:
         InputError: the file is missing, corrupt or in the wrong encoding, its format is unknown,
-            it has a row that cannot be read, or none.
+            it has a row that cannot be read, or none, or a column twice that is used.
     """
     frames = [chunk.frame for chunk in read_chunks(Source(path, encoding=encoding))]
+    repeated = frames[0].columns.duplicated()
+    if used := [name for name in frames[0].columns[repeated] if name in _USED]:
+        raise InputError(path, f'column "{used[0]}" occurs twice')
+    if repeated.any():  # frames with the same name twice can hardly be joined
+        frames = [frame.loc[:, ~frame.columns.duplicated()] for frame in frames]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -62,24 +69,48 @@ def find_faults(frame: pd.DataFrame) -> dict[int, list[str]]:
     return faults
 
 
-def refuse_rows(where: str, faults: dict[str, list[str]]) -> None:
-    """Name the rows that cannot be used.
+class FaultyRows:
+    """The rows of a table that cannot be used: the first of each kind, and numbers of all.
 
-    Args:
-        where: the table, for the message.
-        faults: what is wrong -> the rows with it, by their numbers from 1 as texts.
-
-    Raises:
-        InputError: there are such rows.
+    It does not grow with the table.
     """
-    problems = []
-    for fault, rows in list(faults.items())[:_MOST_FAULTS]:
-        row_numbers = ", ".join(rows[:10]) + (", ..." if len(rows) > 10 else "")
-        problems.append(f"{len(rows)} rows with {fault}: row {row_numbers}")
-    if n_more := sum(map(len, list(faults.values())[_MOST_FAULTS:])):
-        problems.append(f"{n_more} rows with other faults")
-    if problems:
-        raise InputError(where, [*problems, _BAD_ROWS_ADVICE])
+
+    def __init__(self) -> None:
+        self._first: dict[str, list[str]] = {}  # what is wrong -> rows with it
+        self._counts: dict[str, int] = {}
+        self._n_others = 0
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._counts)
+
+    def add(self, fault: str, row: str) -> None:
+        """Take a row with a fault; it has a number from 1, as a text."""
+        if fault not in self._counts and len(self._counts) == _MOST_FAULTS:
+            self._n_others += 1
+            return
+        self._counts[fault] = self._counts.get(fault, 0) + 1
+        rows = self._first.setdefault(fault, [])
+        if len(rows) < _MOST_ROWS:
+            rows.append(row)
+
+    def refuse(self, where: str) -> None:
+        """Name the rows.
+
+        Args:
+            where: the table, for the message.
+
+        Raises:
+            InputError: there are such rows.
+        """
+        problems = []
+        for fault, count in self._counts.items():
+            row_numbers = ", ".join(self._first[fault]) + (", ..." if count > _MOST_ROWS else "")
+            problems.append(f"{count} rows with {fault}: row {row_numbers}")
+        if self._n_others:
+            problems.append(f"{self._n_others} rows with other faults")
+        if problems:
+            raise InputError(where, [*problems, _BAD_ROWS_ADVICE])
 
 
 def read_prepared(path: str) -> pd.DataFrame:
@@ -104,11 +135,11 @@ def read_prepared(path: str) -> pd.DataFrame:
         if not _is_list_of_texts(cell):
             raise InputError(path, f"keywords of row {row_number} are not a list of texts")
     frame = table[["title", "text"]].astype(object).reset_index(drop=True)
-    faults: dict[str, list[str]] = {}
+    faulty = FaultyRows()
     for row, row_faults in find_faults(frame).items():
         for fault in row_faults:
-            faults.setdefault(fault, []).append(str(row + 1))
-    refuse_rows(path, faults)
+            faulty.add(fault, str(row + 1))
+    faulty.refuse(path)
     frame.insert(1, "keywords", keywords.map(list))
     return frame
 

@@ -149,6 +149,22 @@ def test_titles_are_one_line():
 
 
 @pytest.mark.parametrize(
+    ("dirty", "title"),
+    [
+        ("Senior Rider (m/w/d) - #LI-Remote", "Senior Rider (m/w/d)"),
+        (r"Rider\n(m/f)", "Rider (m/f)"),
+        ("* Rider *", "Rider"),
+        ("- Rider – Bern |", "Rider – Bern"),
+        ("Rider-------Berlin", "Rider Berlin"),
+        ("C++ / C# Rider, R&D - Bern", "C++ / C# Rider, R&D - Bern"),
+        ("Mitarbeiter* (m/w/*)", "Mitarbeiter* (m/w/*)"),
+    ],
+)
+def test_marks_around_titles_go(dirty, title):
+    assert clean_title(dirty) == title
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "\n" * 100_000,

@@ -1,10 +1,14 @@
 """The source is read once: numbered rows, usable or not, in chunks that are always the same."""
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from jobgen.common.config import PrepareConfig
@@ -44,9 +48,9 @@ def test_rows_keep_their_numbers(tmp_path, table):
     assert rows_of(store) == [[(1, "a", "b")], [], [(6, "h", "i")]]
     assert list(store.read("source", 0)) == ["row", "title", "text"]
     assert rows_of(store, "unusable") == [
-        [(2, "", "no title")],
-        [(3, "d", "no text"), (4, "", "3 cells, the header has 2")],
-        [(5, " ", "no title")],
+        [(2, "", "c", "no title")],
+        [(3, "d", "", "no text"), (4, "", "", "3 cells, the header has 2")],
+        [(5, " ", "g", "no title")],
     ]
     assert counts(store) == {"read": 6, "unusable": 4, "encoding": "utf-8", "files": 1}
 
@@ -100,8 +104,8 @@ def test_small_files_share_chunks(tmp_path):
         [],
     ]
     assert rows_of(store, "unusable")[0] == [
-        (3, "a.csv", "", "no title"),
-        (2, "b.csv", "", "no title"),
+        (3, "a.csv", "", "x", "no title"),
+        (2, "b.csv", "", "x", "no title"),
     ]
     assert counts(store) == {"read": 13, "unusable": 4, "encoding": "utf-8", "files": 4}
     with pytest.raises(TableError, match="4 rows with no title: row 3 of a.csv, 2 of b.csv"):
@@ -113,6 +117,30 @@ def test_each_file_needs_the_columns(tmp_path):
     (tmp_path / "b.csv").write_text("job,text\na,b\n")
     with pytest.raises(TableError, match='b.csv: no column "title"; its columns are: job, text'):
         split(tmp_path, f"{tmp_path}/*.csv")
+
+
+def test_columns_that_are_not_used_may_be_anything(tmp_path):
+    path = tmp_path / "t.parquet"
+    days = pyarrow.array([2**31 - 1], pyarrow.int32()).cast(pyarrow.date32())  # no date of Python's
+    names = ["title", "text", "day", "day"]
+    cells = [pyarrow.array(["a"]), pyarrow.array(["b"]), days, days]
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(cells, names=names), path)
+    assert rows_of(split(tmp_path, path)) == [[(1, "a", "b")]]
+    (tmp_path / "t.csv").write_text("title,text,note,note\na,b,c,d\n")
+    assert rows_of(split(tmp_path / "csv", tmp_path / "t.csv")) == [[(1, "a", "b")]]
+    with pytest.raises(TableError, match='column "note" occurs twice'):
+        split(tmp_path / "twice", tmp_path / "t.csv", text_column="note")
+
+
+def test_a_query_that_joins_tables(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "t.db")) as connection, connection:
+        connection.execute("create table jobs (id, title, firm)")
+        connection.execute("create table texts (id, text)")
+        connection.execute("insert into jobs values (1, 'a', 'f')")
+        connection.execute("insert into texts values (1, 'b')")
+    query = "select * from jobs join texts on jobs.id = texts.id"
+    store = split(tmp_path, f"sqlite:///{tmp_path}/t.db", table=query)
+    assert rows_of(store) == [[(1, "a", "b")]]
 
 
 def test_a_key_may_be_missing_from_some_objects_only(tmp_path):
@@ -140,7 +168,7 @@ def test_groups_and_joined_columns(tmp_path):
     settings = {"text_column": ["duties", "pay"], "group_by": "firm", "bad_rows": "drop"}
     store = split(tmp_path, path, **settings)
     assert rows_of(store) == [[(1, "Cook", "Duties\nYou cook\n\nPay\n18", "A")]]
-    assert rows_of(store, "unusable") == [[(2, "Nurse", "no text")]]
+    assert rows_of(store, "unusable") == [[(2, "Nurse", "", "no text")]]
 
 
 def test_the_settings_name_the_source():

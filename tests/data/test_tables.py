@@ -11,7 +11,13 @@ from conftest import ORIGINAL, needs_original, postings
 from jobgen.common.errors import InputError
 from jobgen.common.files import check_writable, write_whole
 from jobgen.data.reading import Source, read_chunks
-from jobgen.data.tables import check_readable, find_faults, read_prepared, read_table, refuse_rows
+from jobgen.data.tables import (
+    FaultyRows,
+    check_readable,
+    find_faults,
+    read_prepared,
+    read_table,
+)
 
 TABLE = pd.DataFrame({"title": ["Cook", "Nurse"], "text": ["Cook soup,\nplease", 'Say "ah" ü']})
 
@@ -174,14 +180,27 @@ def test_bad_rows_are_named():
         7: ["NUL characters in the text"],
         9: ["half characters (lone surrogates) in the text"],
     }
+    faulty = FaultyRows()
+    faulty.refuse("t.csv")
+    for row in range(5, 17):
+        faulty.add("no title", str(row))
+    faulty.add("no text", "3 of b")
     with pytest.raises(InputError) as error:
-        refuse_rows("t.csv", {"no title": [str(n) for n in range(5, 17)], "no text": ["3 of b"]})
+        faulty.refuse("t.csv")
     assert error.value.problems == [
         "12 rows with no title: row 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, ...",
         "1 rows with no text: row 3 of b",
         "repair them, or leave them out: cli_prepare_data.py --set bad_rows=drop",
     ]
-    refuse_rows("t.csv", {})
+
+
+def test_only_columns_that_are_used_may_not_occur_twice(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("title,text,note,note\na,b,c,d\n")
+    assert read_table(str(path)).to_dict("list") == {"title": ["a"], "text": ["b"], "note": ["c"]}
+    check_readable(Source(str(path)), {"title": "title", "text": "text"})
+    with pytest.raises(InputError, match='column "note" occurs twice'):
+        check_readable(Source(str(path)), {"title": "title", "text": ["text", "Note"]})
 
 
 def test_text_such_as_NA_is_text(tmp_path):  # noqa: N802

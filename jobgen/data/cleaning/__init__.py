@@ -7,6 +7,7 @@ In the patterns, every repetition that can start anywhere is bounded or ends at 
 starts with, so that the time is linear in the length of the text.
 """
 
+import re
 from collections.abc import Callable
 
 from jobgen.data.cleaning.characters import (
@@ -53,6 +54,9 @@ RULES: dict[str, Callable[[str], tuple[str, int]]] = {
     "runs of blank lines": squeeze_whitespace,
 }
 
+# Bullets and dashes around a title; a star at its last word is a part of it: `Mitarbeiter*`.
+_MARKS_AT_ENDS = re.compile(r"\A(?:[*•–|-]{1,9} ){1,9}|(?: [*•–|-]{1,9}){1,9}\Z")
+
 
 def clean_text(
     text: str, personal_data: str = "replace", vocabulary: Vocabulary | None = None
@@ -92,15 +96,21 @@ def clean_title(title: str, personal_data: str = "replace") -> str:
 
     >>> clean_title(" R&amp;D  <b>Engineer</b> (jane@example.com) ")
     'R&D Engineer ([e-mail])'
+    >>> clean_title("* Senior Rider (m/w/d) - #LI-Remote")
+    'Senior Rider (m/w/d)'
     """
     for rule in (
+        decode_escapes,
         remove_html,
         fix_encoding,
         unify_characters,
         straighten_quotes,
         remove_invisible,
+        remove_tracking_codes,
+        remove_rules,
         remove_markdown,
     ):
         title, _ = rule(title)
     mode = "keep" if personal_data == "keep" else "replace"
-    return redact_personal_data(" ".join(title.split()), mode)[0]
+    title = _MARKS_AT_ENDS.sub("", " ".join(title.split()))
+    return redact_personal_data(title, mode)[0]

@@ -23,10 +23,13 @@ _SINGLE_QUOTES = re.compile("[\u02bc\u2018-\u201b]")
 _DOUBLE_QUOTES = re.compile("[\u201c-\u201f]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\u2028\u2029]")
-# Ligatures, digraphs, letters of full or half width, halves of surrogate pairs.
+# Bullets of symbol fonts, ligatures, digraphs, letters of full or half width, halves of surrogate
+# pairs.
 _UNUSUAL = re.compile(
-    "[\u0132\u0133\u0149\u01c4-\u01f3\u3000\ufb00-\ufb06\uff01-\uffee\ud800-\udfff]"
+    "[\u0132\u0133\u0149\u01c4-\u01f3\u3000\uf000-\uf0ff\ufb00-\ufb06\uff01-\uffee\ud800-\udfff]"
 )
+# Bullets of the fonts Symbol and Wingdings, which other fonts have no character for.
+_SYMBOLS = re.compile(r"(?<![^\s.,;:!?)])[\uf000-\uf0ff](?=\s|[^\W_])")
 _WIDE = "\t\xa0\u2000-\u200a\u202f\u205f\u3000"
 _BLANKS = re.compile(f"[{_WIDE}][ {_WIDE}]*| [ {_WIDE}]+")  # all but the single space
 
@@ -34,13 +37,19 @@ _BLANKS = re.compile(f"[{_WIDE}][ {_WIDE}]*| [ {_WIDE}]+")  # all but the single
 def unify_characters(text: str) -> tuple[str, int]:
     r"""Write line ends as line feeds, ligatures and full-width letters as plain ones, NFC (ftfy).
 
+    The bullets of symbol fonts become plain ones.
+
     >>> unify_characters("a\r\nﬁrst ＡＢ test")
     ('a\nfirst AB test', 2)
+    >>> unify_characters("\uf0b7 Ride\n\uf0a7Sell")
+    ('• Ride\n•Sell', 2)
     """
     text, changes = _LINE_ENDS.subn("\n", text)
     if text.isascii():
         return text, changes
     if _UNUSUAL.search(text) or not unicodedata.is_normalized("NFC", text):
+        text, symbols = _SYMBOLS.subn("•", text)
+        changes += symbols
         plain = fix_surrogates(fix_character_width(fix_latin_ligatures(text)))
         plain = unicodedata.normalize("NFC", plain)
         return plain, changes + int(plain != text)

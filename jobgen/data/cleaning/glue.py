@@ -12,7 +12,7 @@ from jobgen.data.cleaning.openers import (
     SURE_HEADINGS,
 )
 from jobgen.data.phrases import part_of_speech
-from jobgen.data.vocabulary import SEGMENT, UPPER, WORD, Vocabulary, camel_words
+from jobgen.data.vocabulary import LOWER, SEGMENT, UPPER, WORD, Vocabulary, camel_words
 
 # Without a table, the general English word list decides.
 _NO_TABLE = Vocabulary()
@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"@|://|(?i:www)\.|\w\.[a-z]{2,}/")
 _SPELLED = re.compile(r"\s?[\[({<]\s?(?i:at|dot)\s?[\])}>]|\s(?i:dot)\s")
 _SPELLED_BEFORE = re.compile(r"[\[({<]\s?(?i:at|dot)\s?[\])}>]\s?\Z|\s(?i:dot)\s\Z")
 # A capitalized word before a word, as in the titles and headings to which the text is glued.
-_IN_TITLE = re.compile(rf"(?<![^\W\d_])[{UPPER}][^\W\d_]{{0,30}}[ ]\Z")
+_IN_TITLE = re.compile(rf"[{UPPER}][{LOWER}]{{0,30}}[ ]\Z")
 # Programming languages whose name is one letter.
 _LANGUAGES = {"C", "R"}
 # Endings of German words that address women and men: `MitarbeiterInnen`.
@@ -228,7 +228,7 @@ def _are_glued(left: str, right: str, token: str, in_title: bool, vocabulary: Vo
         # In running text, names are two words of which no sentence ends and begins: `DataStage`.
         is_no_name = (
             in_title
-            or begins
+            or begins > 0
             or right.isupper()
             or part_of_speech(right) != "noun"
             or left in vocabulary.ends

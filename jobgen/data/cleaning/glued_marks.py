@@ -28,7 +28,7 @@ _FILE = re.compile(rf"(?<=\w\.js)(?=[{UPPER}][{LOWER}])")
 # in `dask.DataFrames`, and that is not the ending of a file or a domain.
 _MARK = re.compile(
     rf"(?P<mark>[.!?:;]{{1,3}}|[%)+#]|(?<=\d\d)\d)"
-    rf"(?=(?P<word>[{UPPER}][{LOWER}]+|[AI])(?:[ ,’'\n:]|\Z))"
+    rf"(?=(?P<word>[{UPPER}][{LOWER}]+|[AI])[ ,’'\n:])"
     r"(?!(?:Net|Js|Ts|Ai|Io|Ml|Com|Org|Co|Py|Health)\b)"
 )
 # Three small letters before the mark: a word, unlike `e.g.`, `Jane.Doe@...` and `3.Go`.

@@ -10,7 +10,7 @@ _RARE = re.compile(rf"[{_BOX}]|([•·—–]) ?\1")
 # Three of a kind, or five of several kinds, also with blanks between them.
 _RULE_LINE = re.compile(
     rf"(?m)^[ \t]*+(?:([-=_*~•·#—–{_BOX}])[ \t]?(?:\1[ \t]?){{2,}}+"
-    rf"|(?:[-=_*~•·#+|—–{_BOX}][ \t]?){{5,}}+)(?=\n|\Z)"
+    rf"|(?:[-=_*~•·#+—–{_BOX}][ \t]?){{5,}}+)(?=\n|\Z)"
 )
 # At a line's ends a rule of four, within it one of five. Underscores are there to be filled in,
 # unless they stand on both sides of a heading.
@@ -20,8 +20,13 @@ _GLUED_RULE = re.compile(
 )
 _INNER_RULE = re.compile(
     rf"(?:(?<=[^\W\d_])|(?<=[.!?:;,)])|(?<=\d[ \t]))[ \t]?[-=*{_BOX}]{{5,}}+"
-    rf"(?:[ \t][-=*{_BOX}]{{5,}}+)*+[ \t]?(?=[^\W\d_])"
+    rf"(?:[ \t][-=*{_BOX}]{{5,}}+)*+(?:[ \t](?=[^\W\d_])|(?=[^\W\d_a-z]))"
 )
+# Three on both sides of a heading.
+_RULED_HEADING = re.compile(
+    r"(?m)^[ \t]*([-=~])\1{2,30}[ \t]*([^\W_][^\n]{0,80}?[^\s=~-])[ \t]*\1{3,30}[ \t]*$"
+)
+_LEADER = re.compile(r"(?<=[^\W_])[ \t]+[-=]{5,}+[ \t]+(?=[\d$€£])")
 
 # A text is wrapped if its lines end where the next word would not have fitted.
 _NARROWEST, _WIDEST = 40, 140  # columns
@@ -40,6 +45,8 @@ _ARTICLES = frozenset(
     zur im le la les un une du au aux il lo gli uno una di del della dei delle el los las de o os as
     het een""".split()
 )
+# `part-` at a line's end goes on with one of these: a part of the word is left out.
+_CONJUNCTIONS = frozenset("and or to und oder bis et ou en of e o y".split())
 _LINKS = _ARTICLES | frozenset(
     """and or in on at by for from with as is are be that which who will can has have than into per
     und oder mit von für auf bei als sowie ist sind et ou en dans pour par avec sur est sont que qui
@@ -56,9 +63,14 @@ def remove_rules(text: str) -> tuple[str, int]:
     if not any(pair in text for pair in _PAIRS) and (text.isascii() or not _RARE.search(text)):
         return text, 0
     text, alone = _RULE_LINE.subn("", text)
+    leaders = headings = 0
+    if "-----" in text or "=====" in text:
+        text, leaders = _LEADER.subn(" ", text)
     text, glued = _GLUED_RULE.subn("", text)
+    if "---" in text or "===" in text or "~~~" in text:
+        text, headings = _RULED_HEADING.subn(r"\2", text)
     text, inner = _INNER_RULE.subn("\n", text)
-    return text, alone + glued + inner
+    return text, alone + headings + leaders + glued + inner
 
 
 def join_wrapped_lines(text: str) -> tuple[str, int]:
@@ -123,6 +135,8 @@ def _wrap_width(lines: list[str]) -> int | None:
 
 def _is_full(before: str, after: str, width: int) -> bool:
     """Whether the first line is a wrapped one that the next line's first word did not fit into."""
+    if before[-1] == "-" and before[-2:-1].isalpha():
+        return _NARROWEST <= len(before) <= width
     return len(before) <= width < len(before) + 1 + len(after.split(None, 1)[0])
 
 
@@ -163,6 +177,8 @@ def _continues(before: str, after: str, width: int | None, is_firm: bool) -> boo
 def _rest_of_word(before: str, after: str, words: set[str]) -> str:
     """What follows a hyphen at a line's end; it is removed only if the text has the word whole."""
     start, rest = before[-41:-1].split()[-1], _WORD.match(after)
-    if rest is None or rest[0].lower() in _LINKS:
-        return " " + after  # `part- and full-time`
+    if rest is None:
+        return " " + after
+    if rest[0].lower() in _CONJUNCTIONS and after[rest.end() : rest.end() + 1] != "-":
+        return " " + after  # `part- and full-time`, but not `state-of-the-art`
     return ("\0" if start + rest[0] in words else "") + after

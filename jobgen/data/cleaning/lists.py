@@ -2,34 +2,63 @@
 
 import re
 
-_DOTS = "•·▪●◦‣⁃∙○■□►➢➤❖✓✔"
+_DOTS = "•·▪●◦‣⁃∙○■□►➢➤❖✓✔◆◇▶▸✅☑★⚫⚪❑❏❒⦿⮚⮞👉🔹🔸"
 _BULLET = re.compile(
     # Nested marks, such as `•` before a scraped `o`, count as one. A dot needs no space after it. A
     # hyphen needs a space or a word, because `-5 °C` is a number, a star a space, because `*this*`
     # is emphasis, and a plus a space and a letter, because of `+ 5 %`. Ø and ü are what symbol
     # fonts leave of a bullet.
-    rf"(?m)^[ \t]*(?:(?:[{_DOTS}]|§(?![ \t]*\d))(?:\s{{0,3}}\n[ \t]*(?=[^\s{_DOTS}]))?[ \t]*"
-    r"|[Øü][ \t]+(?=[A-Z])|[*–—−→-][ \t]+|\+[ \t]+(?=[^\W\d_])|--[ \t]+)+"
+    rf"(?m)^[ \t]*(?:'(?=[{_DOTS}]|-[ \t]))?(?:(?:[{_DOTS}]\ufe0f?|§(?![ \t]*\d))"
+    rf"(?:\s{{0,3}}\n[ \t]*(?=[^\s{_DOTS}]))?[ \t]*"
+    r"|[Øü][ \t]+(?=[A-Z])|[*–—―−→»-][ \t]+|\+[ \t]+(?=[^\W\d_])|-{2,3}[ \t]+)+"
     r"(?:[o?][ \t]+(?=[A-Z]))?(?=\S)"
     r"|(?m:^)[ \t]*(?:[o?][ \t]+(?=[A-Z][a-z'’]*[ ,])|-(?=[A-Za-z][a-z]*[ ,]))"
 )
-_EMPTY_BULLET = re.compile(rf"(?m)^[ \t]*[{_DOTS}][ \t]*(?:\n|\Z)")
+# A bullet with nothing below it; above a line of text, it is that line's.
+_EMPTY_BULLET = re.compile(rf"(?m)^[ \t]*[{_DOTS}][ \t]*(?:\n(?=[ \t]*(?:[\n{_DOTS}]|\Z))|\Z)")
+# Marks that are bullets if several lines begin with them: alone, they are also a note (`*See`), a
+# quotation or a word.
+_SHARED_BULLETS = {
+    ">": re.compile(r"(?m)^[ \t]*>[ \t]*(?=[^\W\d_a-z])"),
+    ". ": re.compile(r"(?m)^[ \t]*\.[ \t]+(?=[^\W\d_a-z])"),
+    "*": re.compile(r"(?m)^[ \t]*\*(?=[^\W_a-z][^*\n]*$)"),
+    "-": re.compile(r"(?m)^[ \t]*-(?=[^\W\d_a-z])"),
+    "o ": re.compile(r"(?m)^[ \t]*o[ \t]+(?=[^\W_a-z]|\.[A-Z])"),
+}
 # Items that follow one another in one line: `businesses• 5+ years`, `teams •Identify`, `tools · 5+
 # years of work`.
 _INLINE_BULLET = re.compile(
     r"(?<=[a-z.,;:)])[ \t]*Ø[ \t]+(?=[A-Z])|(?<=[.,;:)])[ \t]+ü[ \t]+(?=[A-Z])"
-    r"|(?<=[\w.,;:)])(?:[•●▪][ \t]+(?=\S)|[ \t]*[•●▪](?=[A-Z])|[ \t]+[•●▪·][ \t]+(?=[^\n•●▪·]{40}))"
+    r"|(?<=[\w.,;:!?)#+])(?:[•●▪]{1,3}[ \t]+(?=\S)"
+    r"|[ \t]*[•●▪]{1,3}(?=[A-Z]|(?<!\d[•●▪])\d)|[ \t]+[•●▪·][ \t]+(?=[^\n•●▪·]{40}))"
 )
 _ASCII_KINDS = "-*o"
 _KINDS = _ASCII_KINDS + "•●▪◦·➢✓✔–"
 # Marks between blanks. A hyphen or star between digits is a range or a product.
 _MARK = re.compile(
     rf"(?:(?<=[ \t])|^)(?P<kind>[{_KINDS[3:]}*-]|o(?=[ \t]+[^\W\d_a-z]))[ \t]+"
-    rf"(?=[^\s{_KINDS[3:]}*-])"
+    rf"(?=[^\s{_KINDS[3:]}*-])(?!(?:and|are|is|or|und|oder)\b)"
     r"(?!(?:(?<=\d[ \t].[ \t])|(?<=\d[ap]m[ \t].[ \t]))\d)"
 )
+# Marks with a blank on one side only, before a capital letter: `: -Ride -Sell`, `:- Ride- Sell`.
+_GLUED_MARKS = (
+    re.compile(r"(?:(?<=[ \t])|(?<=[:.!?])|^)(?P<kind>[*-])(?=[^\W\d_a-z])"),
+    re.compile(r"(?<=[a-z\d:.!?)])(?P<kind>[-–])[ \t]+(?=[^\W\d_a-z])"),
+)
+# One of these marks is in such a line; that it begins with what is rare makes it fast.
+_GLUED_MARK = re.compile(
+    r"[*–-](?:(?<=[ \t:.!?][*-])(?=[^\W\d_a-z])|(?<=[a-z\d:.!?)][–-])(?=[ \t]))"
+)
+_SECOND = re.compile(r"2[.)][ \tA-Z]")
+_MONTHS = (
+    r"(?:Jan(?:uary|uar)?|Feb(?:ruary|ruar)?|March|März|Apr(?:il)?|Ma[iy]|Jun[ei]?|Jul[yi]?"
+    r"|Aug(?:ust)?|Sep(?:t(?:ember)?)?|O[ck]t(?:ober)?|Nov(?:ember)?|De[cz](?:ember)?)\b"
+)
 _DASHED_LINE = re.compile(r"(?m)^[ \t]*[-–o][ \t]")
-_NUMBER = re.compile(r"(?:(?<=[\s:.;,])|^)\(?(?P<number>\d{1,2})[.)][ \t]+(?=[^\W\d_])")
+_NUMBER = re.compile(
+    r"(?:(?<=[\s:.;,a-z)])|^)\(?(?P<number>\d{1,2})[.)]"
+    rf"(?:[ \t]+(?=[^\W\d_])|(?=[A-Z][a-z]))(?!{_MONTHS})"
+)
 # What stands before the first item; the full stop of `Inc.` does not.
 _OPENING = re.compile(r"(?:[:!?;]|[^\W\d_]{4}\.|[)\"']\.)\s*\Z|\A\s*\Z")
 # `o` is also a word, "or", of Italian and Spanish.
@@ -73,8 +102,8 @@ def split_inline_lists(text: str) -> tuple[str, int]:
 
 
 def _may_have_items(text: str) -> bool:
-    """Whether a text has two marks between blanks, or the second number of a list; fast."""
-    if "2. " in text or "2) " in text:
+    """Whether a text has marks, or the second number of a list; fast."""
+    if _SECOND.search(text) or _GLUED_MARK.search(text):
         return True
     kinds = _ASCII_KINDS if text.isascii() else _KINDS
     return any(f" {kind} " in text and text.count(f"{kind} ") > 1 for kind in kinds)
@@ -93,6 +122,8 @@ def _item_starts(line: str, has_items: bool) -> list[re.Match[str]]:
                 starts += _whole_list(line, run, mark.start(), has_items)
                 run = [mark]
         starts += _whole_list(line, run, len(line), has_items)
+    if not starts and _GLUED_MARK.search(line):
+        starts = next(filter(None, (_glued_list(line, kind) for kind in _GLUED_MARKS)), [])
     numbers: list[re.Match[str]] = []
     for number in _NUMBER.finditer(line):
         value = int(number["number"])
@@ -103,6 +134,24 @@ def _item_starts(line: str, has_items: bool) -> list[re.Match[str]]:
     if len(numbers) > 1:
         starts = sorted(starts + numbers, key=re.Match.start)
     return starts
+
+
+def _glued_list(line: str, pattern: re.Pattern[str]) -> list[re.Match[str]]:
+    """The marks without a blank on one side, none if they may be something else than a list.
+
+    Three hyphens or two stars after a colon or the end of a sentence are a list; so are two hyphens
+    right after a colon. A star with a partner is emphasis.
+    """
+    marks = [*pattern.finditer(line)]
+    while marks and not _opens(line, marks[0]):
+        marks.pop(0)
+    if len({mark["kind"] for mark in marks}) != 1:
+        return []
+    kind, start = marks[0]["kind"], marks[0].start()
+    if kind == "*":
+        return marks if len(marks) > 1 and line.count("*", start) == len(marks) else []
+    is_sure = line[:start].endswith(":") and line[marks[0].end() - 1] in " \t"
+    return marks if len(marks) > (1 if is_sure else 2) else []
 
 
 def _opens(line: str, mark: re.Match[str]) -> bool:
@@ -118,7 +167,9 @@ def _whole_list(
     if run[0]["kind"] in "-–o" and not line[: run[0].start()].strip():
         return [] if has_items or len(run) < 3 else run
     if _opens(line, run[0]):
-        return run
+        # `We are hiring! - Jane - Example Bikes` is a signature.
+        is_sure = len(run) > 2 or run[0]["kind"] not in "-–"
+        return run if is_sure or line[: run[0].start()].rstrip()[-1] in ":;" else []
     words = len(line[run[0].end() : end].split())
     n_small = sum(line[mark.end()].islower() for mark in run)
     return run if 4 * n_small <= len(run) and words >= 4 * len(run) else []
@@ -155,9 +206,20 @@ def unify_bullets(text: str) -> tuple[str, int]:
     >>> unify_bullets("web shops• Experience in C\n-5 °C, *bold*")
     ('web shops\n• Experience in C\n-5 °C, *bold*', 1)
     """
-    inline = empty = 0
+    inline = empty = shared = changed = 0
+
+    def unify(bullet: re.Match[str]) -> str:
+        nonlocal changed
+        changed += bullet[0] != "• "
+        return "• "
+
+    has_indents = "\n " in text or "\n\t" in text
+    for mark, pattern in _SHARED_BULLETS.items():
+        if (has_indents or f"\n{mark}" in text) and len(pattern.findall(text)) > 1:
+            text, n = pattern.subn("• ", text)
+            shared += n
     if not text.isascii():
         text, inline = _INLINE_BULLET.subn("\n• ", text)
         text, empty = _EMPTY_BULLET.subn("", text)
-    changed = sum(match[0] != "• " for match in _BULLET.finditer(text))
-    return _BULLET.sub("• ", text), inline + empty + changed
+    text = _BULLET.sub(unify, text)
+    return text, inline + empty + shared + changed

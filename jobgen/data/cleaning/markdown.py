@@ -6,15 +6,18 @@ import re
 _CHARACTER_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([89a-fA-F][0-9a-fA-F])")
 _LINE_ESCAPE = re.compile(r"\\r\\n|\\[nrt\"'/]")
 _LINE_ESCAPES = {"\\t": "\t", '\\"': '"', "\\'": "'", "\\/": "/"}
-_SURELY_LINES = re.compile(r"[.!?:;,)]\\[nr]|\\n\s{0,3}(?:\\n|[•*-])|\\r\\n")
+_SURELY_LINES = re.compile(r"[.!?:;,)]\\[nr]|\w\\n\(|\\n\s{0,3}(?:\\n|[•*-])|\\r\\n")
 _WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\")
 
 _ESCAPE = re.compile(r"(?<!\\)\\([][`*_{}()#+.!|<>~$&'\"=:;,/@%^?-])")
 _URL = r"<?(?:https?:|mailto:|tel:|www\.|/|#)[^()<>\s]{0,1000}(?:\([^()\s]{0,99}\)[^()\s]{0,99})?>?"
-_LINK = re.compile(rf"!?\[([^][\n]{{0,200}})\]\({_URL}(?:[ \t]+\"[^\"\n]{{0,200}}\")?\)")
+_LABEL = r"[^][\n]{0,200}(?:\[[^][\n]{0,200}\][^][\n]{0,200})?"
+_LINK = re.compile(rf"!?\[({_LABEL})\]\({_URL}(?:[ \t]+\"[^\"\n]{{0,200}}\")?\)")
 _AUTOLINK = re.compile(r"<((?:https?://|mailto:|www\.)[^<>\s]{1,1000})>")
 # What stands in bold type: text without a blank line, in which a single star may stand.
 _IN_BOLD = r"(?:[^*\n]|\*(?!\*)|\n(?!\s)){1,500}?"
+# Two texts in bold type, glued; before a capital letter, which a censored word has not.
+_GLUED_BOLD = re.compile(r"(?<=[^\s*])\*{4}(?=[^\W\d_a-z][^*\n]{0,200}\*\*(?!\w))")
 _BOLD = re.compile(
     # Neither a power, with a digit on the left, nor Python's `**kwargs, **`. Some scrapers leave
     # blanks inside the marks.
@@ -85,7 +88,9 @@ def remove_markdown(text: str) -> tuple[str, int]:
     if "<" in text:
         sub(_AUTOLINK, r"\1")
     if "**" in text:
-        text, n = _BOLD.subn(lambda m: next(filter(None, m.groups())).strip(), text)
+        if "****" in text:
+            sub(_GLUED_BOLD, "**\n**")
+        text, n = _BOLD.subn(_plain, text)
         changes += n
     if "__" in text:
         sub(_BOLD_UNDERSCORES, r"\1")
@@ -112,6 +117,14 @@ def remove_markdown(text: str) -> tuple[str, int]:
         sub(_HARD_BREAK, "")
         sub(_ESCAPE, r"\1")
     return text, changes
+
+
+def _plain(bold: re.Match[str]) -> str:
+    """The text of bold type, on a line of its own if it has ended and is glued to the next one."""
+    text: str = next(filter(None, bold.groups())).strip()
+    after = bold.string[bold.end() : bold.end() + 1]
+    is_glued = text[-1:] in (":", ".", "!", "?") and after.isupper()
+    return text + "\n" * is_glued
 
 
 def _unpipe(text: str) -> tuple[str, int]:

@@ -30,7 +30,7 @@ _CELLS = frozenset(("td", "th"))
 # A name in angle brackets that is certainly a tag, even without attributes or its partner.
 _SURE = (
     "a|abbr|acronym|b|big|blockquote|body|br|code|dd|div|dl|dt|em|font|h[1-6]|hr|html|i|img|input|"
-    "ins|kbd|li|nav|ol|p|pre|s|small|span|strike|strong|sub|sup|tbody|td|tfoot|th|thead|tr|tt|u|ul"
+    "ins|kbd|li|nav|ol|p|pre|s|small|span|strike|strong|sub|sup|tbody|td|tfoot|th|thead|tr|tt|u|ul|wbr"
 )
 # A tag only with attributes or its partner: `<Company Name>`, `<address>` and `<title>` are also
 # what a template leaves to be filled in. So are names with a hyphen or colon (`<my-tag>`, `<o:p>`).
@@ -40,7 +40,7 @@ _OTHER = (
     "frameset|g|head|header|hgroup|iframe|label|legend|link|main|map|mark|math|menu|meta|meter|"
     "nobr|noscript|object|optgroup|option|output|param|path|picture|progress|q|rp|rt|ruby|samp|"
     "script|search|section|select|slot|source|style|summary|svg|table|template|textarea|time|"
-    r"title|track|var|video|wbr|[a-z]{1,20}\d{0,2}:[a-z][\w-]{0,40}|[a-z]{1,20}(?:-[a-z\d]{1,20}){1,5}"
+    r"title|track|var|video|[a-z]{1,20}\d{0,2}:[a-z][\w-]{0,40}|[a-z]{1,20}(?:-[a-z\d]{1,20}){1,5}"
 )
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 # Every `<`, as a tag in one of three conditions or as the text that it otherwise is. In a tag that
@@ -48,13 +48,21 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 # would take the text after it for an attribute; a `cut` one has no end in its line. The repetitions
 # end at the next `<` or quotation mark, so that all of them together read the text about twice.
 _BRACKET = re.compile(
-    r"(?P<special><!(?:\[|doctype)[^<>]*+>|<\?[a-z][^<>]*+>|<!--[^<>\n]*+$)"
+    r"(?P<special><!(?:\[|doctype)[^<>]*+>|<\?[a-z][^<>]*+>|<!--[^<>\n]*+(?=\n|$)"
+    r"|</\s?$)"
     rf"|<(?P<close>\s?/\s?|\s(?=br)|)(?:(?P<sure>{_SURE})|(?P<other>{_OTHER}))(?=[\s/>]|$)(?:"
     r"(?P<whole>(?P<attributes>[\s/](?:[^<>=]|=\s{0,3}(?:\"[^\"]*+\"|'[^']*+'|(?![\"'])))*+)?>)"
     r"|(?P<torn>[\s/][^<>]*+>)|(?P<cut>\s+[a-z-]+\s?=[^<>\n]*+(?=\n|$)|\s*+$)|)"
     r"|<",
     re.IGNORECASE,
 )
+# A line feed of the text, not of a tag, is noted as `\x1f`, which is white space, too. In HTML with
+# blocks, one that the source was only indented or wrapped at is no line break.
+_SOFT_BREAK = re.compile(
+    r"(?<=[^\s.!?:;])[ \t]{0,20}\x1f(?:[ \t]{2,40}(?![*+-]|\d{1,2}[.)])(?=[^\W_]|[(\"'])"
+    r"|(?=[a-z])(?<=[^\x1f]{40}\x1f))"
+)
+_BLOCK = re.compile(r"</?(?:p|li|div)>")
 _CHUNK = 8_192  # characters that are given to a parser at once
 _DEEPEST = 256  # open elements; a posting has about ten
 
@@ -69,6 +77,7 @@ class _TextBuilder:
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.depth = 0
+        self.n_pre = 0
         self.n_hidden = self.n_lists = self.n_items = 0  # open elements of these kinds
         self.breaks = 0  # line breaks due before the next text
         self.bullet = False  # whether a bullet is due, too
@@ -93,6 +102,7 @@ class _TextBuilder:
         else:
             self._break_around(tag)
             self.n_lists += tag in _LISTS
+            self.n_pre += tag == "pre"
             if tag == "tr":
                 self.rows.append(None)
 
@@ -106,6 +116,7 @@ class _TextBuilder:
             self._break(1)
         elif tag != "br":
             self.n_lists -= tag in _LISTS
+            self.n_pre -= tag == "pre"
             if tag == "tr" and len(self.rows) > 1:
                 self.new_cell = False
                 if self.rows.pop() is not None and len(self.rows) > 1:
@@ -120,13 +131,13 @@ class _TextBuilder:
             if not text:
                 return
             self._write_break()
-        self.pieces.append(text)
+        self.pieces.append(text if self.n_pre else text.replace("\n", "\x1f"))
         if self.rows[-1] is None and text.strip():
             self.rows[-1] = True
 
     def close(self) -> None:
         """A parser has ended: what it left open is forgotten."""
-        self.depth = self.n_hidden = self.n_lists = self.n_items = 0
+        self.depth = self.n_pre = self.n_hidden = self.n_lists = self.n_items = 0
         self.rows = [None]
 
     def _break_around(self, tag: str) -> None:
@@ -140,7 +151,7 @@ class _TextBuilder:
 
     def _line_feeds(self) -> int:
         last = self.pieces[-1] if self.pieces else ""
-        return last[len(last.rstrip()) :].count("\n")
+        return last[len(last.rstrip()) :].count("\x1f")
 
     def _write_break(self) -> None:
         while self.pieces and not self.pieces[-1].strip():
@@ -174,6 +185,8 @@ def remove_html(text: str) -> tuple[str, int]:
     if "&" in text:
         text, entities = decode_entities(text)
     if "<" in text:
+        if "<![CDATA[" in text:
+            text = text.replace("<![CDATA[", "").replace("]]>", "")
         marked, tags = _mark_tags(text)
         if tags:
             text = _parse(marked)
@@ -187,6 +200,7 @@ def _mark_tags(text: str) -> tuple[str, int]:
     head, tags = _COMMENT.subn("", text[:end])
     text = head + text[end:]
     lower = text.lower()
+    n_named = 0
     n_open: Counter[str] = Counter()
     has_partner: dict[str, bool] = {}
 
@@ -201,14 +215,20 @@ def _mark_tags(text: str) -> tuple[str, int]:
             has_partner[name] = f"<{partner}" in lower
         return has_partner[name]
 
+    def is_closed(name: str) -> bool:
+        if f"/{name}" not in has_partner:
+            has_partner[f"/{name}"] = f"</{name.lower()}" in lower
+        return has_partner[f"/{name}"]
+
     def mark(bracket: re.Match[str]) -> str:
-        nonlocal tags
+        nonlocal tags, n_named
         kind = bracket.lastgroup and next(
             (k for k in ("special", "whole", "torn", "cut") if bracket[k] is not None), None
         )
         if kind is None or (kind != "special" and not is_tag(bracket)):
             return "&lt;" + bracket[0][1:]
         tags += 1
+        n_named += n_named == tags - 1 and _is_named(bracket) and not is_closed(bracket["sure"])
         if kind in ("special", "cut"):
             return ""
         name = (bracket["sure"] or bracket["other"]).lower()
@@ -224,7 +244,20 @@ def _mark_tags(text: str) -> tuple[str, int]:
             return "<div></div>"
         return f"</{name}>"
 
-    return _BRACKET.sub(mark, text.replace("&", "&amp;")), tags
+    marked = _BRACKET.sub(mark, text.replace("&", "&amp;"))
+    return (text, 0) if n_named == tags else (marked, tags)
+
+
+def _is_named(tag: re.Match[str]) -> bool:
+    """Whether a text may speak of a tag, as in `You know <div> and <span>`."""
+    start, end = tag.span()
+    name = (tag["sure"] or "").lower()
+    return (
+        name not in ("", "br", "p", "hr", "li")
+        and tag[0].lower() == f"<{name}>"
+        and tag.string[start - 1 : start] == " "
+        and tag.string[end : end + 1] in tuple(" ,.;)")
+    )
 
 
 def _parse(marked: str) -> str:
@@ -242,7 +275,10 @@ def _parse(marked: str) -> str:
             parser.close()
             parser = _new_parser(builder)
     parser.close()
-    return "".join(builder.pieces)
+    text = "".join(builder.pieces)
+    if "\x1f" in text and _BLOCK.search(marked):
+        text = _SOFT_BREAK.sub(" ", text)
+    return text.replace("\x1f", "\n")
 
 
 def _new_parser(builder: _TextBuilder) -> etree.HTMLParser:

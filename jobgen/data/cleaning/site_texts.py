@@ -5,7 +5,8 @@ import re
 # A button alone on its line; or `Show more` and `Show less` glued to the end of the text.
 _SHOW = r"show (?:more|less)"
 _BUTTONS = re.compile(
-    rf"(?im)^[ \t]*(?:{_SHOW}(?:\s+{_SHOW}){{0,9}}|(?:easy )?apply(?: now| here| today)?"
+    rf"(?im)^[ \t]*(?:{_SHOW}(?:\s+{_SHOW}){{0,9}}|(?:easy )?apply"
+    r"(?:[ \t]{0,3}\n?[ \t]{0,3}(?:now|here|today))?"
     r"|apply (?:for this job|on (?:the )?company (?:web ?)?site)"
     r"|(?:save|share|report)(?: this)? job"
     r"|see who \S[^\n]{0,60} hired for this role|get notified about new [^\n]{1,90}"
@@ -14,8 +15,10 @@ _BUTTONS = re.compile(
     r"|referrals increase your chances [^\n]{1,90})[.!]*[ \t]*$"
     rf"|(?<=[.!?\s]){_SHOW}(?:\s+{_SHOW}){{0,9}}\s*\Z"
 )
-# The end of a line after which a button may begin with a small letter.
-_ENDED_LINE = re.compile(r"(?:\A|\n[ \t]*\n|[.!?:;][ \t]*\n)\Z")
+# The end of a line after which a button may begin with a small letter; and the end of one that the
+# next line goes on with.
+_ENDED_LINE = re.compile(r"(?:\A|\n[ \t]*\n|[.!?;][ \t]*\n)\Z")
+_OPEN_LINE = re.compile(r"[:,][ \t]*\n\Z")
 _SITES = (
     "JazzHR",
     "Dice",
@@ -48,31 +51,52 @@ _SITE_TEXTS = re.compile(
 )
 # The criteria that LinkedIn shows below a posting, each a label and its value, with a line break,
 # a colon or nothing between them.
-_LABELS = "Seniority level|Employment type|Job function|Industries"
+_LABELS = "Seniority [Ll]evel|Employment [Tt]ype|Job [Ff]unctions?|Industries"
 _CRITERION = (
-    r"(?:Seniority level[ \t]{0,3}:?[\s•]{0,9}"
-    r"(?:Internship|Entry level|Associate|Mid-Senior level|Director|Executive|Not Applicable)"
-    r"|Employment type[ \t]{0,3}:?[\s•]{0,9}"
-    r"(?:Full-time|Part-time|Contract|Temporary|Volunteer|Internship|Other)"
-    rf"|(?:Job function|Industries)[ \t]{{0,3}}:?[\s•]{{0,9}}(?=[^\W\d_a-z])(?!{_LABELS})"
+    r"(?:Seniority [Ll]evel[ \t]{0,3}:?[\s•]{0,9}"
+    r"(?i:Internship|Entry level|Associate|Mid-Senior level|Director|Executive|Not Applicable)"
+    r"|Employment [Tt]ype[ \t]{0,3}:?[\s•]{0,9}"
+    r"(?i:Full-time|Part-time|Contract|Temporary|Volunteer|Internship|Other)"
+    rf"|(?:Job [Ff]unctions?|Industries)[ \t]{{0,3}}:?[\s•]{{0,9}}(?=[^\W\d_a-z])(?!{_LABELS})"
     rf"[^\n]{{1,200}}?(?=[ \t]*(?:{_LABELS}|\n|\Z))"
-    rf"|(?:{_LABELS})[ \t]{{0,3}}:?[ \t]{{0,3}}\n\s{{0,9}}[^\n]{{1,90}}(?=\n|\Z))"
+    rf"|(?:{_LABELS}|(?m:^)[ \t]{{0,9}}Industry)"
+    rf"[ \t]{{0,3}}:?[ \t]{{0,3}}\n\s{{0,9}}[^\n]{{1,90}}(?=\n|\Z))"
 )
 _CRITERIA = re.compile(
     rf"(?:(?m:^)[ \t•]{{0,9}}|(?<=[\s.!?)])|(?=Seniority)){_CRITERION}"
     rf"(?:[\s•]{{0,9}}{_CRITERION}){{0,5}}"
 )
-_LABEL = re.compile(_LABELS)
+_PAIRS = ({"Employment", "Job"}, {"Job", "Industries"})  # of labels, that only LinkedIn has
+_LABEL = re.compile(rf"{_LABELS}|(?m:^)[ \t]*Industry(?=[ \t]*:?[ \t]*$)")
+# One of these is in every text with criteria; to look for them is faster than the pattern.
+_LABEL_WORDS = (
+    "Seniority ",
+    "Employment type",
+    "Employment Type",
+    "Job function",
+    "Job Function",
+    "Industries",
+)
 # The codes after `#LI-` are words of a place, or initials with a number. A word that is glued to
 # the code begins with a capital letter, or follows its number.
 _PLACE = r"(?i:remote|hybrid|on-?_?site|in-?office|in-?person|flexible|mobile|dni|dnp|post)"
+# A name of two words is one code, unless the second begins a sentence.
+_OPENING_WORD = r"(?:About|An?|As|At|For|If|In|Job|Our|The|This|To|We|What|Who|With|You|Your)"
 _TRACKING_CODES = re.compile(
     r"PDN-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    rf"|#LI{_PLACE}(?![a-z])|#LI(?=\s|$)|#LI[-_–:](?:{_PLACE}\d{{0,4}}(?![a-z])|[A-Za-z]{{1,4}}\d{{1,6}}|[A-Z]{{1,12}}(?![A-Za-z])"
+    rf"|#LI{_PLACE}(?![a-z])|#LI[-_–:]?(?=\s|$|#LI)"
+    rf"|#[Ll]i-(?:{_PLACE}(?![a-z])|[A-Za-z]{{2}}\d{{1,6}}(?!\w))"
+    rf"|#LI[-_–:](?:{_PLACE}\d{{0,4}}(?![a-z])|(?:[A-Z]{{1,3}}\d{{1,4}}){{2,5}}(?!\w)"
+    rf"|[A-Z][a-z]{{1,12}}(?!{_OPENING_WORD}\b)[A-Z][a-z]{{1,9}}(?=[ \t]|$)"
+    rf"|[A-Za-z]{{1,4}}\d{{1,6}}|[A-Z]{{1,12}}(?![A-Za-z])"
     r"|[A-Z]{2,12}?(?=[A-Z](?:[a-z']| ))|[A-Za-z][a-z]{1,20}|\w{1,40})"
-    rf"(?:-(?:{_PLACE}(?![a-z])|[A-Z]{{0,3}}\d{{1,6}}|[A-Z]{{2,5}}(?![A-Za-z])))?"
+    rf"(?:[-/](?:{_PLACE}(?![a-z])|[A-Z]{{0,3}}\d{{1,6}}|[A-Z]{{2,5}}(?![A-Za-z])))?"
 )
-_LAST_CODE = re.compile(r"(?<![:#\dA-Z-])(?<!: )(?:PI\d{8,12}|\d{5,7}BR)\Z")
+_LAST_CODE = re.compile(
+    # What `Req ID` and the like announce is part of the posting.
+    r"(?<![:#\dA-Z-])(?<!: )(?<![Ii][Dd]\s)(?<![Nn]o\s)(?<![Nn]o\.\s)(?<![Rr]eq\s)(?<!ode\s)"
+    r"(?<!umber\s)(?:PI\d{8,12}|\d{5,7}BR)\Z"
+)
 
 
 def remove_buttons(text: str) -> tuple[str, int]:
@@ -92,9 +116,12 @@ def remove_buttons(text: str) -> tuple[str, int]:
 
     def remove(button: re.Match[str]) -> str:
         nonlocal buttons
-        start = button.start()
-        is_small = button[0].lstrip()[0].islower()
-        if is_small and not _ENDED_LINE.search(text, max(0, start - 20), start):
+        start, label = button.start(), button[0].lstrip()
+        is_small = label[:1].islower()
+        before = max(0, start - 20), start
+        if is_small and not _ENDED_LINE.search(text, *before):
+            return button[0]
+        if label[:5] == "Apply" and _OPEN_LINE.search(text, *before):
             return button[0]
         buttons += 1
         return ""
@@ -120,19 +147,19 @@ def remove_site_texts(text: str) -> tuple[str, int]:
 
     def remove(block: re.Match[str]) -> str:
         nonlocal criteria
-        labels = set(_LABEL.findall(block[0]))
+        labels = {label.split()[0] for label in _LABEL.findall(block[0])}
         is_last = not text[block.end() : block.end() + 9].strip()
-        if "Seniority level" in labels:
+        if "Seniority" in labels:
             is_linkedin = len(labels) > 1 or is_last
         else:
-            is_linkedin = len(labels) > 2 or {"Employment type", "Job function"} == labels
+            is_linkedin = len(labels) > 2 or labels in _PAIRS
         criteria += is_linkedin
         return "" if is_linkedin else block[0]
 
     standing = 0
     if any(site in text for site in _SITES):
         text, standing = _SITE_TEXTS.subn("", text)
-    if any(label in text for label in _LABELS.split("|")):
+    if any(word in text for word in _LABEL_WORDS):
         text = _CRITERIA.sub(remove, text)
     return text, standing + criteria
 
@@ -153,7 +180,7 @@ def remove_tracking_codes(text: str) -> tuple[str, int]:
         return "\n" if before.strip() and after.isalnum() else ""
 
     codes = 0
-    if "#LI" in text or "PDN-" in text:
+    if "#LI" in text or "#li-" in text or "#Li-" in text or "PDN-" in text:
         text, codes = _TRACKING_CODES.subn(remove, text)
     end = text.rstrip()
     last = _LAST_CODE.search(end, max(0, len(end) - 20))

@@ -17,7 +17,7 @@ from jobgen.common.files import hash_file
 from jobgen.common.locations import FORMATS, TEXT_TABLES, kind_of, without_password
 from jobgen.data.reading.binary import read_parquet, read_pickle
 from jobgen.data.reading.chunks import Source, TableChunk
-from jobgen.data.reading.contents import Content, find_member
+from jobgen.data.reading.contents import Content, find_member, refuse_other_format
 from jobgen.data.reading.documents import read_document
 from jobgen.data.reading.encodings import find_encoding, tell_encoding
 from jobgen.data.reading.files import find_files
@@ -50,9 +50,6 @@ def read_chunks(
     is_empty = True
     for chunk in _chunks(source, chunk_rows):
         where = chunk.file or shown(source)
-        named = chunk.frame.columns[chunk.frame.columns != ""]
-        if repeated := list(named[named.duplicated()]):
-            raise InputError(where, f'column "{repeated[0]}" occurs twice')
         if chunk.faults and not drop_bad:
             row, fault = next(iter(chunk.faults.items()))
             raise InputError(where, f"row {row}: {fault}")
@@ -117,7 +114,7 @@ def _chunks(source: Source, chunk_rows: int) -> Iterator[TableChunk]:
     try:
         kind = kind_of(source.location)
     except (OSError, ValueError) as error:  # ValueError: NUL in the name
-        raise InputError(source.location, f"cannot be read: {error}") from None
+        raise InputError(shown(source), f"cannot be read: {error}") from None
     if kind == "database":
         from jobgen.data.reading.databases import read_database
 
@@ -136,6 +133,7 @@ def _read_files(source: Source, chunk_rows: int) -> Iterator[TableChunk]:
     try:
         for n_before, file in enumerate(files):
             content, table = _content_of(file.path, source.table)
+            refuse_other_format(content)
             is_text = file.is_document or content.ending in TEXT_TABLES
             if is_text and source.encoding.lower() == "auto":
                 if note := find_encoding(content).note:

@@ -29,18 +29,32 @@ def read_parquet(content: Content, chunk_rows: int) -> Iterator[TableChunk]:
     try:
         with content.open_seekable() as opened, pyarrow.parquet.ParquetFile(opened) as file:
             # First without rows, so that the columns of an empty table are checked as well.
-            yield TableChunk(
-                file.schema_arrow.empty_table().to_pandas(ignore_metadata=True), 0.0, None, {}
-            )
+            empty = file.schema_arrow.empty_table()
+            yield TableChunk(empty.to_pandas(ignore_metadata=True), 0.0, None, {})
             rows_read = 0
             for batch in file.iter_batches(batch_size=chunk_rows):
                 batch.validate(full=True)  # texts that are not UTF-8 would fail later
-                frame = batch.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+                frame = _frame_of_batch(batch)
                 frame.index = pd.RangeIndex(rows_read + 1, rows_read + 1 + len(frame))
                 rows_read += batch.num_rows
                 yield TableChunk(frame, rows_read / file.metadata.num_rows, None, {})
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:  # the last: lists of far dates
         raise InputError(content.where, f"not a Parquet file: {error}") from None
+
+
+def _frame_of_batch(batch: Any) -> pd.DataFrame:
+    """The rows of a batch; columns with values that Python lacks, such as far dates, are texts."""
+    try:
+        return batch.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+    except (ValueError, OverflowError):
+        columns = {}
+        for number, column in enumerate(batch.columns):
+            try:
+                cells = column.to_pandas(integer_object_nulls=True)
+            except (ValueError, OverflowError):
+                cells = column.cast("string").to_pandas()
+            columns[number] = cells
+        return pd.DataFrame(columns).set_axis(batch.schema.names, axis=1)
 
 
 def read_pickle(content: Content, chunk_rows: int) -> Iterator[TableChunk]:

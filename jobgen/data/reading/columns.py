@@ -82,7 +82,9 @@ def missing_columns(names: Iterable[Any], columns: dict[str, str | list[str]]) -
     for ours, theirs in columns.items():
         for name in theirs if isinstance(theirs, list) else [theirs]:
             found = find_columns(known, name) or find_columns(known, name.partition(".")[0])
-            if len(found) > 1:
+            if len(set(found)) < len(found):
+                problems.append(f'column "{found[0]}" occurs twice')
+            elif len(found) > 1:
                 meant = ", ".join(f'"{other}"' for other in found)
                 problems.append(f'column "{name}" may be any of {meant}: write it as it is there')
             elif not found:
@@ -92,6 +94,16 @@ def missing_columns(names: Iterable[Any], columns: dict[str, str | list[str]]) -
                 meant = f"; did you mean {' or '.join(likely)}?" if likely else ""
                 problems.append(f'no column "{name}"; its columns are: {others}{more}{meant}')
     return problems
+
+
+def count_usual(names: Iterable[Any]) -> int:
+    """How many of some names are usual ones of the columns of titles and texts.
+
+    >>> count_usual(["Job Title", "description", "j1"])
+    2
+    """
+    usual = {*_USUAL["title"], *_USUAL["text"]}
+    return sum(_LETTERS.sub("", _plain(str(name))) in usual for name in names)
 
 
 def join_parts(parts: dict[str, Any]) -> Any:
@@ -131,10 +143,16 @@ def _heading(name: str) -> str:
 def _column(table: pd.DataFrame, name: str) -> list[Any]:
     """The cells of a column, or of a part of its objects: `company.name`."""
     if found := find_columns(table.columns, name):
-        return table[found[0]].astype(object).tolist()
+        return _first_named(table, found[0]).astype(object).tolist()
     head, _, rest = name.partition(".")
-    found = find_columns(table.columns, head)
-    return [_part(cell, rest) for cell in table[found[0]]] if found else [None] * len(table)
+    if found := find_columns(table.columns, head):
+        return [_part(cell, rest) for cell in _first_named(table, found[0])]
+    return [None] * len(table)
+
+
+def _first_named(table: pd.DataFrame, name: Any) -> pd.Series:
+    """The first column of a name, which several may have."""
+    return table.iloc[:, list(table.columns).index(name)]
 
 
 def _part(cell: Any, name: str) -> Any:

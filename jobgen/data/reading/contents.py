@@ -15,6 +15,21 @@ from typing import Any, BinaryIO
 from jobgen.common.errors import InputError
 from jobgen.common.locations import ending, is_table
 
+# How files begin that are sometimes given the ending of another format, and what they are.
+_MARKS = (
+    (b"PK\x03\x04", "a workbook or zip", (".xlsx", ".xlsm", ".zip")),
+    (b"\x1f\x8b", "packed by gzip; unpack it, or add .gz to its name", ()),
+    (b"PAR1", "Parquet", (".parquet",)),
+    (b"SQLite format 3\0", "a database of SQLite, which is given as sqlite:///FILE", ()),
+    (b"%PDF-", "a PDF, which is not read", ()),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old .xls or protected by a password",
+        (".xlsx", ".xlsm"),
+    ),
+)
+# Within a zip these are not read.
+_PACKED_TWICE = (".gz", ".zip", ".pkl")
 # What grows beyond both when it is unpacked is no table.
 _MOST_UNPACKED, _MOST_TIMES = 10**9, 100
 _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, NotImplementedError)
@@ -157,6 +172,22 @@ def refuse_bomb(where: str, packed_size: int, unpacked_size: int) -> None:
         )
 
 
+def refuse_other_format(content: Content) -> None:
+    """Refuse a file whose first bytes belong to another format than the ending of its name.
+
+    Raises:
+        InputError: they do, or the file cannot be read.
+    """
+    with content.open() as stream:
+        start = stream.read(16) or b""
+    for mark, what, endings in _MARKS:
+        if start.startswith(mark) and content.ending not in endings:
+            advice = f"; call it {endings[0]}" if endings and not content.is_packed else ""
+            raise InputError(
+                content.where, f"its name ends in {content.ending}, but it is {what}{advice}"
+            )
+
+
 def find_member(path: str, table: str | None) -> tuple[Content, str | None]:
     """The table that a zip holds, or the one of this name.
 
@@ -171,7 +202,8 @@ def find_member(path: str, table: str | None) -> tuple[Content, str | None]:
         InputError: there is no such table, there are several, or the zip cannot be unpacked.
     """
     infos = {info.filename: info for info in zip_entries(path) if is_table(info.filename)}
-    names = [name for name in infos if not _is_clutter(name)]
+    packed_twice = [name for name in infos if name.lower().endswith(_PACKED_TWICE)]
+    names = [name for name in infos if not _is_clutter(name) and name not in packed_twice]
     chosen = [name for name in names if table in (name, name.rsplit("/", 1)[-1])]
     if not chosen and len(names) == 1:
         chosen, inner_table = names, table
@@ -179,6 +211,8 @@ def find_member(path: str, table: str | None) -> tuple[Content, str | None]:
         inner_table = None
     if len(chosen) != 1:
         held = f"{', '.join(names[:20])}; pick one: table=NAME" if names else "no table"
+        if not names and packed_twice:
+            held = f"{packed_twice[0]}, which is not read within a zip: unpack it first"
         raise InputError(path, f"expected one table in it{_named(table)}; it holds {held}")
     info = infos[chosen[0]]
     if info.flag_bits & 1:

@@ -17,7 +17,9 @@ from jobgen.common.locations import without_password
 from jobgen.data.reading.chunks import RowCollector, Source, TableChunk
 
 _ACCEPTED = "expected sqlite:///FILE or postgresql://USER@HOST/DATABASE"
-_QUERY = re.compile(r"\s*(?:select|with|values)\s", re.IGNORECASE)
+_QUERY = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*+(?:select|with|values)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 def read_database(source: Source, chunk_rows: int) -> Iterator[TableChunk]:
@@ -31,13 +33,14 @@ def read_database(source: Source, chunk_rows: int) -> Iterator[TableChunk]:
         InputError: the database cannot be read, or has no such table.
     """
     where = without_password(source.location)
-    if source.location.partition("?")[0].count("@") > 1:
-        # What follows the first one would be taken for the host, and shown.
-        raise InputError(where, "write an @ within the user or password as %40")
     try:
         url = sqlalchemy.make_url(source.location)
     except (exc.ArgumentError, ValueError):  # ValueError: a port that is no number
         raise InputError(where, f"no URL of a database, {_ACCEPTED}") from None
+    n_marks = source.location.count("@")
+    if url.get_backend_name() != "sqlite" and (n_marks > 1 or (n_marks and url.username is None)):
+        # A part of the password would be taken for the host or database, and shown.
+        raise InputError(where, "write an @ within the user or password as %40, and a / as %2F")
     try:
         with contextlib.ExitStack() as stack:
             engine = _engine(where, url)
@@ -49,6 +52,7 @@ def read_database(source: Source, chunk_rows: int) -> Iterator[TableChunk]:
                 )
                 # Otherwise a large table may be read from another row on each time.
                 connection.exec_driver_sql("SET LOCAL synchronize_seqscans = off")
+                _read_all_dates(connection)
             statement, n_rows = _find_statement(where, connection, source.table)
             yield from _read(connection, statement, n_rows, chunk_rows)
     except (exc.NoSuchModuleError, ImportError) as error:
@@ -69,23 +73,64 @@ def _engine(where: str, url: sqlalchemy.URL) -> sqlalchemy.Engine:
         # Connecting would make an empty one.
         missing = nearby(Path(url.database)) if url.database else f"; {_ACCEPTED}"
         raise InputError(where, f"no such file{missing}")
-    path = quote(str(Path(url.database).absolute()))
+    options = "mode=ro&immutable=1" if _is_idle_wal(Path(url.database)) else "mode=ro"
+    uri = f"file:{quote(str(Path(url.database).absolute()))}?{options}"
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         return connection
 
     return sqlalchemy.create_engine("sqlite://", creator=connect)
 
 
+def _read_all_dates(connection: sqlalchemy.Connection) -> None:
+    """Make PostgreSQL's dates that Python has not, such as infinity, texts instead of errors."""
+    from psycopg import DataError
+    from psycopg.types import datetime as loaders
+
+    def with_texts(loader: Any) -> Any:
+        class Loader(loader):  # type: ignore[misc]
+            def load(self, data: Any) -> Any:
+                try:
+                    return super().load(data)
+                except DataError:
+                    return bytes(data).decode()
+
+        return Loader
+
+    adapters: Any = connection.connection.driver_connection.adapters  # type: ignore[union-attr]
+    for name, loader in (
+        ("date", loaders.DateLoader),
+        ("time", loaders.TimeLoader),
+        ("timetz", loaders.TimetzLoader),
+        ("timestamp", loaders.TimestampLoader),
+        ("timestamptz", loaders.TimestamptzLoader),
+        ("interval", loaders.IntervalLoader),
+    ):
+        adapters.register_loader(name, with_texts(loader))
+
+
+def _is_idle_wal(path: Path) -> bool:
+    """Whether a file of SQLite keeps a log of writes, but no program has it open.
+
+    To read such a file in the usual way would leave an empty log beside it.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError:
+        return False  # SQLite will tell
+    return header[18:20] == b"\x02\x02" and not path.with_name(f"{path.name}-wal").exists()
+
+
 def _find_statement(
     where: str, connection: sqlalchemy.Connection, table: str | None
 ) -> tuple[Any, int | None]:
     """What is to be read, and its number of rows; None if only reading it would tell."""
-    if table is not None and _QUERY.match(table):
-        return sqlalchemy.text(table.strip().rstrip(";").replace(":", r"\:")), None
     inspector = sqlalchemy.inspect(connection)
+    if table is not None and _QUERY.match(table) and not inspector.has_table(table):
+        return sqlalchemy.text(table.strip().rstrip(";").replace(":", r"\:")), None
     schema, name = _find_table(where, inspector, table)
     # Without types, which SQLite's cells need not have.
     names = [column["name"] for column in inspector.get_columns(name, schema)]

@@ -2,11 +2,11 @@
 
 import glob
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from jobgen.common.errors import InputError
-from jobgen.common.files import nearby
 from jobgen.common.locations import (
     DOCUMENTS,
     FORMATS,
@@ -14,8 +14,13 @@ from jobgen.common.locations import (
     is_table,
     kind_of,
     matches,
+    no_such_file,
+    without_password,
 )
 from jobgen.data.reading.chunks import Source
+
+# What a preparation writes, also beside its source: it must not be read by the next one.
+_OWN_OUTPUT = re.compile(r"dropped\.csv|(?:train|test)_\d+_\d+\.pkl|manifest_\d+_\d+\.json")
 
 
 class SourceFile(NamedTuple):
@@ -36,7 +41,7 @@ def find_files(source: Source) -> list[SourceFile]:
     """The files of a source, sorted by their names.
 
     The files of a folder or pattern with one of the endings of `DOCUMENTS` are postings, unless the
-    source says how their cells are separated.
+    source says how their cells are separated. The results of preparations are left out.
 
     Raises:
         InputError: there is none, or they are of different kinds.
@@ -45,7 +50,7 @@ def find_files(source: Source) -> list[SourceFile]:
     try:
         kind = kind_of(location)
     except (OSError, ValueError) as error:  # ValueError: NUL in the name
-        raise InputError(location, f"cannot be read: {error}") from None
+        raise InputError(without_password(location), f"cannot be read: {error}") from None
     if kind == "file":
         if not is_table(location):
             raise InputError(location, f"unknown format, expected {FORMATS}{_advice(location)}")
@@ -55,7 +60,8 @@ def find_files(source: Source) -> list[SourceFile]:
     elif kind == "pattern":
         folder, paths = _fixed_part(location), matches(location)
     else:
-        raise InputError(location, f"no such file{nearby(Path(location))}")
+        raise InputError(without_password(location), no_such_file(location))
+    paths = [path for path in paths if not _OWN_OUTPUT.fullmatch(Path(path).name)]
     documents = [path for path in paths if path.lower().endswith(DOCUMENTS)]
     if source.separator is not None:
         documents = [path for path in documents if not path.lower().endswith(TEXT_TABLES)]
@@ -71,7 +77,7 @@ def find_files(source: Source) -> list[SourceFile]:
         )
     if not paths or not (documents or tables):
         what = "no file matches this pattern" if kind == "pattern" else "holds no file that is read"
-        raise InputError(location, f"{what}; expected {FORMATS}")
+        raise InputError(without_password(location), f"{what}; expected {FORMATS}")
     return [
         SourceFile(os.path.relpath(path, folder), path, bool(documents))
         for path in documents or tables

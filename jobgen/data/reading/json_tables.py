@@ -5,10 +5,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
-
 from jobgen.common.errors import InputError
 from jobgen.data.reading.chunks import RowCollector, TableChunk
+from jobgen.data.reading.columns import count_usual
 from jobgen.data.reading.contents import Content
 from jobgen.data.reading.text_lines import TextLines
 
@@ -34,11 +33,15 @@ def read_json_table(
         yield from _read_lines(lines, chunk_rows)
         return
     rows = _find_rows(content.where, _parse(content.where, lines.read()), table)
-    for start in range(0, len(rows), chunk_rows):
-        part = rows[start : start + chunk_rows]
-        index = pd.RangeIndex(start + 1, start + 1 + len(part))
-        frame = pd.DataFrame(part, index=index, dtype=object)
-        yield TableChunk(frame.rename(columns=str), (start + len(part)) / len(rows), None, {})
+    collected = RowCollector(chunk_rows)
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, dict):
+            collected.add(row)
+        else:
+            collected.add_fault("expected an object {...}")
+        if collected.is_full() or number == len(rows):
+            chunk = collected.take(number / len(rows))
+            yield chunk._replace(frame=chunk.frame.rename(columns=str))
 
 
 def _has_object_on_each_line(content: Content, lines: TextLines) -> bool:
@@ -47,8 +50,12 @@ def _has_object_on_each_line(content: Content, lines: TextLines) -> bool:
         return not first_two or not first_two[0].lstrip().startswith("[")
     if len(first_two) < 2 or not all(line.lstrip().startswith("{") for line in first_two):
         return False
+    return any(map(_is_object, first_two))  # one of them may be broken
+
+
+def _is_object(line: str) -> bool:
     try:
-        return isinstance(json.loads(first_two[0]), dict)
+        return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
 
@@ -85,8 +92,11 @@ def _first_part(error: Exception) -> str:
     return str(error).split(";")[0]
 
 
-def _find_rows(where: str, content: Any, table: str | None) -> list[dict[str, Any]]:
-    """The rows of a table, in whichever of the usual forms it was written."""
+def _find_rows(where: str, content: Any, table: str | None) -> list[Any]:
+    """The rows of a table, in whichever of the usual forms it was written.
+
+    Some may be no objects, which are faults.
+    """
     if _is_list_of_objects(content):
         return content
     if not isinstance(content, dict):
@@ -107,7 +117,27 @@ def _find_rows(where: str, content: Any, table: str | None) -> list[dict[str, An
                 where, f"it has several lists of objects: {held}; pick one: table=NAME"
             )
         return lists[nearest[0]]
+    if set(content) == {"columns", "index", "data"}:
+        return _rows_of_split(where, content["columns"], content["data"])
     return _rows_of_object(content)
+
+
+def _rows_of_split(where: str, columns: Any, data: Any) -> list[dict[str, Any]]:
+    """Rows of what pandas writes as "split": the names of the columns, and a list of each row.
+
+    Raises:
+        InputError: it is not of this form.
+    """
+    if not isinstance(columns, list) or not all(isinstance(name, str | int) for name in columns):
+        raise InputError(where, 'expected a list of names as "columns", with "index" and "data"')
+    if not isinstance(data, list):
+        raise InputError(where, 'expected a list of rows as "data", with "columns" and "index"')
+    for number, row in enumerate(data, 1):
+        if not isinstance(row, list) or len(row) != len(columns):
+            raise InputError(
+                where, f'row {number} of "data": expected a list of {len(columns)} cells'
+            )
+    return [dict(zip(columns, row, strict=True)) for row in data]
 
 
 def _lists_of_objects(content: dict[str, Any], path: str = "", depth: int = 1) -> Iterator[Any]:
@@ -120,15 +150,17 @@ def _lists_of_objects(content: dict[str, Any], path: str = "", depth: int = 1) -
 
 
 def _rows_of_object(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of what pandas writes for a table, of columns as lists, or of a single object."""
+    """Rows of columns or rows under their labels, of columns as lists, or of a single object."""
     values = list(content.values())
-    if set(content) == {"columns", "index", "data"}:
-        return [dict(zip(content["columns"], row, strict=False)) for row in content["data"]]
-    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+    if values and all(isinstance(value, dict) for value in values):
         labels = list(dict.fromkeys(label for value in values for label in value))
-        if not all(label.isdigit() for label in labels):
+        n_outer, n_inner = count_usual(content), count_usual(labels)
+        if n_inner > n_outer and (len(values) > 1 or n_inner > 1):
             return values  # an object of rows under their labels
-        return [{name: cells.get(label) for name, cells in content.items()} for label in labels]
+        if len(values) > 1 and n_outer == n_inner and not all(map(str.isdigit, labels)):
+            return values
+        if len(values) > 1:
+            return [{name: cells.get(label) for name, cells in content.items()} for label in labels]
     if len(values) > 1 and all(isinstance(value, list) for value in values):
         if len({len(value) for value in values}) == 1:
             return [dict(zip(content, row, strict=True)) for row in zip(*values, strict=True)]
@@ -136,7 +168,10 @@ def _rows_of_object(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_list_of_objects(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+    """Whether at least half of a list's entries are objects; the others are rows with a fault."""
+    if not isinstance(value, list) or not value:
+        return False
+    return 2 * sum(isinstance(row, dict) for row in value) >= len(value)
 
 
 def _described(value: Any) -> str:

@@ -29,7 +29,8 @@ _SINGLE_QUOTED = re.compile(r"'.+'", re.DOTALL)
 _TRIED_ROWS = 50
 _SAMPLE = 300_000  # characters of whole lines
 _LONGEST_CELL = 2**24  # characters; a quotation mark that never closes must not fill the memory
-_UNCLOSED = ("unexpected end of data", "field larger than field limit")
+_TOO_LONG = "field larger than field limit"
+_UNCLOSED = ("unexpected end of data", _TOO_LONG)
 # Excel writes it before the header, for itself.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
 
@@ -184,7 +185,12 @@ def _read_rows(
         except csv.Error as error:
             # After any other fault the next line begins a new row.
             fault = f"broken quotation marks in line {n_skipped + reader.line_num} ({error})"
-            if str(error).startswith(_UNCLOSED):
+            if str(error).startswith(_TOO_LONG):
+                fault = (
+                    f"line {first_line}: a cell of more than {_LONGEST_CELL:,} characters; perhaps"
+                    " a quotation mark never closes"
+                )
+            elif str(error).startswith(_UNCLOSED):
                 fault = f"line {first_line}: a quotation mark opens in this row and never closes"
             if str(error).startswith(_UNCLOSED) or not header:
                 raise InputError(where, fault) from None

@@ -26,8 +26,7 @@ class TextLines:
         if encoding.lower() == "auto":
             self._encoding = find_encoding(content)
         else:
-            is_utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
-            self._encoding = Encoding("utf-8-sig" if is_utf8 else encoding)
+            self._encoding = Encoding(encoding)
         self._stream: ByteStream | None = None
 
     @property
@@ -44,20 +43,24 @@ class TextLines:
         codec, errors = self._encoding.codec, self._encoding.errors
         with self._content.open() as self._stream:
             try:
-                with io.TextIOWrapper(
-                    io.BufferedReader(self._stream, _BUFFER), codec, errors, self._newline
-                ) as text:
+                # A byte order mark is no part of the text, whatever encoding was named.
+                stream = io.BufferedReader(self._stream, _BUFFER)
+                if stream.peek(3).startswith(codecs.BOM_UTF8):
+                    stream.read(3)
+                with io.TextIOWrapper(stream, codec, errors, self._newline) as text:
+                    if first := next(text, "").removeprefix("\ufeff"):
+                        yield first
                     yield from text
-            except LookupError:
-                raise InputError(
-                    self._content.where,
-                    f'unknown encoding "{self._name}", such as auto, utf-8 or cp1252',
-                ) from None
             except UnicodeError:
                 raise InputError(
                     self._content.where,
                     f"not {self._name} at {_undecodable_position(self._content, codec)};"
                     " cli_prepare_data.py finds the encoding: --set encoding=auto",
+                ) from None
+            except (LookupError, ValueError):  # ValueError: NUL in the name
+                raise InputError(
+                    self._content.where,
+                    f'unknown encoding "{self._name}", such as auto, utf-8 or cp1252',
                 ) from None
 
     def read(self) -> str:

@@ -83,10 +83,8 @@ def _read_sheet(sheet: Any, chunk_rows: int) -> Iterator[TableChunk]:
     n_read = 0
     for row in cells:
         n_read += 1
-        if len(row) > len(header):
-            rows.add_fault(f"{len(row)} cells, the header has {len(header)}")
-        else:
-            rows.add([*row, *[None] * (len(header) - len(row))])
+        # What stands beside the table, such as a remark, is in none of its columns.
+        rows.add([*row[: len(header)], *[None] * (len(header) - len(row))])
         if rows.is_full():
             yield rows.take(min(n_read / n_expected, 1.0) if n_expected else 0.0)
     yield rows.take(1.0)

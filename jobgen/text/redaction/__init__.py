@@ -22,6 +22,8 @@ from jobgen.text.redaction.phones import redact_phones
 _PLACEHOLDER = re.compile(r"\[(?:e-mail|link|phone|name)\]")
 # Characters; longer text without a full stop is a scraped list in one line, not a sentence.
 _LONGEST_SENTENCE = 600
+# What is left of an item of a list: its mark or number.
+_EMPTY_FIELD = re.compile(r"[• ]{0,3}(?:\d{1,3}[.)])?[ ]{0,3}\Z")
 
 RULES: dict[str, Callable[[str], tuple[str, int]]] = {
     "masks of anonymisers": replace_masks,
@@ -46,8 +48,19 @@ def redact_contacts(text: str) -> tuple[str, int]:
     return text, total
 
 
+def _without_contacts(field: str) -> str:
+    """A line, or one of the fields that bars part in it, without its sentences with contacts."""
+    return " ".join(
+        sentence
+        for sentence in _SENTENCE_END.split(field)
+        if len(sentence) > _LONGEST_SENTENCE or not _PLACEHOLDER.search(sentence)
+    )
+
+
 def _remove_sentences(text: str) -> str:
     r"""Remove the sentences that contain a placeholder, and the lines that are empty then.
+
+    Bars part a line into fields, each with its own sentences.
 
     >>> _remove_sentences("We build bikes. Call [phone].\n• [link]\nApply!")
     'We build bikes.\nApply!'
@@ -55,14 +68,12 @@ def _remove_sentences(text: str) -> str:
     lines = []
     for line in text.split("\n"):
         if _PLACEHOLDER.search(line):
-            kept = [
-                sentence
-                for sentence in _SENTENCE_END.split(line)
-                if len(sentence) > _LONGEST_SENTENCE or not _PLACEHOLDER.search(sentence)
-            ]
-            line = " ".join(kept)
-            if not line.strip("• "):
+            bullet = "• " if line.startswith("• ") else ""
+            fields = map(_without_contacts, line.removeprefix(bullet).split(" | "))
+            line = " | ".join(field for field in fields if not _EMPTY_FIELD.match(field))
+            if not line:
                 continue
+            line = bullet + line
         lines.append(line)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 

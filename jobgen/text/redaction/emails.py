@@ -41,13 +41,34 @@ _SPACED_EMAIL = re.compile(
     r"|(?:(?<=mail )|(?<=mail: )|(?<=mail : )|(?<=contact )|(?<=to: )|(?<=resume to )|(?<=[eE]: ))"
     rf"[\w.+%'-]{{1,64}}[ ]@[ ]){DOMAIN}(?i:{TLD})(?![\w-])"
 )
-_AT = r"(?:@|\s?[\[({<]\s?(?:at|@)\s?[\])}>]\s?)"
-_DOT = r"(?:\.|\s?[\[({<]\s?(?:dot|\.)\s?[\])}>]\s?|\sdot\s)"
+_AT = r"(?:@|\s?[\[({<]\s?(?:at|@|ät)\s?[\])}>]\s?|\(a\)|\s(?:ät|arroba)\s)"
+_DOT = r"(?:\.|\s?[\[({<]\s?(?:dot|\.)\s?[\])}>]\s?|\s(?:dot|punto|ponto)\s)"
 _SPELLED_EMAIL = re.compile(
     rf"(?i)(?<![\w.+%'-])[\w+%'-]{{1,64}}(?:{_DOT}[\w+%'-]{{1,64}}){{0,3}}"
     rf"(?:{_AT}[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,3}}{_DOT}"
     rf"(?:{TLD}(?![\w-])|(?-i:{TLD}(?=[A-Z][a-z]|\(?\d)))"
     rf"|\sat\s[\w-]{{1,63}}\s(?:dot|\.)\s{TLD}(?![\w-]))"
+)
+# The name of a mailbox, as far as a word of a sentence in lower case can be told from it.
+_MAILBOX = (
+    r"(?<![\w.+%'-])(?!(?:us|me|him|her|them|people|someone|anyone|everyone|hr|apply|work|working|"
+    r"join|online|directly|now|customers|clients|users|candidates|members|students|partners|"
+    r"colleagues|employees|teams?|management|staff)\b)[a-z][\w.+-]{1,63}"
+)
+_HOST_AT_END = rf"[a-z\d][\w-]{{1,62}}\.{TLD}(?![\w/-]|\.\w)"
+# `jane@gmail. com`, `jane@example .com`, `jane@examplePh:` without its ending, and
+# `jane AT example.com`
+_BROKEN_EMAIL = re.compile(
+    rf"{_START}\w[\w.+%-]{{0,63}}@(?:{LABEL}(?:\.[ ]|[ ]\.)"
+    r"(?:com|org|net|edu|co\.uk|de|fr|it|es|nl)(?![\w-])"
+    r"|[a-z][a-z\d-]{2,62}(?=(?:Ph|Phone|Tel|Mob|Mobile|Cell|Fax|Direct)\b[ ]?[:.]))"
+    rf"|{_MAILBOX}[ ]AT[ ]{_HOST_AT_END}"
+)
+# `send your CV to jane at example.com`
+_AT_HOST = re.compile(
+    r"(\b(?i:send|submit|resumes?|cvs?|applications?|e-?mail|write|questions)\b"
+    r"(?:[ ][\w'’-]{1,20}){0,4}?[ ]to[ ]|(?i:e-?mail)[ ]?:[ ]?)"
+    rf"{_MAILBOX}[ ]at[ ]{_HOST_AT_END}"
 )
 # The job site Dice prints addresses without their @: `Email janeexample.com mailtojaneexample.com`.
 _LOST_AT_EMAIL = re.compile(
@@ -84,9 +105,10 @@ _WRITE_TO = re.compile(
 )
 _HOST_IN_LIST = re.compile(_BARE_HOST + r"(?![\w-])")
 _EMAIL_MARK = re.compile(
-    r"@|[\[({<]\s?[aA][tT]\s?[\])}>]| (?:dot|DOT|\.) |[mM]ailto|[mM]ail ?:? ?[\w-]+\.\w"
+    r"@|[\[({<]\s?[aAäÄ][tT]\s?[\])}>]|\([aA]\)[a-zA-Z]| (?:dot|DOT|\.|ät|[aA]rroba) |"
+    r"[mM]ailto|[mM]ail ?:? ?[\w-]+\.\w"
     rf"|esumes? to \w+\.|at [a-z]{{8,63}}\.\w{{3}}\b"
-    rf"| (?:to|at|on|à|an?|naar)[ ]?:? [a-z\d][\w.-]{{2,80}}\.{TLD}\b"
+    rf"| (?:to|at|AT|on|à|an?|naar)[ ]?:? [a-z\d][\w.-]{{2,80}}\.{TLD}\b"
 )
 
 
@@ -122,12 +144,13 @@ def _change_emails(line: str, _: int) -> tuple[str, int]:
 
     line = _GLUED_PREPOSITION.sub(r"\g<0> ", line)
     line = _EMAIL.sub(replace, line)
-    for pattern in (_CUT_EMAIL, _SPACED_EMAIL, _SPELLED_EMAIL):
+    for pattern in (_BROKEN_EMAIL, _CUT_EMAIL, _SPACED_EMAIL, _SPELLED_EMAIL):
         line = pattern.sub(replace_plain, line)
     # The one group that matched is the cue before the address, which stays.
     line, replaced = _LOST_AT_EMAIL.subn(lambda match: match[match.lastindex or 0] + EMAIL, line)
+    line, written_out = _AT_HOST.subn(rf"\g<1>{EMAIL}", line)
     line = _WRITE_TO.sub(replace_hosts, line)
-    return line, count + replaced
+    return line, count + replaced + written_out
 
 
 def redact_emails(text: str) -> tuple[str, int]:

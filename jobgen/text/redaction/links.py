@@ -14,13 +14,15 @@ from jobgen.text.redaction.patterns import (
 
 # `https://`, and what is left of it: `https:`, `http:/`, `http//:`, `http:// www.`
 _SCHEME = (
-    rf"(?:(?:https?|ftp)://|h?ttps?[ ]?(?:[:;][ ]?/{{0,3}}|/{{1,2}}:?/{{0,2}})[ ]?"
+    rf"(?:(?:https?|s?ftps?)://|h?ttps?[ ]?(?:[:;][ ]?/{{0,3}}|/{{1,2}}:?/{{0,2}})[ ]?"
     rf"(?=(?:www\.)?(?-i:{LABEL})(?:\.{LABEL}){{0,3}}\.(?-i:{TLD}(?:(?![\w-])|(?=[A-Z])))))"
 )
 _URL = re.compile(
     rf"(?i)(?:{_SCHEME}|(?<![\w@.])www\.|(?<=[a-z\d])(?<!http)(?<!https)www\.(?={LABEL}\.(?:{LABEL}\.)?{TLD}\b))"
     # A quote or bracket that closes what the link stands in is no part of it.
-    r"(?:[^\s<>\"“”«»|)'’]|\)(?=[/#?&=%_-])|['’](?=\w))*[^\s<>\"“”«»|.,;:!?()\[\]{}'’]/?"
+    r"(?:\([^\s<>\"|()]{1,80}\)(?=\w)|[^\s<>\"“”«»|)'’\\]|\)(?=[/#?&=%_-])|['’](?=\w)"
+    # nor a break that was written as `\n`
+    r"|\\(?![nrt](?!(?-i:[a-z]))))*[^\s<>\"“”«»|.,;:!?()\[\]{}'’\\]/?"
     # The job site Dice prints links without their punctuation: `httpwww.example.com`.
     rf"|(?-i:\bhttps?(?:www\.)?[a-z][\w-]{{1,62}}(?:\.[a-z][\w-]{{1,62}}){{0,4}}\."
     rf"(?:{TLD}(?:[/!#?][^\s<>]*|(?!\w))|(?:com|org|net)[A-Z]\w*))"
@@ -44,7 +46,7 @@ _END = r"(?![\w@-]|\.\w)"
 _END_OR_GLUED = r"(?:(?![\w@-]|\.\w)|(?=[A-Z][a-z]))"
 _BARE_LINK = re.compile(
     # with a path, unless it is another name: `Example.com/Example.org` names two companies
-    rf"{_BARE}{{1,4}}(?i:{TLD})/(?![\w-]*\.(?i:{TLD})\b)(?:[\w#?%~][^\s<>\"|]*[^\s<>\"|.,;:!?()\[\]'’]|\w)/?"
+    rf"(?:{_BARE}{{1,4}}(?i:{TLD})|(?<![\w@./#-])(?:goo\.gl|forms\.gle))/(?![\w-]*\.(?i:{TLD})\b)(?:[\w#?%~][^\s<>\"|]*[^\s<>\"|.,;:!?()\[\]'’]|\w)/?"
     # with a subdomain: `careers.example.com`, but not `Amazon.co.uk` or `java.util.io`
     rf"|{_BARE}(?!(?:com?|org|ac|gov|net)\.)(?:{LABEL}\.){{1,3}}(?:com|org|net|edu|gov|co|us)"
     rf"{_END_OR_GLUED}"
@@ -52,8 +54,8 @@ _BARE_LINK = re.compile(
     rf"|(?<![\w@./#-])(?:[a-z\d-]{{0,40}}(?:careers|jobs)\.(?:com|org|net)|[a-z\d-]{{2,40}}\.jobs){_END}"
 )
 _CUED_LINK = re.compile(
-    r"(?i)(\b(?:visit(?:ing)?|web ?site|homepage|url|web|apply|learn more|find out more|read more|"
-    r"information|details|go to|log ?on|follow us|register|browse)"
+    r"(?i)(\b(?:visit(?:ing)?|web ?sites?|sites?(?=:)|homepage|url|web|apply|learn more|"
+    r"find out more|read more|information|details|go to|log ?on|follow us|register|browse)"
     r"(?:[ ](?:us|our|the|their|web ?site|site|page|web|online|directly|at|on|to|via|is|careers|"
     r"for|more|today|now|by|company)(?![\w.])){0,5}[ ]?[:–-]?[ ]?)"
     rf"(?-i:(?!Node\.|Asp\.){_BARE})(?-i:(?:{LABEL}\.)?(?:{TLD}{_END}|(?:com|org|net)(?=[A-Z][a-z]))"
@@ -62,7 +64,9 @@ _CUED_LINK = re.compile(
 _LINK_ON_ITS_LINE = re.compile(
     rf"^(•?[ ]?){_NOT_A_SITE}[a-z\d-]{{2,60}}\.(?:com|org|edu|gov|net|co\.uk)/?$"
 )
-_LINK_MARK = re.compile(rf"\.(?i:{TLD})(?!\w)|://|[wW]{{3}}\.|https?\w|\.(?:com|org|net)[A-Z]")
+_LINK_MARK = re.compile(
+    rf"\.(?i:{TLD})(?!\w)|://|[wW]{{3}}\.|https?\w|\.(?:com|org|net)[A-Z]|goo\.gl/|forms\.gle/"
+)
 
 
 def _split_url(url: str) -> int:

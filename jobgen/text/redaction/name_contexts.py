@@ -21,7 +21,9 @@ _PERSON = rf"(?P<name>(?:(?:Mr|Mrs|Ms|Dr|Prof)\.?[ ])?{WORD}(?:[ ]{_PARTICLE}{{0
 _PERSON_BARE = rf"{WORD}(?:[ ]{WORD}){{0,2}}"
 # `RECRUITER: JANE DOE`; only after a label that announces a person.
 _PERSON_OR_CAPITALS = (
-    rf"(?:{_PERSON}|(?P<capitals>[{UPPER}]{{2,20}}(?:[ ][{UPPER}]{{2,20}}){{1,2}}\b))"
+    rf"(?:{_PERSON}|(?P<capitals>[{UPPER}]{{2,20}}(?:[ ][{UPPER}]{{2,20}}){{1,2}}\b"
+    # DOE, Jane
+    rf"|[{UPPER}]{{2,20}},[ ](?=[{UPPER}][{LOWER}]){WORD}))"
 )
 
 
@@ -41,7 +43,7 @@ class Contact(NamedTuple):
     after_name: str = ""
 
 
-_REACHED = r"[ ,(:]{1,2}(?:[ ]?directly[ ])?(?:(?:at|on|via|by)\b|@[ ]|\[)"
+_REACHED = r"[ ,(:]{1,2}(?:[ ]?directly[ ])?(?:(?:at|on|via|by)\b|@[ ]|\[)|[ ]when you\b"
 _RANK = r"(?:Sr|Jr|Senior|Junior|Lead|Principal|Executive|Technical|IT|Corporate|Head|of)"
 _TITLE = (
     rf"(?:{_RANK}\b\.?[ ])*(?:(?:Recruiter|Recruitment|Talent|Account (?:Manager|Executive)|"
@@ -57,6 +59,9 @@ CONTACTS = (
             "contact",
             "manager",
             "recruiter",
+            "recruitment consultant",
+            "recruiting consultant",
+            "consultant name",
             "attn",
             "attention",
             "poc",
@@ -69,7 +74,9 @@ CONTACTS = (
             "sincerely",
         ),
         re.compile(
-            r"\b(?i:(?:contact(?: person| name| information| details)?|"
+            r"\b(?i:(?:contact(?: person)?(?: name| information| details)?|"
+            r"(?:(?:hiring|account|recruiting) )?manager['’]?s? name|"
+            r"recruit(?:ment|ing) consultant(?: name)?|consultant name|"
             r"(?:hiring|account|recruiting) manager|recruiter(?: name)?|"
             r"(?:resource|recruiting) manager|attn|attention|point of contact|poc|supervisor|"
             r"interviewer|sourcer|reports to)"
@@ -161,9 +168,20 @@ CONTACTS = (
     ),
     # Dear Jane, My name is Jane; Hi, this is Jane from Example
     Contact(
-        ("dear ", "hi ", "hello ", "my name is ", "this is "),
+        (
+            "dear ",
+            "hi ",
+            "hello ",
+            "my name is ",
+            "this is ",
+            "hi, i",
+            "hi! i",
+            "hello, i",
+            "hello! i",
+        ),
         re.compile(
             rf"(?:(?m:^)(?:Dear|Hi|Hello)[ ]|\b[mM]y name is[ ]|"
+            r"\b(?:Hi|Hello)[,!][ ]I(?:['’]m| am)[ ]|"
             rf"(?:Hi|Hello|Greetings)\b[^\w\n]{{0,3}}\s{{0,2}}(?i:this is)[ ]){_PERSON}"
         ),
         r"[,!.:–-]|[ ](?i:from|with|and|at|i)\b|$",
@@ -171,10 +189,11 @@ CONTACTS = (
     ),
     # Regards,\nJane Doe
     Contact(
-        ("regards", "sincerely", "cheers", "thanks", "thank you", "best wishes", "yours", "\nbest"),
+        ("regards", "sincerely", "cheers", "thanks", "thank you", "best wishes", "yours")
+        + ("\nbest", "best,\n", "best\n"),
         re.compile(
             r"(?i:regards|sincerely(?: yours)?|cheers|thanks|thank you|best wishes|yours truly|"
-            r"\nbest)"
+            r"(?m:^)best)"
             rf"(?:[,.!]*\n{{1,2}}|,[ ]?|[.!]?[ ](?={_PERSON_BARE}[ ]?[|,–-]?[ ]?\[)){_PERSON}"
         ),
         r"[.,]?$|[ ]?\|",
@@ -204,6 +223,21 @@ CONTACTS = (
             rf"{_PERSON}"
             r"(?=[ ]?(?:at|@|on|:|–|-|\()[ ]?(?:[a-z]{2,12}[ :]{1,2})?\[(?:phone|e-mail)\])"
         ),
+        "",
+    ),
+    # Questions? Jane Doe will help: [e-mail]
+    Contact(
+        ("questions?",),
+        re.compile(
+            rf"\b[qQ]uestions\?[ ]{_PERSON}"
+            r"(?=[ ](?:will|can|is|would)\b[^.\n\[]{0,60}\[(?:phone|e-mail)\])"
+        ),
+        "",
+    ),
+    # HR Priya - [phone]; Call HR Priya [phone]
+    Contact(
+        ("hr ",),
+        re.compile(rf"(?<!\w)(?:HR|Hr)[ ]{_PERSON}(?=[ ]?[–:,(|-]?[ ]?\[(?:phone|e-mail)\])"),
         "",
     ),
     # Jane DoeSenior Recruiter: the line break between name and title is lost

@@ -20,7 +20,8 @@ _FULL_NAME = rf"{_WORD}(?:[ ](?:{_PARTICLE}[ ])?{_WORD}){{1,2}}"
 # Forms of address that stand before nothing but a name.
 _HONORIFIC = (
     r"(?:Frau|Herrn?|Mme|Madame|Monsieur|Mlle|Signora?|Sig\.ra|Sig\.na|Sig\.|Dott\.ssa|Dott\.|"
-    r"Dr\.ssa|Señora?|Srta\.|Sra\.|[Dd]e heer|[Mm]evrouw|[Mm]evr\.|[Mm]w\.|[Dd]hr\.|[Mm]eneer)"
+    r"Dr\.ssa|Señora?|Srta\.|Sra\.|Dña\.|[Dd]e heer|"
+    r"[Mm]evrouw|[Mm]evr\.|[Mm]w\.|[Dd]hr\.|[Mm]eneer)"
 )
 # Forms that mean something else elsewhere: `M. Sc.`, `Sr. Developer`, `Ing. Informatik`.
 _AFTER_CUE = (
@@ -33,7 +34,7 @@ _SOME_WORDS = r"(?:[ ][\w'’(),/&-]{1,25}){0,6}?"
 _LABELS = (
     # German
     r"Ansprechpartner(?:in|innen|[*:_/-]{1,2}in(?:nen)?|\(in\))?|Ansprechperson|Kontaktperson|"
-    r"Kontakt|Kontaktdaten|Personalreferent(?:in)?|"
+    r"Kontakt|Kontaktdaten|Personalreferent(?:in)?|Recruiterin|"
     # French, Spanish, Italian, Dutch
     r"Contact|Votre contact|Interlocut(?:eur|rice)|Personne à contacter|Responsable (?:du )?"
     r"recrutement|Contacto|Persona de contacto|Referente(?:[ ][a-zà-ÿ]{2,15}){0,3}|Contatt[io]|"
@@ -60,6 +61,7 @@ CONTACTS_ABROAD = (
             "señor",
             "srta.",
             "sra.",
+            "dña.",
             "de heer",
             "mevr",
             "mw.",
@@ -82,6 +84,7 @@ CONTACTS_ABROAD = (
             "ansprechp",
             "kontakt",
             "personalref",
+            "recruiterin",
             "contact",
             "contatt",
             "interlocut",
@@ -104,13 +107,14 @@ CONTACTS_ABROAD = (
             "atención de",
             "attenzione d",
             "c.a.",
+            "att.",
             "t.a.v",
             "attentie",
             "cuidado de",
         ),
         re.compile(
             r"(?<!\w)(?i:z\.?[ ]?Hd\.|zu Händen(?: von)?|à l['’][ ]?attention d(?:e|u)|"
-            r"a la atención de|"
+            r"a la atención de|att\.|"
             r"all['’]attenzione d(?:i|el|ella)|alla c\.[ ]?a\.(?: d(?:i|el|ella))?|"
             rf"t\.[ ]?a\.[ ]?v\.|ter attentie van|ao cuidado de)(?:[ ]?:)?[ \n]{_PERSON}"
         ),
@@ -174,5 +178,42 @@ CONTACTS_ABROAD = (
             rf"contact met|bel(?:len)? met|terecht bij)[ ]{_PERSON}"
         ),
         "",
+    ),
+    # Preguntar por María; chiedere di Maria; Solliciteer bij Jan Jansen via [e-mail]
+    Contact(
+        ("preguntar por", "pregunta por", "chiedere di", "fragen nach"),
+        re.compile(
+            r"(?<!\w)(?i:pregunt(?:ar|a|e|en) por|chiedere di|fragen (?:Sie )?nach)[ ]"
+            rf"(?P<name>{_NAME})"
+        ),
+        r"[ ]?(?:[,.(\[]|$)|[ ](?:al|en|en el|unter)\b",
+    ),
+    Contact(
+        ("solliciteer", "solliciteren"),
+        re.compile(rf"(?<!\w)(?i:solliciteer|solliciteren)[ ]bij[ ]{_PERSON}"),
+        "(?!)",
+        r"(?:[ ](?:via|op|per)[ ][^.\n\[]{0,20}|[ ]?[(,:]?[ ]?)\[(?:phone|e-mail)\]",
+    ),
+    # Mr DUPONT Jean au [phone]
+    Contact(
+        ("mr ", "mr. "),
+        re.compile(
+            rf"(?<!\w)(?P<name>Mr\.?[ ][{UPPER}]{{2,20}}(?:[ ]{_WORD})?)(?=[ ]au[ ]\[phone\])"
+        ),
+        "",
+    ),
+    # Mit freundlichen Grüßen\nErika Mustermann; Cordialement,\nMarie Dupont
+    Contact(
+        ("grüße", "grüsse", "gruß", "cordialement", "salu", "atenta", "groet", "atenciosamente"),
+        re.compile(
+            r"(?<!\w)(?i:(?:freundlichen?|vielen?|besten?|herzlichen?|liebe[nr]?|schöne)[ ]"
+            r"(?:grü(?:ß|ss)en?|gru(?:ß|ss))(?:[ ](?:aus|nach)[ ]\w{3,20})?"
+            r"|(?:bien )?cordialement|salutations(?: distinguées)?|(?:un(?: cordial)? )?saludos?"
+            r"(?: cordial(?:es)?)?|atentamente|(?:cordiali|distinti|cari) saluti|"
+            r"(?:met )?(?:vriendelijke|hartelijke) groet(?:en)?|groet(?:en|jes)|atenciosamente)"
+            rf"[,.!]?\n{{1,2}}(?P<name>{_DEGREES}{_NAME})"
+        ),
+        r"[.,]?$",
+        r"[.,]?[ ]?(?:[|(\[–-]|$)",
     ),
 )

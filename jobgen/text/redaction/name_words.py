@@ -59,7 +59,15 @@ _NO_NAMES = frozenset(
     toronto total trade trading training transportation treatment tuesday union unit united
     university us user users vendor vendors via vice video view visa vision visit volume
     volunteer washington we web website wednesday what when who why with work workday worker
-    workers workforce world yes york you your zoom""".split()
+    workers workforce world yes york you your zoom
+    above advantage aforementioned anonymous any auditor audit available basic below
+    blank booking bookings cafe café chef cleaner click confidential
+    detailed details driver drivers duty earliest evening fixed flexible fresh fulltime generalist
+    good hat here hotel immediate immediately listed luck maintenance morning multiple
+    never night nights nil nobody none not nurse nurses onsite overtime part parttime permanent
+    plus previous reader readers reception receptionist restaurant see several shift
+    shifts shop shops suitable tba tbc tbd temporary unknown unspecified urgent various visual
+    walk-in warehouse weekend weekends welcome""".split()
 )
 # The same in German, French, Spanish, Italian and Dutch.
 _NO_NAMES_ABROAD = frozenset(
@@ -77,7 +85,15 @@ _NO_NAMES_ABROAD = frozenset(
     risorse sede selectie selezione servicio servizio sie sindaco società société stadt
     stadtverwaltung standort succursale tel telefon telefoon teléfono téléphone ufficio umane
     università universität université uns unser unsere unternehmen vacature verein verwaltung
-    vitae vous werk werving zentrale zentrum équipe""".split()
+    vitae vous werk werving zentrale zentrum équipe
+    amministrativo amministrazione antes aucun autohaus boulangerie boutique cantiere centro
+    commerciale commercial comercial coordinatore coordinatrice coordinador coordinadora direttore
+    direttrice encargado garage gerente grazie hier ici keiner logistica logistique magasin
+    négociant nessuno ninguno nord oben ouest produzione qualità responsabile responsables
+    restaurante ristorante salon sales service-center sud tienda transport transporte transports
+    unten vélo vélos vendite ventas verkauf vertrieb voir werkstatt
+    accueil administración dirección empfang encargada recepcion recepción ricevimento
+    réception""".split()
 )
 # What German puts together of nouns: `Personalabteilung`, `Stadtverwaltung`.
 _COMPOUND = re.compile(

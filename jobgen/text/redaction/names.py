@@ -2,7 +2,7 @@
 
 import re
 
-from jobgen.text.redaction.name_contexts import CONTACTS, Contact
+from jobgen.text.redaction.name_contexts import CONTACTS, WORD, Contact
 from jobgen.text.redaction.name_contexts_abroad import CONTACTS_ABROAD
 from jobgen.text.redaction.name_words import name_length, names_no_person
 from jobgen.text.redaction.patterns import NAME, parted
@@ -10,6 +10,11 @@ from jobgen.text.redaction.patterns import NAME, parted
 # The abroad ones first: they know the forms of address that belong to a name.
 _CONTACTS = (*CONTACTS_ABROAD, *CONTACTS)
 _MOST_NAMES = 50
+# Contact [name] or John Doe at [phone]; Contact: [name] / John Doe
+_NEXT = re.compile(
+    rf"(?m)\[name\](?:[ ](?:or|and|oder|und|ou|et|o|e|y|of|en)[ ]|[ ]?/[ ]?)"
+    rf"(?P<name>{WORD}[ ]{WORD})(?=[ ](?:at|on|via|by|au|unter|al|op)\b|[ ]?[(,|:–-]?[ ]?\[|[.]?$)"
+)
 _AFTER = {
     pattern: re.compile(pattern, re.M)
     for contact in _CONTACTS
@@ -70,6 +75,17 @@ def redact_names(text: str) -> tuple[str, int]:
             return match.string[match.start() : start] + parted("", NAME, after) + rest
 
         text = contact.pattern.sub(replace, text)
+
+    def replace_next(match: re.Match[str]) -> str:
+        nonlocal count
+        phrase = match["name"]
+        if name_length(phrase) < len(phrase) or is_company(phrase):
+            return match[0]
+        count += 1
+        return match[0].removesuffix(phrase) + NAME
+
+    if count:
+        text = _NEXT.sub(replace_next, text)
     if people:
         # A contact who was found once is a contact wherever the posting names him in full.
         longest_first = sorted(map(re.escape, people), key=len, reverse=True)

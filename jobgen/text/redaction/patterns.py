@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable
+from unicodedata import category
 
 EMAIL, LINK, PHONE, NAME = "[e-mail]", "[link]", "[phone]", "[name]"
-UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĖĘĚĞĢĪİĶĹĽŁŃŅŇŌŐŘŚŞŠŢŤŪŮŰŹŻŽ"
-LOWER = "a-zß-öø-ÿāăąćčďđēėęěğģīıķĺľłńņňōőřśşšţťūůűźżž"
+# Latin, Greek and Cyrillic letters.
+_LETTERS = [chr(code) for code in (*range(0x530), *range(0x1E00, 0x2000))]
+UPPER = "".join(letter for letter in _LETTERS if category(letter) == "Lu")
+LOWER = "".join(letter for letter in _LETTERS if category(letter) == "Ll")
 # Top-level domains; a closed list, used where `Node.js`, `Spark.ML` or `System.out` can occur.
 TLD = (
     r"(?:com|org|net|edu|gov|mil|int|info|biz|io|ai|co|us|uk|ca|de|eu|in|fr|nl|ch|au|ie|es|it|at|"
@@ -20,7 +23,7 @@ DOMAIN = rf"(?:{LABEL}\.){{1,5}}"
 _GLUED_HOST = re.compile(
     rf"(?<=\w)\.(?:{TLD}(?=[{UPPER}]|\.[{UPPER}][{LOWER}]+(?![\w-]*\.\w)|-[{UPPER}]|https?:|www\.)"
     rf"|(?i:com|org|net)(?=[A-Z][a-z]|\(?\+?\d{{3}})"
-    r"|(?:com|org|net)(?=(?:or|and|to|for|with|if|by|the|we|you|our|your|please|no|phone|tel|oder|"
+    r"|(?:com|org|net)(?=\.https?\Z|(?:or|and|to|for|with|if|by|the|we|you|our|your|please|no|phone|tel|oder|"
     r"und|ou|et|of|e)(?![\w.])))"
     # not `www.NetExample.com`
     rf"(?![\w-]*\.{TLD}(?!\w))"

@@ -2,18 +2,25 @@
 
 import re
 
+from jobgen.text.redaction.name_words import name_length
+
 # Words that announce a telephone number, in seven languages.
 _NOUN = (
     r"(?:tele?(?:phone|fon|foon|fone|fax|fono)(?:isch|nummer|nr|s)?|téléphone|tél|teléfonos?|telf|"
     r"tfno|tlfn?o?|tel|phone|ph|fon|fone|cell ?phone|cell|cellulare|celular|mobile?|mob|mobil|"
     r"mobilnummer|mobiel|móvil|telemóvel|portable|handy|handynummer|rufnummer|durchwahl|festnetz|"
     r"gsm|fax|faxnummer|télécopie|whats ?app|viber|sms|hotline|helpline|landline|"
-    r"numero verde|recapit[oi]|direct(?: line| dial)?|desk|switchboard|off(?:ice)?|work|dial|"
-    r"contact(?: no| number| num)|phone number|toll[- ]free)"
+    r"numero verde|recapit[oi](?: telefonic[oi])?|direct(?: line| dial)?|switchboard|dial|"
+    r"ligne directe|tel\.?-?nr|handynr|(?:contact|office|work|desk)(?: no| number| num)|"
+    r"phone number|toll[- ]free|"
+    # These mean something else where no mark parts them from the number: `Office 365 2016`.
+    r"(?:desk|office|work|contact[oa]?|contato|zentrale|standard|per info)(?=[ ]?[:=#])|"
+    r"off(?=\.|[ ]?[:=#]))"
 )
 _NUMBER_WORD = r"(?:n[ou]|nr|num|number|numbers|nos|line|lines|nummer|numéro|número|numero|n°|nº|n)"
 _FILLER = (
     rf"(?:{_NUMBER_WORD}|is|are|ist|lautet|est|es|è|under|unter|der|folgender|au|sur|al|allo|ao|op|"
+    r"de contact[oe]?|di contatto|de contato|"
     r"on|at|le|il|us|direct|mobile|office|and|und|et)"
 )
 _STRONG = re.compile(
@@ -27,9 +34,9 @@ _VERB = (
     r"message|whatsapp|get in touch|"
     r"ruf(?:en)?|anrufen|anruf|erreich(?:en|bar|st)?|kontaktier(?:en|e)|meld(?:en|e)|telefonisch|"
     r"appel(?:er|ez|le)|joindre|joignable|joignez|contact(?:er|ez)|téléphon(?:er|ez)|"
-    r"llam(?:ar|e|en|a|ando)|contactar|contacte|contáctenos|"
+    r"llam(?:ar|e|en|a|ando)|llám(?:anos|enos|ame|eme)|contactar|contacte|contáctenos|"
     r"chiam(?:are|ate|aci|ateci|a|i)|contatt(?:are|ate|aci|ateci)|telefonare|"
-    r"bel(?:len)?|bereikbaar|ligue|ligar|contactar|contate)"
+    r"bel(?:len)?|bereikbaar|app(?=[ ]naar)|ligue|ligar|contate|zap)"
 )
 _WEAK = re.compile(
     rf"(?i)(?<![^\W_]){_VERB}(?:[-_ ](?:nous|moi|us|me|him|her|them|uns|mich|ons|now|today|"
@@ -37,8 +44,10 @@ _WEAK = re.compile(
     rf"{_NUMBER_WORD}|au|al|allo|op|met|naar|para|pelo|ao|en|der|die|folgender|an)(?!\w)){{0,6}}"
     r"[ ]?[.:–-]{0,2}[ ]?\(?\Z"
     # contact Jane Doe at; joindre Mme Doe au; erreichen Sie Frau Doe unter
-    rf"|(?<![^\W_]){_VERB}(?:[ ,][\w.'’()-]{{1,20}}){{1,8}}[ ](?:at|on|under|au|unter|al|op|ao)"
-    r"[ ]?:?[ ]?\(?\Z"
+    rf"|(?<![^\W_]){_VERB}(?:[ ,][\w.'’()-]{{1,20}}){{1,8}}[ ](?:at|on|under|au|unter|al|op|ao|"
+    r"en el)[ ]?:?[ ]?\(?\Z"
+    # text JOBS to; WhatsApp your CV to
+    r"|(?<![^\W_])(?i:text|whats ?app|sms|send)(?:[ ][\w\"“”'’-]{1,20}){1,4}[ ]to[ ]?:?[ ]?\Z"
 )
 _BESIDE_ADDRESS = re.compile(
     r"\[(?:e-mail|name)\][ ]?[|,;/·•–-]{0,2}[ ]?(?:or[ ]|ou[ ]|oder[ ])?\Z"
@@ -47,6 +56,19 @@ _BESIDE_ADDRESS = re.compile(
 _NUMBER_NOUN = re.compile(
     r"(?i)(?<!\w)(?:au|sur le|dem|der|die|folgende[rn]?|al|il|el|het|pelo|o)[ ]"
     r"(?:nummern?|numéros?|numer[oi]|números?)[ ]?:?[ ]?\Z"
+    # `M 06 12345678`, at the start of a line or field
+    r"|(?:^|\n|[|,;·•][ ]?)(?:(?-i:[MTF])[ ]|numer[oi][ ]?:[ ]?)\Z"
+)
+_ASKED = re.compile(
+    r"(?i)(?<!\w)(?:(?:questions|fragen|dudas|domande)[ ]?\?|(?:hr|recruiter)[ ]?[:|–-])[ ]?\(?\Z"
+    # Mr DUPONT Jean au; Frau Muster unter
+    r"|(?<!\w)(?-i:Mr\.?|M\.|Mme|Mlle|Herrn?|Frau|Sr\.|Sra\.|Sig\.)(?:[ ][\w'’-]{1,20}){1,3}"
+    r"[ ](?:au|unter|al)[ ]\Z"
+)
+# Contact: Priya - ; HR Priya ( ; phone Jane:
+_NAMED = re.compile(
+    r"(?<!\w)(?i:contact(?: person| name)?|hr|call|whats ?app|phone|recruiter)[ ]?:?[ ]"
+    r"(?:HR[ ])?(?P<name>[^\W\d_a-z]\w{1,20}(?:[ ][^\W\d_a-z]\w{1,20}){0,2})[ ]?[:–-]?[ ]?\(?\Z"
 )
 _LIST = re.compile(
     r"\[phone\][ ]?(?:[,;/|&+·•]|[ ](?:or|and|oder|und|ou|et|o|e|y|of|en|bzw\.?))?[ ]?"
@@ -77,7 +99,8 @@ NO_PHONE = re.compile(
 )
 _AMOUNT_AFTER = re.compile(
     r"(?i)[ ]?(?:[€$£%₹]|(?:eur|euros?|usd|chf|gbp|dollars?|francs?|k€|km|kg|ml|sq|m²|users|"
-    r"employees|customers|people|rows|records|messages|requests)(?!\w))"
+    r"employees|customers|people|rows|records|messages|requests|hours|hrs|days|stunden|heures|horas|"
+    r"ore|uur|uren)(?!\w))"
 )
 
 
@@ -95,10 +118,11 @@ def is_amount(after: str) -> bool:
 
 
 def find_cue(before: str) -> str:
-    """Kind of the words before a number: "strong", "weak", "number", "list" or "".
+    """Kind of the words before a number: "strong", "weak", "person", "number", "list" or "".
 
-    A strong cue is a noun such as `Tel.`, a weak one a verb such as `call us at`; "number" is a
-    word such as `al numero`; "list" means that the text goes on from the number before.
+    A strong cue is a noun such as `Tel.`, a weak one a verb such as `call us at`; "person" is
+    the name or title of who answers, "number" a word such as `al numero`; "list" means that the
+    text goes on from the number before.
 
     >>> find_cue("Tel. no: "), find_cue("appelez-nous au "), find_cue("Tel: [phone] or ")
     ('strong', 'weak', 'list')
@@ -111,4 +135,7 @@ def find_cue(before: str) -> str:
         return "strong"
     if _WEAK.search(before) or _BESIDE_ADDRESS.search(before):
         return "weak"
+    named = _NAMED.search(before)
+    if _ASKED.search(before) or named and name_length(named["name"]) == len(named["name"]):
+        return "person"
     return "number" if _NUMBER_NOUN.search(before) else ""

@@ -10,8 +10,8 @@ from jobgen.text.redaction.patterns import PHONE, UPPER, change_lines, parted
 from jobgen.text.redaction.phone_contexts import NO_PHONE, find_cue, is_amount, is_identifier
 from jobgen.text.redaction.regions import guess_regions
 
-_PHONE_MARK = re.compile(r"\d[\d ()./–‑-]{4,}\d|\d-[A-Z]{3}|\d\)-?[ ]?\d")
-_SEPARATOR = r"(?:[ \t]?[-./–][ \t]?|[ \t])"
+_PHONE_MARK = re.compile(r"\d[\d ()./–‐‑-]{4,}\d|\d-[A-Z]{3}|\d\)-?[ ]?\d")
+_SEPARATOR = r"(?:[ \t]?[-./–‐‑][ \t]?|[ \t])"
 _EXTENSION = (
     r"(?:[ ]?[,-]?[ ]?(?:ext?(?:ension|n)?|x|poste|interno|toestel|Durchwahl|DW|App(?:arat)?)"
     r"[ ]?[.:]?[ ]?(?:\d{1,6}|\(\d{1,6}\))|[ ]?\*\d{2,5})?"
@@ -36,7 +36,7 @@ _AMERICAN = re.compile(
 )
 _PHONE_ON_ITS_LINE = re.compile(r"^(?:[2-9]\d{9}|[2-9]\d\d[ ]\d{3}[ ]\d{4})$")
 # Groups of digits in any other format; what they are is told from their surroundings.
-_GAP = r"(?:[ ]?[-/–‑][ ]?|\.|[ ]|[ ]?\.[ ]|(?<=\))|(?=\())"
+_GAP = r"(?:[ ]?[-/–‐‑][ ]?|\.|[ ]|[ ]?\.[ ]|(?<=\))|(?=\())"
 _RUN = re.compile(
     rf"(?:(?<![\w$€£#@+])|(?<=[a-zß-ÿ]))(?<!\d[.,])(?<!\w-)(?<!\d[ ]-)"
     rf"(?>(?:\+[ ]?)?\(?\+?\d[\d()]{{0,15}}(?:{_GAP}[ ]?[\d()]{{1,16}}){{0,14}}(?i:{_EXTENSION}))"
@@ -49,6 +49,20 @@ _NATIONAL_SHAPE = re.compile(
     r"|0[1-9]([ ./-])\d\d(?:\1\d\d){3}\Z"
 )
 _BRITISH = re.compile(r"\(?0[12378]\d{1,9}\)?(?:(?:[ ]?[ .-][ ]?)?\d{2,8}){0,4}\Z")
+# Shapes that need no other evidence than a text of their region.
+_SHAPES_OF_REGIONS = {
+    region: re.compile(shape + r"\Z")
+    for region, shape in {
+        "AM": r"\(374[ -]?\d\d\)[ ]?\d\d[- ]?\d\d[- ]?\d\d",
+        "AU": r"1[38]00[ ]\d{3}[ ]\d{3}",
+        "BR": r"\(\d\d\)[ ]?9?\d{4}[- ]?\d{4}",
+        "FR": r"0[1-79]\d{8}",
+        "IN": r"[6-9]\d{4}[ -](?!\d?0{3})\d{5}",
+        "IT": r"3[2-9]\d[ ]\d{6,7}",
+        "NG": r"0[789][01]\d{8}",
+        "PL": r"(?:45|5[0137]|6[069]|7[2389]|88)\d([ -])\d{3}\1(?!000)\d{3}",
+    }.items()
+}
 _FORMATS_OF_DIGITS = re.compile(r"[^\d+]")
 _HOURS = re.compile(r"[ ](?:24[ ]?/[ ]?7(?:/365)?|[6-9][ ]?[-–][ ]?[1-9]|(?:19|20)\d\d)\Z")
 _ROUND = re.compile(r"(?:\+|00)\d{1,4}0{6,}\Z")  # `+10 000 000 users`
@@ -141,6 +155,8 @@ def _is_phone(number: str, before: str, after: str, regions: tuple[str, ...]) ->
         return False
     if cue == "weak" and n_digits >= (7 if len(groups) > 1 else 8):
         return True
+    if cue == "person" and n_digits >= 10:
+        return True
     if cue == "number" and n_digits >= 8 and (digits.startswith("0") or _is_valid(digits, regions)):
         return True
     return _is_national(plain, digits, len(groups), before, after, regions)
@@ -163,6 +179,8 @@ def _is_national(
             return True
         if "GB" in regions and len(digits) in (10, 11) and _BRITISH.match(plain):
             return True
+    if any(shape.match(plain) for region, shape in _SHAPES_OF_REGIONS.items() if region in regions):
+        return True
     is_alone = not before.split("\n")[-1].strip("• ") and after[:1] in ("", "\n")
     if n_groups == 1 and not is_alone:
         return False
@@ -235,9 +253,9 @@ def redact_phones(
                     -90:
                 ]
                 after = line[end : end + 20]
-                if re.match(r"[$€£%_]|[.]\d|[-–]\d|[-–]?\w(?![\w:])", after) or not _is_phone(
-                    line[start:end], before, after, chosen
-                ):
+                if re.match(
+                    r"[$€£%_]|[.]\d|[-–]\d|(?!E-?[mM]ail)[-–]?\w(?![\w:])", after
+                ) or not _is_phone(line[start:end], before, after, chosen):
                     continue
                 done += line[copied_to:start] + parted(before[-1:], PHONE, after)
                 copied_to, count = end, count + 1

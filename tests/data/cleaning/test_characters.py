@@ -3,6 +3,7 @@
 import pytest
 
 from jobgen.data.cleaning import clean_text
+from jobgen.data.cleaning.characters import unify_characters
 
 KINDS = {
     "broken encoding",
@@ -31,3 +32,10 @@ def test_characters(text, clean, counts):
     result, changes = clean_text(text, personal_data="keep")
     assert result == clean
     assert {kind: changes[kind] for kind in KINDS if changes[kind]} == counts
+
+
+def test_bullets_of_symbol_fonts():
+    assert unify_characters("Tasks: \uf0b7 Ride\n\uf0a7Sell a\uf0b7b") == (
+        "Tasks: • Ride\n•Sell a\uf0b7b",
+        2,
+    )

@@ -110,3 +110,27 @@ def test_rules_of_dashes(ruled, text):
 )
 def test_other_dashes_stay(text):
     assert remove_rules(text) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    ("ruled", "text"),
+    [
+        ("--- Tasks ---\nWe ride", "Tasks\nWe ride"),
+        ("Salary ----------- 20,000", "Salary 20,000"),
+        ("Rider-----Bern", "Rider\nBern"),
+        ("|---|---|\na-----b", "|---|---|\na-----b"),
+    ],
+)
+def test_rules_around_headings_and_before_figures(ruled, text):
+    assert remove_rules(ruled)[0] == text
+
+
+def test_a_word_with_hyphens_stays_whole():
+    text = (
+        "We look for a person who makes the shop a state-\nof-the-art place for bikes, and who "
+        "likes part-\nand full-time work of the shop with our old and\nnew bikes."
+    )
+    assert join_wrapped_lines(text)[0] == (
+        "We look for a person who makes the shop a state-of-the-art place for bikes, and who "
+        "likes part- and full-time work of the shop with our old and new bikes."
+    )

@@ -73,3 +73,70 @@ def test_other_marks_stay(text):
 )
 def test_bullets(text, clean):
     assert unify_bullets(text)[0] == clean
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("•\nJava\n•\nSQL\n•\n\nEnd\n•", "• Java\n• SQL\n\nEnd\n"),
+        ("•\no 7 years\n•\no 8 years", "• 7 years\n• 8 years"),
+        (">Ride\n> Sell", "• Ride\n• Sell"),
+        (". La vente\n. Le conseil", "• La vente\n• Le conseil"),
+        ("*Ride bikes\n*5 years", "• Ride bikes\n• 5 years"),
+        ("-SQL\n-Java", "• SQL\n• Java"),
+        ("o .NET (C#)\no   Sell\no 2-4 years", "• .NET (C#)\n• Sell\n• 2-4 years"),
+        ("◆ a\n✅ b\n» c\n― d\n👉 e\n'• f\n--- g", "• a\n• b\n• c\n• d\n• e\n• f\n• g"),
+        (
+            "Wanted :•3+ years\nC#•ASP.NET etc.•• Strong",
+            "Wanted :\n• 3+ years\nC#\n• ASP.NET etc.\n• Strong",
+        ),
+    ],
+)
+def test_other_bullets(text, clean):
+    assert unify_bullets(text)[0] == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*See below\nPay: 20*",
+        "*great*\n*new*",
+        "> 5 years\n> 3 years",
+        "-5 °C\n-10 °C\n--help\n--version\n-v",
+        ".NET\n.NET Core\n...",
+        "»Räder«\n'quoted'",
+        "Call 212•555•0100",
+    ],
+)
+def test_other_beginnings_stay(text):
+    assert unify_bullets(text) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("Duties: -Ride bikes -Sell bikes -Buy", "Duties:\n• Ride bikes\n• Sell bikes\n• Buy"),
+        ("relevant. *Skill in C *Some years", "relevant.\n• Skill in C\n• Some years"),
+        ("Tasks:- Ride bikes- Sell bikes", "Tasks:\n• Ride bikes\n• Sell bikes"),
+        ("Duties: 1.Ride 2.Sell", "Duties:\n1.Ride\n2.Sell"),
+        ("Duties:1. Ride bikes2. Sell", "Duties:\n1. Ride bikes\n2. Sell"),
+    ],
+)
+def test_lists_with_glued_marks(line, text):
+    assert split_inline_lists(line)[0] == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He said: * and * are stars",
+        "We are hiring! - Jane - CEO of Example",
+        "Apply by: 1. May 2. June",
+        "Rider- Bern- Full-time",
+        "Note: *One* and *Two*, e-Bikes, X-Ray, Part-Time",
+        "Place: Bern -Basel -Biel",
+        "Version 1.2.3, Python2. Java1.",
+    ],
+)
+def test_other_glued_marks_stay(text):
+    assert split_inline_lists(text) == (text, 0)

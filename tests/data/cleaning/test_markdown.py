@@ -71,3 +71,17 @@ def test_other_text_stays(text):
 )
 def test_escapes_of_dumps(dumped, text):
     assert decode_escapes(dumped)[0] == text
+
+
+@pytest.mark.parametrize(
+    ("markdown", "text"),
+    [
+        ("**Tasks****Pay****Place**", "Tasks\nPay\nPlace"),
+        ("**About us:**We ride.", "About us:\nWe ride."),
+        ("**C:**ride, b****d **x**", "C:ride, b****d x"),
+        ("[[Apply]](https://example.com) [a [b] c](https://example.com)", "[Apply] a [b] c"),
+        ("| Pay | City |\n|---|---|\n| 20 | Bern |", "Pay | City\n20 | Bern"),
+    ],
+)
+def test_glued_and_nested_marks(markdown, text):
+    assert remove_markdown(markdown)[0] == text

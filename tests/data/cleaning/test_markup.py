@@ -184,3 +184,32 @@ def test_time_is_linear(part):
     start = time.process_time()
     remove_html("&" + part * (300_000 // len(part)))
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        (
+            "<ul><li>Take\n          on tasks\n      and <b>ride</b></li></ul>",
+            "• Take on tasks and ride",
+        ),
+        ("<p>Take\n    <b>on</b> tasks.\n    Then ride</p>", "Take on tasks.\n    Then ride"),
+        (
+            "<p>We look for a rider who brings the parcels to\nthe town.</p>",
+            "We look for a rider who brings the parcels to the town.",
+        ),
+        (
+            "<p>Skills:\npython\ndjango\n  - ride\n  - sell</p>",
+            "Skills:\npython\ndjango\n  - ride\n  - sell",
+        ),
+        ("<pre>a\n   b</pre><p>c</p>", "a\n   b\n\nc"),
+        ("<![CDATA[<p>Hi</p>]]>", "Hi"),
+        ("a<wbr>b", "ab"),
+        ("a<!-- unclosed\nb", "a\nb"),
+        ("<p>Hi</", "Hi"),
+        ("You know <div> and <span>. Then ride", "You know <div> and <span>. Then ride"),
+        ("We ride. <br> You too. <p> Ride", "We ride.\nYou too.\n\nRide"),
+    ],
+)
+def test_line_feeds_and_remains_of_html(html, text):
+    assert text_of(html) == text

@@ -95,3 +95,45 @@ def test_tracking_codes_give_the_word_back(text, clean):
 )
 def test_buttons(text, clean):
     assert remove_buttons(text)[0] == clean
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("#LI-JaneDoe We ride", " We ride"),
+        ("#LI-JaneThe rider", "The rider"),
+        ("#LI-A1B2C3 Ride", " Ride"),
+        ("Ride #li-remote #li-jd1", "Ride  "),
+        ("#LI-Remote/Hybrid", ""),
+        ("#LI-#LI-JD1", ""),
+        ("Auto req ID 123456BR", "Auto req ID 123456BR"),
+        ("#life, #li-fe, #linkedin", "#life, #li-fe, #linkedin"),
+    ],
+)
+def test_other_tracking_codes(text, clean):
+    assert remove_tracking_codes(text)[0] == clean
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "Seniority Level\nAssociate\nIndustry\nRetail\nEmployment Type\nFull-time\n"
+        "Job Functions\nOther",
+        "Job function\nDesign\nIndustries\nRetail Industry",
+    ],
+)
+def test_other_criteria(block):
+    assert remove_site_texts(f"You ride.\n{block}\nWe ride.") == ("You ride.\n\nWe ride.", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("How to apply:\napply", "How to apply:\napply"),
+        ("To learn more,\nApply today.", "To learn more,\nApply today."),
+        ("We ride.\nApply\nNow", "We ride.\n"),
+        ("We ride:\nShow more", "We ride:\n"),
+    ],
+)
+def test_buttons_and_the_line_before(text, clean):
+    assert remove_buttons(text)[0] == clean

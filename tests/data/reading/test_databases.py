@@ -119,6 +119,12 @@ def test_postgresql_is_only_read(jobs):
     assert len(titles(jobs)) == 1000
 
 
+def test_dates_that_python_lacks(jobs):
+    query = "SELECT 'infinity'::timestamptz a, '-infinity'::date b, '0044-03-15 BC'::date c"
+    ((chunk),) = read_chunks(Source(jobs, query))
+    assert chunk.frame.iloc[0].tolist() == ["infinity", "-infinity", "0044-03-15 BC"]
+
+
 def test_a_fingerprint_tells_changes(jobs):
     first = fingerprint(Source(jobs))
     assert fingerprint(Source(jobs)) == first
@@ -156,8 +162,28 @@ def test_sqlite(database):
     assert titles(f"sqlite:///{database}", "JOBS") == ["Cook 1", "Cook 2", "Cook 3"]
     query = "select title from jobs where title = 'Cook 2' or title like ':x%'"
     assert titles(f"sqlite:///{database}", query) == ["Cook 2"]
+    for query in ("SELECT*FROM jobs", "-- all\n/* of; */ select * from jobs;"):
+        assert len(titles(f"sqlite:///{database}", query)) == 3
     assert database.read_bytes() == before
     assert [path.name for path in database.parent.iterdir()] == [database.name]
+
+
+def test_a_table_that_is_called_like_a_query(database):
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute('create table "select few" (title)')
+        connection.execute("""insert into "select few" values ('Nurse')""")
+    assert titles(f"sqlite:///{database}", "select few") == ["Nurse"]
+
+
+def test_sqlite_leaves_no_log(database):
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("pragma journal_mode=wal")
+    assert len(titles(f"sqlite:///{database}")) == 3
+    assert [path.name for path in database.parent.iterdir()] == [database.name]
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("insert into jobs values (4, 'Cook 4', 'You cook')")
+        connection.commit()  # into the log, as long as it is open
+        assert len(titles(f"sqlite:///{database}")) == 4
 
 
 def test_sqlite_holds_anything_in_any_column(tmp_path):
@@ -194,3 +220,26 @@ def test_other_databases():
     assert "expected sqlite:///FILE or" in fault("https://example.com/jobs.csv")
     assert "expected sqlite:///FILE or" in fault("mysql://ann:s3cret@localhost:port/jobs")
     assert "as %40" in fault("postgresql://ann:s3cret@s3cret@localhost/jobs")
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("postgresql://ann@corp:s3cret@localhost/db", "postgresql://corp/ann:s3cret@localhost/db"),
+        *("postgresql://ann:s3?s3cret@t@localhost:1/db", "postgresql:/ann:s3cret@localhost/db"),
+        *("postgresql:ann:s3cret@localhost/db", "postgresql//ann:s3cret@localhost/db"),
+        *("postgresql:///ann:s3cret@localhost/db", "postgresql:/ann:s3cret?@localhost/db"),
+    ],
+)
+def test_no_password_is_shown(location):
+    fault(location)
+    assert "s3cret" not in shown(Source(location))
+    assert shown(Source(location)).endswith(("***@localhost/db", "***@localhost:1/db"))
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["jobs:new@home.csv", "a/b@c.csv", "sqlite:///C:/ann@corp/t.db", "postgresql://h:5432/jobs"],
+)
+def test_what_holds_no_password_is_shown(location):
+    assert shown(Source(location)) == location

@@ -97,5 +97,18 @@ def test_a_named_encoding(tmp_path):
         read_table(path, "utf-8")
     with pytest.raises(InputError, match='unknown encoding "klingon"'):
         read_table(path, "klingon")
-    with pytest.raises(InputError, match='unknown encoding "hex"'):
-        list(read_chunks(Source(path, encoding="hex")))
+    for name in ("hex", "cp\0"):
+        with pytest.raises(InputError, match=f'unknown encoding "{name}"'):
+            list(read_chunks(Source(path, encoding=name)))
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        *(("utf-8-sig", "cp1252"), ("utf-8-sig", "U8"), ("utf-8-sig", "utf-8")),
+        *(("utf-16", "utf-16-le"), ("utf-16", "UTF-16")),
+    ],
+)
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path, written, named):
+    path = write(tmp_path, "title,text\nCook,x\n".encode(written))
+    assert list(read_table(path, named)) == ["title", "text"]

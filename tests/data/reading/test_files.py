@@ -70,6 +70,38 @@ def test_damaged_files(tmp_path, name):
         assert "Traceback" not in fault(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "message"),
+    [
+        (
+            "t.csv",
+            b"PK\x03\x04",
+            "its name ends in .csv, but it is a workbook or zip; call it .xlsx",
+        ),
+        (
+            "t.json",
+            b"\x1f\x8b",
+            "its name ends in .json, but it is packed by gzip; unpack it, or add .gz",
+        ),
+        ("t.txt", b"PAR1", "its name ends in .txt, but it is Parquet; call it .parquet"),
+        ("t.xlsx", b"PAR1", "its name ends in .xlsx, but it is Parquet; call it .parquet"),
+        ("t.tsv", b"SQLite format 3\0", "given as sqlite:///FILE"),
+        ("t.csv", b"%PDF-1.7", "a PDF, which is not read"),
+    ],
+)
+def test_files_under_a_wrong_name(tmp_path, name, start, message):
+    path = tmp_path / name
+    path.write_bytes(start + CSV.encode())
+    assert message in fault(path)
+
+
+def test_what_is_not_read_within_a_zip(tmp_path):
+    members = {"t.csv.gz": gzip.compress(CSV.encode())}
+    assert "t.csv.gz, which is not read within a zip" in fault(zipped(tmp_path / "a.zip", members))
+    path = zipped(tmp_path / "b.zip", members | {"t.csv": CSV})
+    assert read_table(path)["title"].tolist() == ["Cook"]
+
+
 def test_what_unpacks_without_end_is_refused(tmp_path, monkeypatch):
     refuse_bomb("t", 10**8, 10**9 * 2)
     with pytest.raises(InputError, match="refused: 1000 bytes unpack to 1000000001"):
@@ -248,3 +280,13 @@ def test_damaged_tables_are_read_or_refused(tmp_path, name):
                 find_faults(select_columns(chunk.frame, {"title": "title", "text": ["text", "id"]}))
         except InputError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize("pattern", ["*", ""])
+def test_what_a_preparation_has_written_is_not_read(tmp_path, pattern):
+    for name in ("jobs.csv", "dropped.csv"):
+        (tmp_path / name).write_text("title,text\na,b\n")
+    for name in ("train_128_700.pkl", "test_128_700.pkl", "manifest_128_700.json"):
+        (tmp_path / name).write_bytes(b"")
+    (chunk,) = read_chunks(Source(str(tmp_path / pattern)))
+    assert chunk.file == "jobs.csv"

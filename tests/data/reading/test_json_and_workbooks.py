@@ -36,6 +36,9 @@ def fault(path, **options):
         ROW,
         {"title": {"0": "Cook"}, "text": {"0": "You cook"}},
         {"job-17": ROW, "job-18": {**ROW, "id": 1}},
+        {"0": ROW},
+        {"title": {"j1": "Cook", "j2": "Cook"}, "text": {"j1": "You cook", "j2": "You cook"}},
+        {"columns": ["title", "text"], "index": [0], "data": [["Cook", "You cook"]]},
         {"title": ["Cook"], "text": ["You cook"]},
         {"title": ["Cook", "Cook"], "text": ["You cook", "You cook"]},
     ],
@@ -66,6 +69,34 @@ def test_lines_that_are_no_objects_are_faults(tmp_path):
     assert "row 2: line 3, column 10" in fault(path)
 
 
+def test_entries_of_a_list_that_are_no_objects_are_faults(tmp_path):
+    (chunk,) = read_chunks(Source(write(tmp_path, [ROW, None, 5, ROW])), drop_bad=True)
+    assert chunk.frame.index.tolist() == [1, 4]
+    assert chunk.faults == dict.fromkeys((2, 3), "expected an object {...}")
+    assert "a list of something else" in fault(write(tmp_path, [ROW, 5, 6]))
+
+
+def test_lines_of_which_the_first_is_broken(tmp_path):
+    path = write(tmp_path, '{"title": "a" 1}\n' + json.dumps(ROW) + "\n")
+    (chunk,) = read_chunks(Source(path), drop_bad=True)
+    assert chunk.frame["title"].tolist() == ["Cook"]
+    assert list(chunk.faults) == [1]
+
+
+@pytest.mark.parametrize(
+    ("columns", "data", "message"),
+    [
+        ([["a", "title"], ["a", "text"]], [["x", "y"]], 'a list of names as "columns"'),
+        (None, [["x", "y"]], 'a list of names as "columns"'),
+        (["title", "text"], 5, 'a list of rows as "data"'),
+        (["title", "text"], [["x", "y"], 5], 'row 2 of "data": expected a list of 2 cells'),
+        (["title", "text"], [["x"]], 'row 1 of "data": expected a list of 2 cells'),
+    ],
+)
+def test_what_is_wrong_with_rows_beside_their_columns(tmp_path, columns, data, message):
+    assert message in fault(write(tmp_path, {"columns": columns, "index": [0], "data": data}))
+
+
 def workbook(path, **sheets):
     book = openpyxl.Workbook()
     book.remove(book.active)
@@ -85,7 +116,7 @@ def test_cells_of_workbooks_stay_what_they_are(tmp_path):
         ["Cook", "You\ncook", None, 4.5],
         [None, None, None, None],
         [12, day, True, None],
-        ["a", "b", None, None, "c"],
+        ["a", "b", None, None, "a remark beside the table"],
     ]
     path = workbook(tmp_path / "t.xlsx", Jobs=rows, Empty=[])
     (chunk,) = read_chunks(Source(path), drop_bad=True)
@@ -93,8 +124,9 @@ def test_cells_of_workbooks_stay_what_they_are(tmp_path):
     assert chunk.frame.to_numpy(object).tolist() == [
         ["Cook", "You\ncook", None, 4.5],
         [12, day, True, None],
+        ["a", "b", None, None],
     ]
-    assert chunk.faults == {3: "5 cells, the header has 4"}
+    assert chunk.faults == {}
 
 
 def test_sheets_are_named(tmp_path):

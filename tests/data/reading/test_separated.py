@@ -117,7 +117,7 @@ def test_nul_characters(tmp_path):
 
 def test_a_text_that_fills_no_memory(tmp_path):
     path = write(tmp_path, 'title,text\na,"' + "b c\n" * 5_000_000)
-    with pytest.raises(InputError, match="line 2: a quotation mark opens"):
+    with pytest.raises(InputError, match="line 2: a cell of more than 16,777,216 characters"):
         read(path)
 
 
