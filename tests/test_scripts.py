@@ -78,7 +78,7 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
     assert_quiet(run)
     data = tmp_path / "data"
-    names = ["manifest_1_128.json", "test_1_128.pkl", "train_1_128.pkl"]
+    names = ["dropped.csv", "manifest_1_128.json", "test_1_128.pkl", "train_1_128.pkl"]
     assert sorted(path.name for path in data.iterdir()) == names
     train_frame = pd.read_pickle(data / "train_1_128.pkl")
     assert train_frame.columns.tolist() == [
@@ -87,8 +87,9 @@ def test_prepare_train_resume_generate(prepare, tiny_model, tmp_path):
         "keyword_scores",
         "text",
         "n_tokens",
+        "row",
     ]
-    manifest = json.loads((data / names[0]).read_text())
+    manifest = json.loads((data / names[1]).read_text())
     assert manifest["rows_out"] == {"train": 24, "test": 6}
     assert manifest["rows_in"] == 30
     assert manifest["special_tokens_escaped"] == 1
@@ -179,7 +180,7 @@ def test_preparing_what_cannot_be_prepared(prepare, table, tmp_path):
     table.write_text("title,text\nCook,\nNurse,We need a nurse.\n")
     assert_refused(prepare(), "1 rows with no text: row 1", "--set bad_rows=drop")
     table.write_text("title,text\nCook,\n")
-    assert_refused(prepare(bad_rows="drop"), "every one of the 1 rows was dropped: 1 no title or")
+    assert_refused(prepare(bad_rows="drop"), "every one of the 1 rows was dropped: 1 unusable")
     assert not (tmp_path / "data").exists()
 
 
