@@ -1,7 +1,6 @@
 """The last stage of a preparation: from the keyworded chunks to two tables and a manifest."""
 
 import functools
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from jobgen.common.locations import without_password
 from jobgen.data.chunk_store import ChunkStore, library_versions
 from jobgen.data.context import PipelineContext
 from jobgen.data.dropped import NEAR_DUPLICATE, read_dropped, write_dropped
+from jobgen.data.grouping import read_lengths
 from jobgen.data.lengths import length_advice, suitable_maximum
 from jobgen.data.progress import progress_bar
 from jobgen.data.splitting import group_counts, split_groups
@@ -61,6 +61,7 @@ def assemble_tables(context: PipelineContext, source_sha256: str) -> Prepared:
         TableError: no row is left, or all rows are one group.
     """
     config, store = context.config, context.store
+    source = store.read_json("source.json")
     rows = _read_keyworded(store)
     n_tokens = _all_lengths(rows, store)
     max_length = config.max_length
@@ -80,16 +81,12 @@ def assemble_tables(context: PipelineContext, source_sha256: str) -> Prepared:
     try:
         train, test = _split(fits, config)
     except TableError as error:
-        numbers = (
-            f"of {_source_counts(store)['read']} rows, dropped were: {_reasons(dropped) or 'none'}"
-        )
+        numbers = f"of {source['read']} rows, dropped were: {_reasons(dropped) or 'none'}"
         problems = [*error.problems, numbers, *advice]
         raise TableError(without_password(config.source), problems) from None
     groups = read_arrays(store.file("groups.npz"))
     reports = store.read_counts("clean")
-    source = _source_counts(store)
     languages = _total(report["languages"] for report in reports)
-    standing = json.loads(store.file("standing.json").read_text(encoding="utf-8"))
     manifest = {
         "source": without_password(config.source),
         "source_sha256": source_sha256,
@@ -112,7 +109,8 @@ def assemble_tables(context: PipelineContext, source_sha256: str) -> Prepared:
         "postings_cleaned": _total(report["postings_cleaned"] for report in reports),
         "places_cleaned": _total(report["places_cleaned"] for report in reports),
         "standing_sentences": [
-            {"postings": sentence["postings"], "text": sentence["text"]} for sentence in standing
+            {"postings": sentence["postings"], "text": sentence["text"]}
+            for sentence in store.read_json("standing.json")
         ],
         "tokenizer": config.model,
         "seed": config.seed,
@@ -149,12 +147,17 @@ def _all_lengths(keyworded: pd.DataFrame, store: ChunkStore) -> np.ndarray:
     A row that was too long from the start got no keywords; theirs are taken to be as long as those
     of the others are on average.
     """
-    arrays = [store.read_arrays("hashes", chunk) for chunk in store.chunks("measured")]
-    too_long = np.concatenate([part["n_tokens_too_long"] for part in arrays])
-    without_keywords = np.concatenate([part["n_tokens"] for part in arrays])
     is_kept = read_arrays(store.file("groups.npz"))["is_kept"]
-    of_keywords = keyworded["n_tokens"].mean() - without_keywords[is_kept].mean()
-    return np.concatenate([keyworded["n_tokens"].to_numpy(), too_long + round(of_keywords)])
+    of_keywords = keyworded["n_tokens"].mean() - read_lengths(store)[is_kept].mean()
+    too_long = _read_too_long(store) + round(of_keywords)
+    return np.concatenate([keyworded["n_tokens"].to_numpy(), too_long])
+
+
+def _read_too_long(store: ChunkStore) -> np.ndarray:
+    """Lengths of the postings that were left out at once, without keywords, in tokens, (n,)."""
+    chunks = store.chunks("measured")
+    arrays = [store.read_arrays("tokens", chunk)["n_tokens_too_long"] for chunk in chunks]
+    return np.concatenate(arrays)
 
 
 def write_prepared(prepared: Prepared, store: ChunkStore, folder: Path) -> None:
@@ -192,10 +195,9 @@ def refuse_empty(config: PrepareConfig, store: ChunkStore, stage: str) -> None:
     if any(report["kept"] for report in store.read_counts(stage)):
         return
     advice = []
-    if chunks := store.chunks("measured"):
-        arrays = [store.read_arrays("hashes", chunk)["n_tokens_too_long"] for chunk in chunks]
+    if store.chunks("measured"):
         limit = config.max_length if config.max_length != "auto" else MOST_TOKENS
-        advice = length_advice(np.concatenate(arrays), config.min_length, limit)
+        advice = length_advice(_read_too_long(store), config.min_length, limit)
     raise _all_dropped(config, store, _dropped_by_cleaning(store), advice)
 
 
@@ -231,7 +233,7 @@ def _without_traces_of_chunks(rows: pd.DataFrame) -> pd.DataFrame:
 def _dropped_by_cleaning(store: ChunkStore) -> dict[str, int]:
     """Numbers of dropped rows by reason, as they are known before the keywords."""
     return {
-        "unusable": _source_counts(store)["unusable"],
+        "unusable": store.read_json("source.json")["unusable"],
         "empty after cleaning": sum(report["empty"] for report in store.read_counts("clean")),
         NEAR_DUPLICATE: 0,
         "too short": 0,
@@ -245,18 +247,13 @@ def _all_dropped(
     kept = f"kept are {config.min_length} to {config.max_length} tokens"
     if config.max_length == "auto":
         kept = f"kept are at least {config.min_length} tokens"
-    n_read = _source_counts(store)["read"]
+    n_read = store.read_json("source.json")["read"]
     problem = f"every one of the {n_read} rows was dropped: {_reasons(dropped)}; {kept}"
     return TableError(without_password(config.source), [problem, *advice])
 
 
 def _reasons(dropped: dict[str, int]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in dropped.items() if n)
-
-
-def _source_counts(store: ChunkStore) -> dict[str, Any]:
-    """What `split_source` counted: rows read and unusable, files, and the encoding."""
-    return json.loads(store.file("source.json").read_text(encoding="utf-8"))
 
 
 def _total(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -83,6 +83,14 @@ class ChunkStore:
         """Number of rows of a chunk."""
         return pyarrow.parquet.read_metadata(self._path(stage, chunk, "parquet")).num_rows
 
+    def rows_by_chunk(self, stage: str) -> dict[int, int]:
+        """Number of each chunk for which a stage is complete -> number of its rows."""
+        return {chunk: self.n_rows(stage, chunk) for chunk in self.chunks(stage)}
+
+    def read_json(self, name: str) -> Any:
+        """Read a file that belongs to the whole table."""
+        return json.loads(self.file(name).read_text(encoding="utf-8"))
+
     def write_arrays(self, stage: str, chunk: int, **arrays: np.ndarray) -> None:
         """Write arrays of a chunk."""
         write_arrays(self._path(stage, chunk, "npz"), **arrays)
@@ -111,7 +119,7 @@ class ChunkStore:
             models: hashes of the models, and what else follows from them.
         """
         marker = self.file("models.json")
-        if not marker.is_file() or json.loads(marker.read_text()) != models:
+        if not marker.is_file() or self.read_json(marker.name) != models:
             # The marker goes last: without it nothing but the source is trusted either.
             results = [
                 path

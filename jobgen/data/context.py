@@ -1,7 +1,6 @@
 """What every stage of a preparation has to know, and how a stage runs on all chunks."""
 
 import functools
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,21 +155,20 @@ def embedder_of(context: PipelineContext) -> Embedder:
 
 def read_corpus(store: ChunkStore) -> tuple[Corpus, np.ndarray]:
     """Read what `count_phrases` has written: the counts, and (n, d) embeddings of the sample."""
-    corpus = json.loads(store.file("corpus.json").read_text(encoding="utf-8"))
+    corpus = store.read_json("corpus.json")
     corpus["names"] = frozenset(corpus["names"])
     return Corpus(**corpus), read_arrays(store.file("sample.npz"))["vectors"]
 
 
 def read_vocabulary(store: ChunkStore) -> Vocabulary:
     """Read what `count_words` has written."""
-    content = json.loads(store.file("vocabulary.json").read_text(encoding="utf-8"))
+    content = store.read_json("vocabulary.json")
     return Vocabulary(**content | {"languages": tuple(content["languages"])})
 
 
 def read_standing(store: ChunkStore) -> frozenset[int]:
     """Read the hashes of the standing sentences that `find_standing_sentences` has written."""
-    sentences = json.loads(store.file("standing.json").read_text(encoding="utf-8"))
-    return frozenset(sentence["key"] for sentence in sentences)
+    return frozenset(sentence["key"] for sentence in store.read_json("standing.json"))
 
 
 # A worker loads these once for all its chunks.

@@ -56,8 +56,7 @@ def group_rows(config: PrepareConfig, store: ChunkStore) -> None:
     # 3. Which postings are kept.
     is_kept = np.ones(len(labels), bool)
     if config.duplicates == "keep_one":
-        n_tokens = np.concatenate([arrays["n_tokens"] for arrays in chunks])
-        is_kept = first_of_each(near_duplicates, is_unfit(config, n_tokens))
+        is_kept = first_of_each(near_duplicates, is_unfit(config, read_lengths(store)))
     write_arrays(
         groups_file,
         near_duplicates=near_duplicates,
@@ -65,6 +64,12 @@ def group_rows(config: PrepareConfig, store: ChunkStore) -> None:
         is_kept=is_kept,
         chunk_rows=np.array([len(arrays["lengths"]) for arrays in chunks]),
     )
+
+
+def read_lengths(store: ChunkStore) -> np.ndarray:
+    """Lengths of all measured postings without keywords, in tokens, (n,)."""
+    chunks = store.chunks("measured")
+    return np.concatenate([store.read_arrays("tokens", chunk)["n_tokens"] for chunk in chunks])
 
 
 def is_unfit(config: PrepareConfig, n_tokens: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ Functions named `..._chunk` run in workers and see one chunk only, so any number
 the same result. The other functions see all rows.
 """
 
-import json
 from functools import partial
 
 import numpy as np
@@ -80,19 +79,19 @@ def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
 def count_phrases(context: PipelineContext) -> None:
     """Count the phrases of the sample, for the workers to read."""
     store = context.store
-    corpus_file, names_file = store.file("corpus.json"), store.file("names.json")
+    corpus_file = store.file("corpus.json")
     if corpus_file.is_file():
         return
     chunks = store.chunks("sample")
     texts = [text for chunk in chunks for text in store.read("sample", chunk)["text"]]
-    write_json(names_file, sorted(find_names(texts)))
-    n_postings = {chunk: store.n_rows("sample", chunk) for chunk in chunks}
+    names = find_names(texts)
+    write_json(store.file("names.json"), sorted(names))
+    n_postings = store.rows_by_chunk("sample")
     run_in_workers(context, "phrases", "counting phrases", count_phrases_chunk, n_postings)
     vectors = [store.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
     write_arrays(store.file("sample.npz"), vectors=np.concatenate(vectors))
-    corpus = corpus_of(len(texts), frozenset(), map(partial(_read_counts, store), chunks))
-    names = json.loads(names_file.read_text(encoding="utf-8"))
-    write_json(corpus_file, vars(corpus) | {"names": names})
+    corpus = corpus_of(len(texts), names, map(partial(_read_counts, store), chunks))
+    write_json(corpus_file, vars(corpus) | {"names": sorted(names)})
 
 
 def count_phrases_chunk(context: PipelineContext, chunk: int) -> None:
@@ -101,7 +100,7 @@ def count_phrases_chunk(context: PipelineContext, chunk: int) -> None:
     The worker then knows the parts of speech of most words, which takes nearly all of the time.
     """
     store = context.store
-    names = frozenset(json.loads(store.file("names.json").read_text(encoding="utf-8")))
+    names = frozenset(store.read_json("names.json"))
     texts = store.read("sample", chunk)["text"]
     counts = phrase_counts(texts, context.config.ngram_max, names)
     store.add_progress(len(texts))

@@ -1,6 +1,6 @@
 """Keywords of a posting: phrases that occur in it word for word, like those that a person types.
 
-1. `build_corpus` counts the phrases of a sample of the postings (jobgen.data.phrases).
+1. `phrase_counts` counts the phrases of a sample of the postings (jobgen.data.phrases).
 2. `candidate_phrases` selects the phrases of one posting that are worth embedding.
 3. `score_phrases` combines how close each phrase is to what is particular about the posting, how
    rare and how complete it is, and how likely it is a keyword rather than filler.

@@ -9,7 +9,7 @@ that HanTa (Wartena 2019, the Hanover Tagger) gives to each word on its own.
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import exp
 from typing import NamedTuple
@@ -116,24 +116,13 @@ class _Word(NamedTuple):
     part_of_speech: str
 
 
-def build_corpus(texts: Sequence[str], ngram_max: int) -> Corpus:
-    """Count names and phrases in a sample of postings.
-
-    Args:
-        texts: the sample.
-        ngram_max: most words in a phrase.
-
-    >>> build_corpus(["Join Veo, please.", "We love Python.", "Python and Java."], 2).names
-    frozenset({'veo'})
-    """
-    names = find_names(texts)
-    return corpus_of(len(texts), names, [phrase_counts(texts, ngram_max, names)])
-
-
 def find_names(texts: Iterable[str]) -> frozenset[str]:
     """Words, in lower case, that a sample of postings mostly uses as names of companies or people.
 
     A name ends a clause, so names must be known before phrases are counted.
+
+    >>> find_names(["Join Veo, please.", "We love Python.", "Python and Java."])
+    frozenset({'veo'})
     """
     n_with_word: Counter[str] = Counter()
     n_as_name: Counter[str] = Counter()

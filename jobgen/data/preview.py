@@ -3,10 +3,10 @@
 import re
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.rule import Rule
@@ -19,15 +19,15 @@ from jobgen.common.logging import logger
 from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.cleaning import clean_text
 from jobgen.data.context import PipelineContext, open_context, read_vocabulary
-from jobgen.data.grouping import first_of_each, is_unfit
+from jobgen.data.grouping import first_of_each, is_unfit, read_lengths
 from jobgen.data.languages import count_languages, describe_languages
 from jobgen.data.pipeline import run_stages
 from jobgen.data.source import split_source
+from jobgen.text.redaction.patterns import PLACEHOLDER
 
 # Rows that are read at least: they tell which words, names and sentences are common in the table.
 _SAMPLE_ROWS = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_PLACEHOLDER = re.compile(r"\[(?:e-mail|phone|link|name)\]")
 
 
 class PreviewRow(NamedTuple):
@@ -71,28 +71,27 @@ def preview_rows(config: PrepareConfig, n_rows: int) -> list[PreviewRow]:
     with tempfile.TemporaryDirectory(prefix="jobgen-") as folder:
         store = ChunkStore(Path(folder))
         split_source(shown, store, most_rows=max(n_rows, _SAMPLE_ROWS))
-        longest = open_context(config, store, engine="processes").longest
-        context = open_context(shown, store, engine="processes")
-        context = PipelineContext(**vars(context) | {"longest": MOST_TOKENS})
+        context = open_context(config, store, engine="processes")
         with suppress(TableError):  # no row is left: each tells why
-            run_stages(context)
-        rows = _rows(config, store, longest)[:n_rows]
+            run_stages(replace(context, config=shown, longest=MOST_TOKENS))
+        rows = _rows(context, n_rows)
         languages = count_languages(row.text for row in rows)
     if languages:
         logger.info(describe_languages(languages))
     return rows
 
 
-def _rows(config: PrepareConfig, store: ChunkStore, longest: int) -> list[PreviewRow]:
-    """All rows of a store in the order of the source; those above `longest` tokens are too long."""
-    source = _read(store, "source")
+def _rows(context: PipelineContext, n_rows: int) -> list[PreviewRow]:
+    """The first rows of a store in the order of the source."""
+    config, store, longest = context.config, context.store, context.longest
+    source, unusable = _read(store, "source"), _read(store, "unusable")
     clean, keyworded = _by_place(_read(store, "measured")), _by_place(_read(store, "keywords"))
-    left_out = _by_place(_read(store, "unusable")) | _by_place(_read(store, "empty"))
+    left_out = _by_place(unusable) | _by_place(_read(store, "empty"))
     copies = _copies(store, config, longest) if config.duplicates == "keep_one" else {}
     vocabulary = read_vocabulary(store) if store.file("vocabulary.json").is_file() else None
-    places = {**_by_place(source), **_by_place(_read(store, "unusable"))}
+    places = {**_by_place(source), **_by_place(unusable)}
     rows = []
-    for place, row in sorted(places.items()):
+    for place, row in sorted(places.items())[:n_rows]:
         before = row.get("text", "")
         text, keywords, dropped = "", [], None
         if place in left_out:
@@ -104,7 +103,7 @@ def _rows(config: PrepareConfig, store: ChunkStore, longest: int) -> list[Previe
             keywords = list(keyworded[place]["keywords"])
             dropped = dropped or _wrong_length(config, int(keyworded[place]["n_tokens"]), longest)
         replaced = clean_text(before, "replace", vocabulary)[0]
-        redacted = [] if config.personal_data == "keep" else _PLACEHOLDER.findall(replaced)
+        redacted = [] if config.personal_data == "keep" else PLACEHOLDER.findall(replaced)
         title = clean.get(place, row)["title"]
         rows.append(PreviewRow(place[1], title, before, text, keywords, redacted, dropped))
     return rows
@@ -126,8 +125,7 @@ def _copies(store: ChunkStore, config: PrepareConfig, longest: int) -> dict[tupl
     if not store.file("groups.npz").is_file():
         return {}
     labels = read_arrays(store.file("groups.npz"))["near_duplicates"]
-    hashes = [store.read_arrays("hashes", chunk) for chunk in store.chunks("measured")]
-    n_tokens = np.concatenate([arrays["n_tokens"] for arrays in hashes])
+    n_tokens = read_lengths(store)
     is_kept = first_of_each(labels, is_unfit(config, n_tokens))
     places = list(_by_place(_read(store, "measured")))
     rows = list(zip(labels, places, is_kept, n_tokens <= longest, strict=True))
@@ -162,7 +160,7 @@ def print_preview(rows: list[PreviewRow]) -> None:
         text = Text(_printable(row.text))
         for keyword in row.keywords:
             text.highlight_regex(rf"(?<!\w){re.escape(keyword)}(?!\w)", "green")
-        text.highlight_regex(_PLACEHOLDER, "yellow")
+        text.highlight_regex(PLACEHOLDER, "yellow")
         console.print(text)
         console.print(Text.assemble(("keywords ", "bold"), (", ".join(row.keywords), "green")))
         if row.redacted:

@@ -11,7 +11,7 @@ from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.progress import progress_bar
 from jobgen.data.reading import Source, TableChunk, encoding_of, read_chunks, shown
 from jobgen.data.reading.columns import missing_columns, select_columns
-from jobgen.data.tables import FaultyRows, find_faults
+from jobgen.data.tables import FaultyRows, find_faults, text_or_empty
 
 
 def source_of(config: PrepareConfig) -> Source:
@@ -132,7 +132,7 @@ class _Splitter:
             usable = usable.assign(group=pd.Series(groups, usable.index, dtype=object))
         columns = [rows["title"].to_dict(), rows["text"].to_dict()]
         told = [
-            (row, *(_text_or_nothing(cells.get(row)) for cells in columns), ", ".join(faults[row]))
+            (row, *(text_or_empty(cells.get(row)) for cells in columns), ", ".join(faults[row]))
             for row in sorted(faults)
         ]
         unusable = pd.DataFrame(told, columns=["row", "title", "text", "reason"]).set_index("row")
@@ -163,7 +163,7 @@ class _Splitter:
                 f'column "{self._config.group_by}" (group_by) holds {value!r:.60}, not a single'
                 " value",
             )
-        return None if pd.isna(value) else str(value).encode("utf-8", "replace").decode()
+        return None if pd.isna(value) else text_or_empty(str(value))
 
 
 def _numbered(rows: pd.DataFrame, file: str | None) -> pd.DataFrame:
@@ -172,7 +172,3 @@ def _numbered(rows: pd.DataFrame, file: str | None) -> pd.DataFrame:
     if file is not None:
         numbered = numbered.assign(file=file)
     return numbered[["row", *(["file"] if file is not None else []), *rows.columns]]
-
-
-def _text_or_nothing(cell: Any) -> str:
-    return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else ""

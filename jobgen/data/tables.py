@@ -159,9 +159,9 @@ def read_postings(path: str) -> pd.DataFrame:
     if "keywords" not in table:
         table = table.rename(columns={"kws": "keywords"})
     _require_column(path, table, "text")
-    frame = pd.DataFrame({"text": [_text_of(cell) for cell in table["text"]]})
+    frame = pd.DataFrame({"text": [text_or_empty(cell) for cell in table["text"]]})
     if "title" in table:
-        frame["title"] = [_text_of(cell) for cell in table["title"]]
+        frame["title"] = [text_or_empty(cell) for cell in table["title"]]
     if "keywords" in table:
         frame["keywords"] = [_keywords_of(cell) for cell in table["keywords"]]
     if "finished" in table:
@@ -207,7 +207,7 @@ def _require_column(path: str, table: pd.DataFrame, name: str) -> None:
         raise InputError(path, f'no column "{name}"; its columns are: {columns}')
 
 
-def _text_of(cell: Any) -> str:
+def text_or_empty(cell: Any) -> str:
     """A cell's text without lone surrogates; an empty one if the cell holds something else."""
     return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else ""
 
@@ -216,7 +216,9 @@ def _keywords_of(cell: Any) -> list[str]:
     """A cell's keywords: a list, or a text that shows a list or separates them by commas."""
     if isinstance(cell, str):
         cell = _parse_list(cell) or cell.split(",")
-    keywords = [_text_of(keyword).strip() for keyword in cell] if _is_list_of_texts(cell) else []
+    if not _is_list_of_texts(cell):
+        return []
+    keywords = [text_or_empty(keyword).strip() for keyword in cell]
     return [keyword for keyword in keywords if keyword]
 
 

@@ -44,15 +44,13 @@ def count_words(context: PipelineContext) -> None:
     vocabulary_file = store.file("vocabulary.json")
     if vocabulary_file.is_file():
         return
-    chunks = store.chunks("source")
-    n_rows = sum(store.n_rows("source", chunk) for chunk in chunks)
-    step = max(1, n_rows // context.config.corpus_rows)
+    rows_by_chunk = store.rows_by_chunk("source")
+    step = max(1, sum(rows_by_chunk.values()) // context.config.corpus_rows)
     texts: list[str] = []
     n_passed = 0
-    for chunk in chunks:
-        rows = store.read("source", chunk)["text"]
-        texts += list(rows.iloc[-n_passed % step :: step])
-        n_passed += len(rows)
+    for chunk, n_rows in rows_by_chunk.items():
+        texts += list(store.read("source", chunk)["text"].iloc[-n_passed % step :: step])
+        n_passed += n_rows
     with progress_bar("counting words", len(texts)) as bar:
         few = texts[:: max(1, len(texts) // _LANGUAGE_ROWS)]
         languages = languages_of_table(count_languages(few))
@@ -66,10 +64,9 @@ def clean_rows(context: PipelineContext) -> None:
     Raises:
         TableError: no posting is left.
     """
-    store = context.store
-    n_postings = {chunk: store.n_rows("source", chunk) for chunk in store.chunks("source")}
+    n_postings = context.store.rows_by_chunk("source")
     run_in_workers(context, "clean", "cleaning", clean_chunk, n_postings)
-    refuse_empty(context.config, store, "clean")
+    refuse_empty(context.config, context.store, "clean")
 
 
 def clean_chunk(context: PipelineContext, chunk: int) -> None:
@@ -122,7 +119,7 @@ def find_standing_sentences(context: PipelineContext) -> None:
     found = find_standing(
         np.concatenate([part["keys"] for part in arrays]),
         np.concatenate([part["titles"] for part in arrays]),
-        sum(store.n_rows("clean", chunk) for chunk in chunks),
+        sum(store.rows_by_chunk("clean").values()),
         context.config.standing_share,
     )
     postings = {int(key): int(n) for key, n in found}
@@ -139,10 +136,9 @@ def measure_rows(context: PipelineContext) -> None:
     Raises:
         TableError: no posting is left.
     """
-    store = context.store
-    n_postings = {chunk: store.n_rows("clean", chunk) for chunk in store.chunks("clean")}
+    n_postings = context.store.rows_by_chunk("clean")
     run_in_workers(context, "measured", "measuring", measure_chunk, n_postings)
-    refuse_empty(context.config, store, "measured")
+    refuse_empty(context.config, context.store, "measured")
 
 
 def measure_chunk(context: PipelineContext, chunk: int) -> None:
@@ -168,9 +164,8 @@ def measure_chunk(context: PipelineContext, chunk: int) -> None:
         signatures=np.array([minhash_signature(text) for text in contents], np.uint32),
         hashes=np.concatenate([np.zeros(0, np.uint64), *hashes]),
         lengths=np.array([len(row_hashes) for row_hashes in hashes], np.int64),
-        n_tokens=n_tokens[fits],
-        n_tokens_too_long=n_tokens[~fits],
     )
+    store.write_arrays("tokens", chunk, n_tokens=n_tokens[fits], n_tokens_too_long=n_tokens[~fits])
     counts = {"kept": len(rows), "too_long": int((~fits).sum()), "special_tokens": special_tokens}
     store.write_counts("measured", chunk, counts)
     store.write("measured", chunk, rows)

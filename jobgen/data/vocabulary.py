@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from wordfreq import available_languages, zipf_frequency
 
-UPPER = "".join(character for character in map(chr, range(0x530)) if character.isupper())
-LOWER = "".join(character for character in map(chr, range(0x530)) if character.islower())
+from jobgen.text.characters import LOWER, UPPER
+
 # Where a capital letter stands inside a word, and the parts that its capital letters begin:
 # Java|Script, SQL|Experience.
 _INSIDE = re.compile(rf"[{LOWER}][{UPPER}]|[{UPPER}]{{2}}[{LOWER}]{{2}}")

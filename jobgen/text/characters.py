@@ -1,7 +1,12 @@
 """Characters that no text should contain, or no cell of a spreadsheet begin with."""
 
 import re
+from unicodedata import category
 
+# Latin, Greek and Cyrillic letters, for sets in regular expressions.
+_LETTERS = [chr(code) for code in (*range(0x530), *range(0x1E00, 0x2000))]
+UPPER = "".join(letter for letter in _LETTERS if category(letter) == "Lu")
+LOWER = "".join(letter for letter in _LETTERS if category(letter) == "Ll")
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 

@@ -19,7 +19,14 @@ from jobgen.data.keywords import (
     select_keywords,
     train_keyword_classifier,
 )
-from jobgen.data.phrases import Corpus, Phrase, build_corpus, find_phrases
+from jobgen.data.phrases import (
+    Corpus,
+    Phrase,
+    corpus_of,
+    find_names,
+    find_phrases,
+    phrase_counts,
+)
 from jobgen.models.hub import locate
 
 TEXT = "Build REST APIs in Python 3.11, with C++ and .NET; CI/CD for machine learning models."
@@ -30,6 +37,12 @@ def letters(texts) -> np.ndarray:
     alphabet = "abcdefghijklmnopqrstuvwxyz"
     counts = np.array([[t.lower().count(c) + 0.01 for c in alphabet] for t in texts], np.float32)
     return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+def build_corpus(texts, ngram_max) -> Corpus:
+    """The corpus of texts that are counted at once."""
+    names = find_names(texts)
+    return corpus_of(len(texts), names, [phrase_counts(texts, ngram_max, names)])
 
 
 def background_of(texts, embed, ngram_max) -> Background:

@@ -9,6 +9,7 @@ starts with, so that the time is linear in the length of the text.
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from jobgen.data.cleaning.characters import (
     fix_encoding,
@@ -77,13 +78,11 @@ def clean_text(
     'About us\nWe build bikes. Call [phone].'
     """
     changes, masks = {}, 0
-    for name, rule in RULES.items():
+    of_table = {"glued sentences": partial(split_glued, vocabulary=vocabulary)}
+    for name, rule in (RULES | of_table).items():
         if rule is remove_markdown and personal_data != "keep":
             text, masks = replace_masks(text)  # before `***@***.com` is taken for Markdown
-        if rule is split_glued:
-            text, changes[name] = split_glued(text, vocabulary)
-        else:
-            text, changes[name] = rule(text)
+        text, changes[name] = rule(text)
     text, redacted = redact_personal_data(text, personal_data)
     redacted["masks of anonymisers"] += masks
     return text, changes | redacted

@@ -12,7 +12,8 @@ from jobgen.data.cleaning.openers import (
     SURE_HEADINGS,
 )
 from jobgen.data.phrases import part_of_speech
-from jobgen.data.vocabulary import LOWER, SEGMENT, UPPER, WORD, Vocabulary, camel_words
+from jobgen.data.vocabulary import SEGMENT, WORD, Vocabulary, camel_words
+from jobgen.text.characters import LOWER, UPPER
 
 # Without a table, the general English word list decides.
 _NO_TABLE = Vocabulary()

@@ -3,7 +3,8 @@
 import re
 
 from jobgen.data.cleaning.openers import HEADINGS, OPENERS, SHORT_OPENERS, SURE_HEADINGS
-from jobgen.data.vocabulary import LABEL, LOWER, UPPER, Vocabulary
+from jobgen.data.vocabulary import LABEL, Vocabulary
+from jobgen.text.characters import LOWER, UPPER
 
 # So many postings must have the name of a field, or a sentence that begins with a word.
 _FEW, _MANY = 3, 10

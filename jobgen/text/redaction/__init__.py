@@ -17,9 +17,9 @@ from jobgen.text.redaction.emails import redact_emails
 from jobgen.text.redaction.links import redact_links
 from jobgen.text.redaction.masks import replace_masks
 from jobgen.text.redaction.names import redact_names
+from jobgen.text.redaction.patterns import PLACEHOLDER
 from jobgen.text.redaction.phones import redact_phones
 
-_PLACEHOLDER = re.compile(r"\[(?:e-mail|link|phone|name)\]")
 # Characters; longer text without a full stop is a scraped list in one line, not a sentence.
 _LONGEST_SENTENCE = 600
 # What is left of an item of a list: its mark or number.
@@ -53,7 +53,7 @@ def _without_contacts(field: str) -> str:
     return " ".join(
         sentence
         for sentence in _SENTENCE_END.split(field)
-        if len(sentence) > _LONGEST_SENTENCE or not _PLACEHOLDER.search(sentence)
+        if len(sentence) > _LONGEST_SENTENCE or not PLACEHOLDER.search(sentence)
     )
 
 
@@ -67,7 +67,7 @@ def _remove_sentences(text: str) -> str:
     """
     lines = []
     for line in text.split("\n"):
-        if _PLACEHOLDER.search(line):
+        if PLACEHOLDER.search(line):
             bullet = "• " if line.startswith("• ") else ""
             fields = map(_without_contacts, line.removeprefix(bullet).split(" | "))
             line = " | ".join(field for field in fields if not _EMPTY_FIELD.match(field))
@@ -109,6 +109,6 @@ def redact_personal_data(
     phones = partial(redact_phones, regions=regions, origin=text)
     for name, rule in (RULES | {"phone numbers": phones}).items():
         text, counts[name] = rule(text)
-    if mode == "remove" and _PLACEHOLDER.search(text):
+    if mode == "remove" and PLACEHOLDER.search(text):
         text = _remove_sentences(text)
     return text, counts

@@ -2,15 +2,8 @@
 
 import re
 
-from jobgen.text.redaction.patterns import (
-    LABEL,
-    LINK,
-    TLD,
-    UPPER,
-    change_lines,
-    glued_host_end,
-    parted,
-)
+from jobgen.text.characters import UPPER
+from jobgen.text.redaction.patterns import LABEL, LINK, TLD, change_lines, glued_host_end, parted
 
 # `https://`, and what is left of it: `https:`, `http:/`, `http//:`, `http:// www.`
 _SCHEME = (

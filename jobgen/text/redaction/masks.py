@@ -2,7 +2,8 @@
 
 import re
 
-from jobgen.text.redaction.patterns import EMAIL, LINK, LOWER, NAME, PHONE, UPPER
+from jobgen.text.characters import LOWER, UPPER
+from jobgen.text.redaction.patterns import EMAIL, LINK, NAME, PHONE
 
 _KINDS = {
     EMAIL: r"E-?MAIL(?:[ _]?(?:ADDRESS|ID))?|MAIL",

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from jobgen.text.redaction.patterns import LOWER, UPPER
+from jobgen.text.characters import LOWER, UPPER
 
 # Fields that scrapers glue to a name: `Jane DoeSenior Recruiter`, `Jane DoeEmail`.
 _FIELD = (

@@ -2,8 +2,8 @@
 
 import re
 
+from jobgen.text.characters import LOWER, UPPER
 from jobgen.text.redaction.name_contexts import WORD, Contact
-from jobgen.text.redaction.patterns import LOWER, UPPER
 
 # `Erika`, `Müller-Lüdenscheidt`, `D'Angelo`, `SALLES`; in capitals too, as French forms want it.
 _WORD = (

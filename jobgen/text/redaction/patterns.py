@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Callable
-from unicodedata import category
+
+from jobgen.text.characters import LOWER, UPPER
 
 EMAIL, LINK, PHONE, NAME = "[e-mail]", "[link]", "[phone]", "[name]"
-# Latin, Greek and Cyrillic letters.
-_LETTERS = [chr(code) for code in (*range(0x530), *range(0x1E00, 0x2000))]
-UPPER = "".join(letter for letter in _LETTERS if category(letter) == "Lu")
-LOWER = "".join(letter for letter in _LETTERS if category(letter) == "Ll")
+PLACEHOLDER = re.compile(r"\[(?:e-mail|link|phone|name)\]")
 # Top-level domains; a closed list, used where `Node.js`, `Spark.ML` or `System.out` can occur.
 TLD = (
     r"(?:com|org|net|edu|gov|mil|int|info|biz|io|ai|co|us|uk|ca|de|eu|in|fr|nl|ch|au|ie|es|it|at|"

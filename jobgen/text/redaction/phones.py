@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import phonenumbers
 
-from jobgen.text.redaction.patterns import PHONE, UPPER, change_lines, parted
+from jobgen.text.characters import UPPER
+from jobgen.text.redaction.patterns import PHONE, change_lines, parted
 from jobgen.text.redaction.phone_contexts import NO_PHONE, find_cue, is_amount, is_identifier
 from jobgen.text.redaction.regions import guess_regions
 
