@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+import unusual_contacts as unusual
 
 from jobgen.text.redaction import MODES, RULES, redact_personal_data
 from jobgen.text.redaction.masks import replace_masks
@@ -288,7 +289,7 @@ STAYS = [
     "**Contact**: the team",
     "#HASH_TAG",
 ]
-ALL = [*PHONES, *GLUED, *DAMAGED_EMAILS, *MASKS, *BRACKETS, *NAMES]
+ALL = [*PHONES, *GLUED, *DAMAGED_EMAILS, *MASKS, *BRACKETS, *NAMES, *unusual.ALL]
 
 
 @pytest.mark.parametrize(("text", "redacted"), ALL)
@@ -296,7 +297,7 @@ def test_contacts_become_placeholders(text, redacted):
     assert redact_personal_data(text, "replace")[0] == redacted
 
 
-@pytest.mark.parametrize("text", STAYS)
+@pytest.mark.parametrize("text", [*STAYS, *unusual.STAYS])
 def test_what_only_looks_like_a_contact_stays(text):
     assert redact_personal_data(text, "replace") == (text, dict.fromkeys(RULES, 0))
 
@@ -307,6 +308,19 @@ def test_redacting_twice_changes_nothing_more(text, mode):
     once, counts = redact_personal_data(text, mode)
     assert redact_personal_data(once, mode) == (once, dict.fromkeys(RULES, 0))
     assert any(counts.values()) == (mode != "keep")
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("Tasks:\n1. Ride\n2. Mail jane@example.com\n3. Sell", "Tasks:\n1. Ride\n3. Sell"),
+        ("Salary: 20 | Contact: jane@example.com | City: Rome", "Salary: 20 | City: Rome"),
+        ("jane@example.com | 212-555-0100", ""),
+        ("• jane@example.com | Rome\nRide", "• Rome\nRide"),
+    ],
+)
+def test_remove_leaves_the_other_fields_and_no_empty_item(text, rest):
+    assert redact_personal_data(text, "remove")[0] == rest
 
 
 def _british_numbers():
@@ -409,6 +423,7 @@ def test_masks_go_with_their_sentences():
         "\n".join(
             f"Contact: Jane Doe{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}" for i in range(9_000)
         ),
+        *unusual.LONG,
     ],
     ids=lambda text: repr(text[:12]),
 )

@@ -1,11 +1,5 @@
 """Contacts in forms that are less usual, and clean texts that look like them (all invented)."""
 
-import time
-
-import pytest
-
-from jobgen.text.redaction import MODES, RULES, redact_personal_data
-
 PHONES = [
     ("Office: 212 555 0100", "Office: [phone]"),
     ("Work: 0161 496 0000", "Work: [phone]"),
@@ -143,60 +137,21 @@ STAYS = [
     "Nous sommes ravis, et vous ? Réf. 0155500100",
 ]
 ALL = [*PHONES, *EMAILS, *LINKS, *SIGNATURES, *NAMES]
-
-
-@pytest.mark.parametrize(("text", "redacted"), ALL)
-def test_contacts_become_placeholders(text, redacted):
-    assert redact_personal_data(text, "replace")[0] == redacted
-
-
-@pytest.mark.parametrize("text", STAYS)
-def test_what_only_looks_like_a_contact_stays(text):
-    assert redact_personal_data(text, "replace") == (text, dict.fromkeys(RULES, 0))
-
-
-@pytest.mark.parametrize("text", [text for text, _ in ALL])
-@pytest.mark.parametrize("mode", MODES)
-def test_redacting_twice_changes_nothing_more(text, mode):
-    once, _ = redact_personal_data(text, mode)
-    assert redact_personal_data(once, mode) == (once, dict.fromkeys(RULES, 0))
-
-
-@pytest.mark.parametrize(
-    ("text", "rest"),
-    [
-        ("Tasks:\n1. Ride\n2. Mail jane@example.com\n3. Sell", "Tasks:\n1. Ride\n3. Sell"),
-        ("Salary: 20 | Contact: jane@example.com | City: Rome", "Salary: 20 | City: Rome"),
-        ("jane@example.com | 212-555-0100", ""),
-        ("• jane@example.com | Rome\nRide", "• Rome\nRide"),
-    ],
-)
-def test_remove_leaves_the_other_fields_and_no_empty_item(text, rest):
-    assert redact_personal_data(text, "remove")[0] == rest
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "HR A " * 30_000,
-        "Call HR Priya 98555 " * 10_000,
-        "text a " * 30_000,
-        "send a to a at " * 15_000,
-        "a AT a" * 30_000,
-        "jane@gmail. " * 20_000,
-        "https://a(b" * 20_000,
-        "https://a" + "(b)c" * 40_000,
-        "https://a" + "\\n" * 60_000,
-        "[name] or A " * 20_000,
-        "98555 50100 India " * 8_000,
-        "Mr A B au " * 20_000,
-        "Questions? Jane Doe will " * 10_000,
-        "Grüße\nA " * 20_000,
-        "Solliciteer bij A " * 15_000,
-    ],
-    ids=lambda text: repr(text[:12]),
-)
-def test_time_is_linear_in_the_length(text):
-    start = time.process_time()
-    redact_personal_data(text, "replace")
-    assert time.process_time() - start < 4
+# Long texts in which a pattern could start everywhere.
+LONG = [
+    "HR A " * 30_000,
+    "Call HR Priya 98555 " * 10_000,
+    "text a " * 30_000,
+    "send a to a at " * 15_000,
+    "a AT a" * 30_000,
+    "jane@gmail. " * 20_000,
+    "https://a(b" * 20_000,
+    "https://a" + "(b)c" * 40_000,
+    "https://a" + "\\n" * 60_000,
+    "[name] or A " * 20_000,
+    "98555 50100 India " * 8_000,
+    "Mr A B au " * 20_000,
+    "Questions? Jane Doe will " * 10_000,
+    "Grüße\nA " * 20_000,
+    "Solliciteer bij A " * 15_000,
+]
