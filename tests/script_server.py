@@ -63,10 +63,12 @@ def serve() -> None:
 
     import utils  # noqa: F401
     from jobgen.data import pipeline  # noqa: F401
+    from jobgen.data.languages import language_of
     from jobgen.evaluation import comparison  # noqa: F401
     from jobgen.generation import generator  # noqa: F401
     from jobgen.training import export, memory, trainer  # noqa: F401
 
+    language_of("its model takes half a second to load")
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
