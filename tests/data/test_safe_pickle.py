@@ -153,14 +153,14 @@ def in_limits(task, seconds: int = 60) -> int:
 
 
 def refused(path: Path) -> None:
-    """Assert that a pickle is refused in less time than 150 million steps of Python take."""
+    """Assert that a pickle is refused in less time than 400 million steps of Python take."""
     start = time.process_time()
     for _ in range(10**7):
         pass
     counted = time.process_time()
     with pytest.raises(InputError):
         list(read_chunks(Source(str(path))))
-    assert time.process_time() - counted < 15 * (counted - start)
+    assert time.process_time() - counted < 40 * (counted - start)
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside the repository")
