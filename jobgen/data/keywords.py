@@ -1,40 +1,49 @@
 """Keywords of a posting: phrases that occur in it word for word, like those that a person types.
 
 1. `phrase_counts` counts the phrases of a sample of the postings (jobgen.data.phrases).
-2. `candidate_phrases` selects the phrases of one posting that are worth embedding.
-3. `score_phrases` combines how close each phrase is to what is particular about the posting, how
-   rare and how complete it is, and how likely it is a keyword rather than filler.
-4. `select_keywords` picks high-scoring phrases that differ from one another, by maximal marginal
-   relevance (MMR, Carbonell and Goldstein 1998).
+2. `likely_keywords` selects the phrases of one posting that are most likely keywords, by a model of
+   what people mark as skills and knowledge in postings (jobgen.data.keyword_model).
+3. `keyword_probabilities` adds what their embeddings say.
+4. `select_keywords` picks phrases that are likely keywords, that differ from one another (maximal
+   marginal relevance, MMR, Carbonell and Goldstein 1998), and that together are close to what is
+   particular about the posting.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from math import log10
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from jobgen.data.keyword_model import context_features, keyword_model, score_words
 from jobgen.data.phrases import Corpus, Phrase, find_phrases
 
 # A function from texts to unit vectors, (len(texts), d), float32.
 Embed = Callable[[Sequence[str]], np.ndarray]
 
 EXAMPLES = Path(__file__).with_name("keyword_examples.json")
-# A part of a longer noun phrase is a candidate if it is a complete noun phrase in at least this
-# share of its postings: `machine learning` in `machine learning engineer`, not `learning engineer`.
+# Words without the noun that they belong to are a fragment, unless they are a complete noun phrase in
+# at least this share of their postings: `machine learning` in `machine learning engineer`, but not
+# `multimodal machine` in `multimodal machine learning`.
 _WHOLE_SHARE = 0.2
-# Embedding takes nearly all of the time, so only this many candidates of a posting are embedded.
-_MAX_CANDIDATES = 80
+# Embedding takes nearly all of the time, so only this many phrases of a posting are embedded.
+_MAX_CANDIDATES = 60
 # What all similar postings say is not particular to this one, so this share of the mean of its
 # nearest neighbors is subtracted from its embedding. From this similarity, a posting of the sample
 # is this one or a copy of it, and not a neighbor.
 _N_NEIGHBORS, _NEIGHBOR_SHARE, _COPY_SIMILARITY = 30, 0.8, 0.95
-# Weights, compared to 1 for a noun phrase: of a single plain word; of a duty; of a phrase that no
-# other posting of the sample has, which is more often a name or an accident.
-_SINGLE_WORD, _DUTY, _ONLY_HERE = 0.5, 0.85, 0.8
-_RARITY_POWER = 0.1
+# A phrase that is less likely a keyword is none, unless all of them are less likely.
+_LEAST_PROBABILITY = 0.05
+# A capitalized word that no other posting has is more often a name than a keyword, the more so the
+# more postings there are: log odds for a tenfold number of them.
+_ONLY_HERE = -0.4
+# Weight of what a phrase adds to the similarity of the keywords, taken together, to the posting.
+_SET_WEIGHT = 8.0
 
 
 @dataclass
@@ -67,103 +76,91 @@ def example_phrases() -> tuple[list[str], np.ndarray]:
     return phrases, np.arange(len(phrases)) < len(keywords)
 
 
-def candidate_phrases(text: str, corpus: Corpus, ngram_range: tuple[int, int]) -> dict[str, Phrase]:
-    """Select the phrases of a posting that are worth embedding.
+def likely_keywords(
+    text: str,
+    phrases: dict[str, Phrase],
+    word_scores: np.ndarray,
+    corpus: Corpus,
+) -> tuple[dict[str, Phrase], np.ndarray]:
+    """Select the phrases of a posting that are most likely keywords, which are worth embedding.
 
     Args:
         text: a clean posting.
+        phrases: its n phrases.
+        word_scores: (n,), of `score_words`.
         corpus: counts of phrases in the table.
-        ngram_range: fewest and most words in a phrase.
 
     Returns:
-        Phrase in lower case -> `Phrase`, in the order of the text.
+        The m best phrases in the order of the text, and their scores, (m,), in log odds.
     """
-    fewest_words, most_words = ngram_range
-    candidates = {
-        key: phrase
-        for key, phrase in find_phrases(text, most_words, corpus.names).items()
-        if key.count(" ") >= fewest_words - 1
-        and (
-            phrase.whole
-            or corpus.whole.get(key, 0) >= _WHOLE_SHARE * corpus.documents.get(key, np.inf)
-        )
-    }
-    if len(candidates) > _MAX_CANDIDATES:
-        weights = corpus_weights(candidates, corpus)
-        best = np.sort(np.argsort(-weights, kind="stable")[:_MAX_CANDIDATES])
-        keys = list(candidates)
-        candidates = {keys[i]: candidates[keys[i]] for i in best}
-    return candidates
+    model = keyword_model()
+    scores = word_scores + context_features(text, phrases, corpus) @ model.of_context
+    only_here = [_is_only_here(phrase, corpus) for phrase in phrases.values()]
+    scores += _ONLY_HERE * log10(corpus.n_texts) * np.array(only_here)
+    if len(phrases) > _MAX_CANDIDATES:
+        best = np.sort(np.argsort(-scores, kind="stable")[:_MAX_CANDIDATES])
+        keys = list(phrases)
+        phrases, scores = {keys[i]: phrases[keys[i]] for i in best}, scores[best]
+    return phrases, scores
 
 
-def corpus_weights(phrases: dict[str, Phrase], corpus: Corpus) -> np.ndarray:
-    """Weights, (len(phrases),), by rarity, completeness and form, for which counts suffice."""
-    documents = np.array([corpus.documents.get(key, 1) for key in phrases])
-    whole_share = np.array([corpus.whole.get(key, 1) for key in phrases]) / documents
-    is_whole = [phrase.whole for phrase in phrases.values()]
-    completeness = np.where(is_whole, 1, 0.3 + 0.7 * whole_share)
-    rarity = np.log((corpus.n_texts + 1) / documents) ** _RARITY_POWER
-    form = np.array([_form_weight(phrase) for phrase in phrases.values()])
-    return rarity * completeness * form * np.where(documents > 1, 1, _ONLY_HERE)
-
-
-def score_phrases(
-    phrases: dict[str, Phrase], vectors: np.ndarray, text: np.ndarray, background: Background
+def keyword_probabilities(
+    scores: np.ndarray, vectors: np.ndarray, classifier: LogisticRegression
 ) -> np.ndarray:
-    """Score how well each phrase fits as a keyword.
+    """Probability that each of n phrases is a keyword, (n,).
 
     Args:
-        phrases: the n candidates of one posting.
-        vectors: (n, d), embeddings of the candidates.
-        text: (d,), embedding of the posting.
-        background: what the postings of the table have in common.
-
-    Returns:
-        (n,), 1 for the best; 0 for phrases that are more likely filler than keywords, unless all
-        of them are.
+        scores: (n,), of `likely_keywords`.
+        vectors: (n, d), embeddings of the phrases.
+        classifier: distinguishes keywords from filler by their embeddings.
     """
-    particular = text - _NEIGHBOR_SHARE * _mean_neighbor(text, background.texts)
-    particular /= max(float(np.linalg.norm(particular)), 1e-6)
-    is_keyword = background.keyword_classifier.predict_proba(vectors)[:, 1]  # probabilities
-    is_keyword[is_keyword < min(0.5, is_keyword.max())] = 0
-    scores = np.maximum(vectors @ particular, 0.01) * corpus_weights(phrases, background.corpus)
-    scores *= is_keyword
-    return scores / scores.max()
+    log_odds = scores + keyword_model().of_examples * classifier.decision_function(vectors)
+    return expit(log_odds)
 
 
 def select_keywords(
     phrases: dict[str, Phrase],
     vectors: np.ndarray,
-    scores: np.ndarray,
+    probabilities: np.ndarray,
+    particular: np.ndarray,
     top_n: int,
     diversity: float,
 ) -> tuple[list[str], list[float]]:
-    """Pick keywords by MMR, none of them contained in another.
+    """Pick keywords one by one, none of them contained in another.
 
     Args:
         phrases: the n candidates of one posting.
         vectors: (n, d), unit vectors of the candidates.
-        scores: (n,), scores of the candidates; one with 0 is never picked.
+        probabilities: (n,), that they are keywords; unlikely ones are never picked.
+        particular: (d,), unit vector of what is particular about the posting.
         top_n: largest number of keywords; a short posting can have fewer.
         diversity: weight of the difference to the keywords picked before, 0 to 1.
 
     Returns:
-        The keywords as they stand in the posting and their scores, in the order of the picks.
+        The keywords as they stand in the posting and their probabilities, in the order of the
+        picks.
     """
     padded = [f" {key} " for key in phrases]
     texts = [phrase.text for phrase in phrases.values()]
+    relevance = np.sqrt(probabilities / probabilities.max())
+    is_available = probabilities >= min(_LEAST_PROBABILITY, probabilities.max())
     redundancy = np.zeros(len(phrases))  # similarity to the most similar picked phrase
-    is_available = scores > 0
+    total = np.zeros_like(particular)  # sum of the vectors of the picked phrases
+    similarity = 0.0  # of their sum to what is particular
     picked: list[int] = []
     while len(picked) < top_n and is_available.any():
-        relevance = (1 - diversity) * scores - diversity * redundancy
-        best = int(np.argmax(np.where(is_available, relevance, -np.inf)))
+        with_each = total + vectors
+        similarities = with_each @ particular / np.linalg.norm(with_each, axis=1)
+        gain = relevance + _SET_WEIGHT * (similarities - similarity)
+        score = (1 - diversity) * gain - diversity * redundancy
+        best = int(np.argmax(np.where(is_available, score, -np.inf)))
         picked.append(best)
+        total, similarity = with_each[best], float(similarities[best])
         redundancy = np.maximum(redundancy, vectors @ vectors[best])
         for other in np.flatnonzero(is_available):
             if padded[other] in padded[best] or padded[best] in padded[other]:
                 is_available[other] = False
-    return [texts[i] for i in picked], [round(float(scores[i]), 3) for i in picked]
+    return [texts[i] for i in picked], [round(float(probabilities[i]), 3) for i in picked]
 
 
 def extract_keywords(
@@ -185,35 +182,71 @@ def extract_keywords(
         diversity: weight of the difference between keywords in MMR, 0 to 1.
 
     Returns:
-        For each text its keywords, and their scores.
+        For each text its keywords, and the probability that each is one.
     """
-    # 1. Embed each distinct candidate of all texts once.
-    candidates = [candidate_phrases(text, background.corpus, ngram_range) for text in texts]
-    keys = dict.fromkeys(key for phrases in candidates for key in phrases)
-    row_of = {key: row for row, key in enumerate(keys)}
+    fewest_words, most_words = ngram_range
+    corpus, classifier = background.corpus, background.keyword_classifier
+
+    # 1. The phrases of each text that are most likely keywords.
+    all_phrases = [
+        {
+            key: phrase
+            for key, phrase in find_phrases(text, most_words, corpus.names).items()
+            if key.count(" ") >= fewest_words - 1 and not _is_fragment(key, phrase, corpus)
+        }
+        for text in texts
+    ]
+    row_of = _rows(all_phrases)
+    word_scores = score_words(list(row_of))
+    candidates = [
+        likely_keywords(text, phrases, word_scores[[row_of[key] for key in phrases]], corpus)
+        for text, phrases in zip(texts, all_phrases, strict=True)
+    ]
+
+    # 2. Embed each distinct one of them once.
+    row_of = _rows(phrases for phrases, _ in candidates)
     phrase_vectors = embed(list(row_of))
     text_vectors = embed(texts)
 
-    # 2. Score and select text by text.
-    all_keywords, all_scores = [], []
-    for phrases, text_vector in zip(candidates, text_vectors, strict=True):
+    # 3. Select text by text.
+    all_keywords, all_probabilities = [], []
+    for (phrases, scores), text_vector in zip(candidates, text_vectors, strict=True):
         keywords: list[str] = []
-        keyword_scores: list[float] = []
+        probabilities: list[float] = []
         if phrases:
             vectors = phrase_vectors[[row_of[key] for key in phrases]]
-            scores = score_phrases(phrases, vectors, text_vector, background)
-            keywords, keyword_scores = select_keywords(phrases, vectors, scores, top_n, diversity)
+            likely = keyword_probabilities(scores, vectors, classifier)
+            particular = _particular(text_vector, background.texts)
+            keywords, probabilities = select_keywords(
+                phrases, vectors, likely, particular, top_n, diversity
+            )
         all_keywords.append(keywords)
-        all_scores.append(keyword_scores)
-    return all_keywords, all_scores
+        all_probabilities.append(probabilities)
+    return all_keywords, all_probabilities
 
 
-def _form_weight(phrase: Phrase) -> float:
-    if phrase.duty:
-        return _DUTY
-    # Python, SQL and C++ are keywords on their own; `work` and `solutions` hardly are.
-    is_plain = phrase.text.islower() and " " not in phrase.text
-    return _SINGLE_WORD if is_plain else 1.0
+def _is_fragment(key: str, phrase: Phrase, corpus: Corpus) -> bool:
+    if phrase.ends or " " not in key:
+        return False
+    return corpus.whole.get(key, 0) < _WHOLE_SHARE * corpus.documents.get(key, np.inf)
+
+
+def _is_only_here(phrase: Phrase, corpus: Corpus) -> bool:
+    """Whether a phrase has a capitalized word that no other posting of the sample has."""
+    return any(
+        word.lower() not in corpus.documents for word in phrase.text.split(" ") if not word.islower()
+    )
+
+
+def _rows(phrases: Iterable[dict[str, Phrase]]) -> dict[str, int]:
+    """Each distinct key of several dictionaries, numbered."""
+    return {key: row for row, key in enumerate(dict.fromkeys(chain.from_iterable(phrases)))}
+
+
+def _particular(text: np.ndarray, sample: np.ndarray) -> np.ndarray:
+    """What is particular about a posting among those of the sample, a unit vector, (d,)."""
+    particular = text - _NEIGHBOR_SHARE * _mean_neighbor(text, sample)
+    return particular / max(float(np.linalg.norm(particular)), 1e-6)
 
 
 def _mean_neighbor(text: np.ndarray, sample: np.ndarray) -> np.ndarray:

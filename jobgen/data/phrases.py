@@ -81,12 +81,16 @@ class Phrase:
 
     Attributes:
         text: the phrase as it first occurs in the posting.
+        start: where it first occurs, in characters.
         whole: whether it is somewhere a complete noun phrase, not only a part of a longer one.
+        ends: whether it is somewhere the end of a noun phrase, and so has the noun that counts.
         duty: whether it begins with a verb.
     """
 
     text: str
+    start: int = 0
     whole: bool = False
+    ends: bool = False
     duty: bool = False
 
 
@@ -204,12 +208,15 @@ def find_phrases(
                 for last in range(first, min(first + ngram_max, end)):
                     if words[last].part_of_speech == "noun":
                         phrase_text = text[words[first].start : words[last].end]
-                        phrase = phrases.setdefault(phrase_text.lower(), Phrase(phrase_text))
+                        phrase = phrases.setdefault(
+                            phrase_text.lower(), Phrase(phrase_text, words[first].start)
+                        )
+                        phrase.ends |= last == end - 1
                         phrase.whole |= first == start and last == end - 1
             # 3. The whole clause, if it is a verb and a noun phrase.
             if start == 1 and end == len(words) <= ngram_max and _is_duty(text, words[0]):
                 phrase_text = text[words[0].start : words[-1].end]
-                duty = Phrase(phrase_text, whole=True, duty=True)
+                duty = Phrase(phrase_text, words[0].start, whole=True, ends=True, duty=True)
                 phrases.setdefault(phrase_text.lower(), duty)
             start = stop
     return phrases
