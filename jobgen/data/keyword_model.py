@@ -8,7 +8,7 @@ coefficients holds no word. `benchmarks/fit_keywords.py` fits them to SkillSpan 
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log2
 from pathlib import Path
 from typing import NamedTuple
@@ -63,17 +63,20 @@ def score_words(keys: Sequence[str]) -> np.ndarray:
 
 def word_features(keys: Sequence[str]) -> csr_matrix:
     """Features of n phrases in lower case, whatever posting they stand in, (n, N_COLUMNS)."""
-    parts = normalize(_hasher.transform(_parts(key) for key in keys))
-    return parts + _CLASS_WEIGHT * _hasher.transform(_words(key) for key in keys)
+    parts = normalize(_hashed(map(_parts, keys)))
+    return parts + _CLASS_WEIGHT * _hashed(map(_words, keys))
 
 
 def context_features(text: str, phrases: dict[str, Phrase], corpus: Corpus) -> csr_matrix:
     """Features of the n phrases of a posting in their places, (n, N_COLUMNS)."""
-    forms = [_form(text, key, phrase, corpus) for key, phrase in phrases.items()]
-    neighbors = [_neighbors(text, phrase) for phrase in phrases.values()]
-    return _CLASS_WEIGHT * _hasher.transform(forms) + _NEIGHBOR_WEIGHT * _hasher.transform(
-        neighbors
-    )
+    forms = _hashed(_form(text, key, phrase, corpus) for key, phrase in phrases.items())
+    neighbors = _hashed(_neighbors(text, phrase) for phrase in phrases.values())
+    return _CLASS_WEIGHT * forms + _NEIGHBOR_WEIGHT * neighbors
+
+
+def _hashed(features: Iterable[list[str]]) -> csr_matrix:
+    rows = list(features)
+    return _hasher.transform(rows) if rows else csr_matrix((0, N_COLUMNS))
 
 
 def _parts(key: str) -> list[str]:

@@ -27,9 +27,9 @@ from jobgen.data.phrases import Corpus, Phrase, find_phrases
 Embed = Callable[[Sequence[str]], np.ndarray]
 
 EXAMPLES = Path(__file__).with_name("keyword_examples.json")
-# Words without the noun that they belong to are a fragment, unless they are a complete noun phrase in
-# at least this share of their postings: `machine learning` in `machine learning engineer`, but not
-# `multimodal machine` in `multimodal machine learning`.
+# Words without the noun that they belong to are a fragment, unless they are a complete noun phrase
+# in at least this share of their postings: `machine learning` in `machine learning engineer`, but
+# not `multimodal machine` in `multimodal machine learning`.
 _WHOLE_SHARE = 0.2
 # Embedding takes nearly all of the time, so only this many phrases of a posting are embedded.
 _MAX_CANDIDATES = 60
@@ -43,7 +43,7 @@ _LEAST_PROBABILITY = 0.05
 # more postings there are: log odds for a tenfold number of them.
 _ONLY_HERE = -0.4
 # Weight of what a phrase adds to the similarity of the keywords, taken together, to the posting.
-_SET_WEIGHT = 8.0
+_SET_WEIGHT = 10.0
 
 
 @dataclass
@@ -234,7 +234,9 @@ def _is_fragment(key: str, phrase: Phrase, corpus: Corpus) -> bool:
 def _is_only_here(phrase: Phrase, corpus: Corpus) -> bool:
     """Whether a phrase has a capitalized word that no other posting of the sample has."""
     return any(
-        word.lower() not in corpus.documents for word in phrase.text.split(" ") if not word.islower()
+        word.lower() not in corpus.documents
+        for word in phrase.text.split(" ")
+        if not word.islower()
     )
 
 

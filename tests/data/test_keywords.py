@@ -11,11 +11,12 @@ from conftest import REAL_POSTINGS, ROOT, needs_real_postings
 from jobgen.common.config import OFFLINE_EMBEDDER, PrepareConfig
 from jobgen.data.cleaning import clean_text
 from jobgen.data.embeddings import Embedder
+from jobgen.data.keyword_model import score_words
 from jobgen.data.keywords import (
     EXAMPLES,
     Background,
-    candidate_phrases,
     extract_keywords,
+    likely_keywords,
     select_keywords,
     train_keyword_classifier,
 )
@@ -126,51 +127,74 @@ def test_names_are_recognized_and_end_clauses():
 
 
 def test_ngram_range():
-    corpus = Corpus(n_texts=1)
-    assert set(candidate_phrases(TEXT, corpus, (2, 3))) == {
-        "build rest apis",
-        "rest apis",
-        "machine learning models",
-    }
-    assert all(" " not in key for key in candidate_phrases(TEXT, corpus, (1, 1)))
+    texts = [TEXT]
+    background = background_of(texts, letters, 3)
+    for fewest, most in ((1, 1), (2, 3)):
+        words = extract_keywords(texts, letters, background, 9, (fewest, most), 0.5)[0][0]
+        assert words
+        assert all(fewest <= word.count(" ") + 1 <= most for word in words)
 
 
-def test_a_part_of_a_phrase_is_a_candidate_if_others_have_it_whole():
-    texts = ["We need machine learning."] * 3 + ["A machine learning engineer."]
-    candidates = candidate_phrases(texts[-1], build_corpus(texts, 3), (1, 3))
-    assert list(candidates) == ["machine learning", "machine learning engineer"]
+def test_words_without_their_noun_are_no_keyword():
+    alone = ["We need machine learning."] * 3
+    texts = ["A multimodal machine learning engineer.", *alone]
+    background = background_of(texts, letters, 3)
+    assert "machine learning" in extract_keywords(texts, letters, background, 9, (2, 2), 0)[0][0]
+    background = background_of(texts[:1], letters, 3)
+    words = extract_keywords(texts[:1], letters, background, 9, (2, 2), 0)[0][0]
+    assert not {"machine learning", "multimodal machine"} & set(words)
 
 
-def test_mmr_picks_different_phrases_and_none_inside_another():
+def test_keywords_differ_and_none_is_inside_another():
     phrases = {key: Phrase(key) for key in ("java", "java ee", "javascript", "nursing")}
     vectors = np.array([[1, 0], [1, 0], [0.96, 0.28], [0, 1]], np.float32)
-    scores = np.array([1.0, 0.9, 0.95, 0.5])
-    assert select_keywords(phrases, vectors, scores, 3, diversity=0) == (
-        ["java", "javascript", "nursing"],
-        [1.0, 0.95, 0.5],
-    )
-    assert select_keywords(phrases, vectors, scores, 2, diversity=0.5)[0] == ["java", "nursing"]
+    probabilities = np.array([0.9, 0.8, 0.85, 0.7])
+    everything = np.array([1, 1]) / np.sqrt(2)
+
+    def select(top_n, diversity, likely=probabilities):
+        return select_keywords(phrases, vectors, likely, everything, top_n, diversity)
+
+    assert select(3, 0) == (["javascript", "nursing", "java"], [0.85, 0.7, 0.9])
+    assert select(2, 1)[0] == ["java", "nursing"]
+    # Unlikely ones are no keywords; where all are unlikely, the likeliest is.
+    assert select(3, 0, np.array([0.9, 0.8, 0.01, 0.01]))[0] == ["java"]
+    assert select(3, 0, np.array([0.02, 0.01, 0.01, 0.01]))[0] == ["java"]
+
+
+def test_a_set_describes_a_posting_together():
+    """Two that say the same are close to the posting; only one of them is needed."""
+    phrases = {key: Phrase(key) for key in ("sql", "databases", "nursing")}
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
+    posting = np.array([0.8, 0.6])
+    likely = np.array([0.5, 0.5, 0.4])
+    assert select_keywords(phrases, vectors, likely, posting, 2, 0)[0] == ["sql", "nursing"]
 
 
 def test_keywords_of_each_text():
     texts = [TEXT, "140 000", "Cook soup daily."]
     background = background_of(texts, letters, 3)
-    classifier = background.keyword_classifier
-    classifier.intercept_ += (
-        100  # letters do not distinguish keywords from filler: all are keywords
-    )
-    keywords, scores = extract_keywords(texts, letters, background, 4, (1, 3), 0.5)
+    keywords, probabilities = extract_keywords(texts, letters, background, 4, (1, 3), 0.5)
     assert [len(words) for words in keywords] == [4, 0, 1]
-    assert [len(row) for row in scores] == [4, 0, 1]
-    assert max(scores[0]) <= 1
-    classifier.intercept_ -= 110  # all are filler: one is left, as good as any other
-    assert [
-        len(words) for words in extract_keywords(texts, letters, background, 4, (1, 3), 0.5)[0]
-    ] == [1, 0, 1]
+    assert [len(row) for row in probabilities] == [4, 0, 1]
+    assert all(0 < probability < 1 for row in probabilities for probability in row)
     for text, words in zip(texts, keywords, strict=True):
         assert all(word in text for word in words)
         padded = [f" {word.lower()} " for word in words]
         assert not any(a != b and a in b for a in padded for b in padded)
+
+
+def test_names_of_one_posting_are_less_likely_the_more_others_there_are():
+    phrases = find_phrases("Teach on Zubydu, with patience.", 3)
+    words = score_words(list(phrases))
+
+    def score(n_texts):
+        corpus = Corpus(n_texts=n_texts, documents={"patience": 2})
+        return likely_keywords("Teach on Zubydu, with patience.", phrases, words, corpus)[1]
+
+    few, many = score(10), score(10_000)
+    names = np.array([key == "zubydu" for key in phrases])
+    assert names.any()
+    assert (many[names] < few[names] - 1).all()
 
 
 def test_each_distinct_phrase_is_embedded_once():
@@ -183,7 +207,7 @@ def test_each_distinct_phrase_is_embedded_once():
     texts = ["hot soup", "Hot Soup", "hot rice"]
     background = background_of(texts, letters, 2)
     extract_keywords(texts, embed, background, 3, (1, 2), 0.5)
-    assert seen == [["hot soup", "hot rice"], texts]
+    assert seen == [["hot soup", "soup", "hot rice", "rice"], texts]
 
 
 def test_no_example_is_both_keyword_and_filler():
