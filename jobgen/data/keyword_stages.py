@@ -5,6 +5,7 @@ the same result. The other functions see all rows.
 """
 
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -23,10 +24,13 @@ from jobgen.data.context import (
     run_in_workers,
     standing_in,
     tokenizer_in,
+    vocabulary_in,
 )
 from jobgen.data.keywords import Background, example_phrases, extract_keywords
+from jobgen.data.languages import keyword_language
+from jobgen.data.names import find_names
 from jobgen.data.parallel import release_workers
-from jobgen.data.phrases import corpus_of, find_names, phrase_counts
+from jobgen.data.phrases import corpus_of, phrase_counts
 from jobgen.data.standing import without_standing
 from jobgen.models.sequence import count_tokens
 
@@ -64,16 +68,17 @@ def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
     store, embedder = context.store, embedder_of(context)
     is_sample = sample_rows(context.config, store)[rows_of(store, chunk)]
     standing = standing_in(store)
-    texts = store.read("measured", chunk)["text"][is_sample].reset_index(drop=True)
-    texts = texts.map(lambda text: without_standing(text, standing))
+    rows = store.read("measured", chunk)[is_sample].reset_index(drop=True)
+    texts = [without_standing(text, standing) for text in rows["text"]]
     vectors = []
-    for batch in batches(list(texts)):
+    for batch in batches(texts):
         vectors.append(embedder(batch))
         store.add_progress(len(batch))
     if chunk == store.chunks("measured")[0]:
         embedder(example_phrases()[0])
     store.write_arrays("sample", chunk, vectors=np.concatenate(vectors))
-    store.write("sample", chunk, texts.to_frame())
+    sample = pd.DataFrame({"text": texts, "language": _keyword_languages(store, rows)})
+    store.write("sample", chunk, sample)
 
 
 def count_phrases(context: PipelineContext) -> None:
@@ -101,11 +106,17 @@ def count_phrases_chunk(context: PipelineContext, chunk: int) -> None:
     """
     store = context.store
     names = frozenset(store.read_json("names.json"))
-    texts = store.read("sample", chunk)["text"]
-    counts = phrase_counts(texts, context.config.ngram_max, names)
-    store.add_progress(len(texts))
+    sample = store.read("sample", chunk)
+    counts = phrase_counts(sample["text"], context.config.ngram_max, names, sample["language"])
+    store.add_progress(len(sample))
     rows = [(phrase, n, n_whole) for phrase, (n, n_whole) in counts.items()]
     store.write("phrases", chunk, pd.DataFrame(rows, columns=["phrase", "documents", "whole"]))
+
+
+def _keyword_languages(store: ChunkStore, rows: pd.DataFrame) -> list[str]:
+    """The language by whose rules each row gets its keywords."""
+    of_table = vocabulary_in(store).languages
+    return [keyword_language(language, of_table) for language in rows["language"]]
 
 
 def _read_counts(store: ChunkStore, chunk: int) -> dict[str, tuple[int, int]]:
@@ -135,6 +146,7 @@ def add_keywords_chunk(context: PipelineContext, chunk: int) -> None:
     corpus, sample_vectors = corpus_in(store)
     background = Background(corpus, sample_vectors, keyword_classifier(embedder))
     standing = standing_in(store)
+    languages = iter(_keyword_languages(store, rows))
     keywords: list[list[str]] = []
     scores: list[list[float]] = []
     for batch in batches([without_standing(text, standing) for text in rows["text"]]):
@@ -145,6 +157,7 @@ def add_keywords_chunk(context: PipelineContext, chunk: int) -> None:
             top_n=config.num_keywords,
             ngram_range=(config.ngram_min, config.ngram_max),
             diversity=config.diversity,
+            languages=list(islice(languages, len(batch))),
         )
         keywords += batch_keywords
         scores += batch_scores

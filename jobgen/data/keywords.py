@@ -9,8 +9,9 @@
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -67,13 +68,16 @@ def example_phrases() -> tuple[list[str], np.ndarray]:
     return phrases, np.arange(len(phrases)) < len(keywords)
 
 
-def candidate_phrases(text: str, corpus: Corpus, ngram_range: tuple[int, int]) -> dict[str, Phrase]:
+def candidate_phrases(
+    text: str, corpus: Corpus, ngram_range: tuple[int, int], language: str = "en"
+) -> dict[str, Phrase]:
     """Select the phrases of a posting that are worth embedding.
 
     Args:
         text: a clean posting.
         corpus: counts of phrases in the table.
         ngram_range: fewest and most words in a phrase.
+        language: one of `jobgen.data.languages.KEYWORD_LANGUAGES`.
 
     Returns:
         Phrase in lower case -> `Phrase`, in the order of the text.
@@ -81,7 +85,7 @@ def candidate_phrases(text: str, corpus: Corpus, ngram_range: tuple[int, int]) -
     fewest_words, most_words = ngram_range
     candidates = {
         key: phrase
-        for key, phrase in find_phrases(text, most_words, corpus.names).items()
+        for key, phrase in find_phrases(text, most_words, corpus.names, language).items()
         if key.count(" ") >= fewest_words - 1
         and (
             phrase.whole
@@ -126,6 +130,8 @@ def score_phrases(
     particular /= max(float(np.linalg.norm(particular)), 1e-6)
     is_keyword = background.keyword_classifier.predict_proba(vectors)[:, 1]  # probabilities
     is_keyword[is_keyword < min(0.5, is_keyword.max())] = 0
+    # The examples are English, and so is the default embedding model.
+    is_keyword[[phrase.language != "en" for phrase in phrases.values()]] = 1
     scores = np.maximum(vectors @ particular, 0.01) * corpus_weights(phrases, background.corpus)
     scores *= is_keyword
     return scores / scores.max()
@@ -173,6 +179,7 @@ def extract_keywords(
     top_n: int,
     ngram_range: tuple[int, int],
     diversity: float,
+    languages: Iterable[str] = repeat("en"),
 ) -> tuple[list[list[str]], list[list[float]]]:
     """Extract the keywords of each text.
 
@@ -183,12 +190,16 @@ def extract_keywords(
         top_n: largest number of keywords per text; a short text can have fewer.
         ngram_range: fewest and most words in a keyword.
         diversity: weight of the difference between keywords in MMR, 0 to 1.
+        languages: language of each text, one of `jobgen.data.languages.KEYWORD_LANGUAGES`.
 
     Returns:
         For each text its keywords, and their scores.
     """
     # 1. Embed each distinct candidate of all texts once.
-    candidates = [candidate_phrases(text, background.corpus, ngram_range) for text in texts]
+    candidates = [
+        candidate_phrases(text, background.corpus, ngram_range, language)
+        for text, language in zip(texts, languages, strict=False)
+    ]
     keys = dict.fromkeys(key for phrases in candidates for key in phrases)
     row_of = {key: row for row, key in enumerate(keys)}
     phrase_vectors = embed(list(row_of))
