@@ -4,8 +4,9 @@ Functions named `..._chunk` run in workers and see one chunk only, so any number
 the same result. The other functions see all rows.
 """
 
+from collections.abc import Callable
 from functools import partial
-from itertools import islice
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,11 +25,9 @@ from jobgen.data.context import (
     run_in_workers,
     standing_in,
     tokenizer_in,
-    vocabulary_in,
 )
 from jobgen.data.keywords import Background, example_phrases, extract_keywords
-from jobgen.data.languages import keyword_language
-from jobgen.data.names import find_names
+from jobgen.data.names import find_names, without_company
 from jobgen.data.parallel import release_workers
 from jobgen.data.phrases import corpus_of, phrase_counts
 from jobgen.data.standing import without_standing
@@ -67,9 +66,8 @@ def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
     """
     store, embedder = context.store, embedder_of(context)
     is_sample = sample_rows(context.config, store)[rows_of(store, chunk)]
-    standing = standing_in(store)
     rows = store.read("measured", chunk)[is_sample].reset_index(drop=True)
-    texts = [without_standing(text, standing) for text in rows["text"]]
+    texts = _contents(store, rows)
     vectors = []
     for batch in batches(texts):
         vectors.append(embedder(batch))
@@ -77,8 +75,8 @@ def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
     if chunk == store.chunks("measured")[0]:
         embedder(example_phrases()[0])
     store.write_arrays("sample", chunk, vectors=np.concatenate(vectors))
-    sample = pd.DataFrame({"text": texts, "language": _keyword_languages(store, rows)})
-    store.write("sample", chunk, sample)
+    columns = [name for name in ("language", "company") if name in rows]
+    store.write("sample", chunk, rows[columns].assign(text=texts))
 
 
 def count_phrases(context: PipelineContext) -> None:
@@ -88,14 +86,14 @@ def count_phrases(context: PipelineContext) -> None:
     if corpus_file.is_file():
         return
     chunks = store.chunks("sample")
-    texts = [text for chunk in chunks for text in store.read("sample", chunk)["text"]]
-    names = find_names(texts)
+    sample = pd.concat([store.read("sample", chunk) for chunk in chunks], ignore_index=True)
+    names = find_names(sample["text"], sample["company"] if "company" in sample else ())
     write_json(store.file("names.json"), sorted(names))
     n_postings = store.rows_by_chunk("sample")
     run_in_workers(context, "phrases", "counting phrases", count_phrases_chunk, n_postings)
     vectors = [store.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
     write_arrays(store.file("sample.npz"), vectors=np.concatenate(vectors))
-    corpus = corpus_of(len(texts), names, map(partial(_read_counts, store), chunks))
+    corpus = corpus_of(len(sample), names, map(partial(_read_counts, store), chunks))
     write_json(corpus_file, vars(corpus) | {"names": sorted(names)})
 
 
@@ -113,10 +111,13 @@ def count_phrases_chunk(context: PipelineContext, chunk: int) -> None:
     store.write("phrases", chunk, pd.DataFrame(rows, columns=["phrase", "documents", "whole"]))
 
 
-def _keyword_languages(store: ChunkStore, rows: pd.DataFrame) -> list[str]:
-    """The language by whose rules each row gets its keywords."""
-    of_table = vocabulary_in(store).languages
-    return [keyword_language(language, of_table) for language in rows["language"]]
+def _contents(store: ChunkStore, rows: pd.DataFrame) -> list[str]:
+    """What of each posting can give keywords: neither standing sentences nor its company's name."""
+    standing = standing_in(store)
+    texts = [without_standing(text, standing) for text in rows["text"]]
+    if "company" not in rows:
+        return texts
+    return [without_company(*pair) for pair in zip(texts, rows["company"], strict=True)]
 
 
 def _read_counts(store: ChunkStore, chunk: int) -> dict[str, tuple[int, int]]:
@@ -134,31 +135,19 @@ def add_keywords(context: PipelineContext) -> None:
 
 
 def add_keywords_chunk(context: PipelineContext, chunk: int) -> None:
-    """Extract the keywords of the kept postings of a chunk, and count the tokens.
-
-    Standing sentences give none.
-    """
-    config, store, embedder = context.config, context.store, embedder_of(context)
+    """Extract the keywords of the kept postings of a chunk, and count the tokens."""
+    store = context.store
     groups = read_arrays(store.file("groups.npz"))
     chunk_slice = rows_of(store, chunk)
     is_kept = groups["is_kept"][chunk_slice]
     rows = store.read("measured", chunk)[is_kept].reset_index(drop=True)
-    corpus, sample_vectors = corpus_in(store)
-    background = Background(corpus, sample_vectors, keyword_classifier(embedder))
-    standing = standing_in(store)
-    languages = iter(_keyword_languages(store, rows))
+    extract = _extractor(context)
+    languages = list(rows["language"])
     keywords: list[list[str]] = []
     scores: list[list[float]] = []
-    for batch in batches([without_standing(text, standing) for text in rows["text"]]):
-        batch_keywords, batch_scores = extract_keywords(
-            batch,
-            embedder,
-            background,
-            top_n=config.num_keywords,
-            ngram_range=(config.ngram_min, config.ngram_max),
-            diversity=config.diversity,
-            languages=list(islice(languages, len(batch))),
-        )
+    for batch in batches(_contents(store, rows)):
+        batch_languages = languages[len(keywords) : len(keywords) + len(batch)]
+        batch_keywords, batch_scores = extract(batch, languages=batch_languages)
         keywords += batch_keywords
         scores += batch_scores
         store.add_progress(len(batch))
@@ -176,3 +165,20 @@ def add_keywords_chunk(context: PipelineContext, chunk: int) -> None:
             keyworded[name] = rows[name]
     keyworded["split_group"] = groups["split_groups"][chunk_slice][is_kept]
     store.write("keywords", chunk, keyworded)
+
+
+def _extractor(context: PipelineContext) -> Callable[..., tuple[list, list]]:
+    """What gives texts their keywords and scores; it takes the texts and their `languages`."""
+    config, embedder = context.config, embedder_of(context)
+    settings: dict[str, Any] = {
+        "top_n": config.num_keywords,
+        "ngram_range": (config.ngram_min, config.ngram_max),
+        "diversity": config.diversity,
+    }
+    if config.extractor == "keybert":
+        from jobgen.data.keybert_keywords import extract_with_keybert  # takes its time to import
+
+        return partial(extract_with_keybert, embed=embedder.compute, **settings)
+    corpus, vectors = corpus_in(context.store)
+    background = Background(corpus, vectors, keyword_classifier(embedder))
+    return partial(extract_keywords, embed=embedder, background=background, **settings)

@@ -77,7 +77,7 @@ def candidate_phrases(
         text: a clean posting.
         corpus: counts of phrases in the table.
         ngram_range: fewest and most words in a phrase.
-        language: one of `jobgen.data.languages.KEYWORD_LANGUAGES`.
+        language: language of the posting, as an ISO 639-1 code.
 
     Returns:
         Phrase in lower case -> `Phrase`, in the order of the text.
@@ -190,7 +190,7 @@ def extract_keywords(
         top_n: largest number of keywords per text; a short text can have fewer.
         ngram_range: fewest and most words in a keyword.
         diversity: weight of the difference between keywords in MMR, 0 to 1.
-        languages: language of each text, one of `jobgen.data.languages.KEYWORD_LANGUAGES`.
+        languages: language of each text, as an ISO 639-1 code.
 
     Returns:
         For each text its keywords, and their scores.

@@ -2,7 +2,7 @@
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
@@ -46,22 +46,6 @@ def count_languages(texts: Iterable[str]) -> Counter[str]:
     Counter({'en': 1})
     """
     return Counter(language for language in text_languages(texts) if language)
-
-
-def keyword_language(language: str, languages: Sequence[str]) -> str:
-    """The language whose words and rules give a posting its keywords.
-
-    Args:
-        language: what `text_languages` says of the posting.
-        languages: those of its table, which a text that is too short is taken to be in, if there
-            is one alone.
-
-    >>> keyword_language("fr", ["de"]), keyword_language("", ["de"]), keyword_language("pl", ["pl"])
-    ('fr', 'de', 'en')
-    """
-    if not language and len(languages) == 1:
-        language = languages[0]
-    return language if language in KEYWORD_LANGUAGES else "en"
 
 
 def languages_of_table(counts: Counter[str]) -> tuple[str, ...]:

@@ -49,6 +49,9 @@ _NO_NOUNS = {
     "es": ("mente", "nos"),
     "it": ("mente", "arà", "erà", "irà"),
 }
+# Endings of nouns that a lexicon lacks.
+_NOUNS = {"fr": (), "es": (), "it": ("tà", "tù")}
+_PARTICIPLE = re.compile(r"ée?s?\Z")  # in French
 # Pronouns that Spanish and Italian write at the end of a verb: encargarte, occuparti.
 _CLITIC = re.compile(r"(.{1,30}[aeií]r)(?:[mts]e|nos|l[aeo]s?|[mtsv]i|ci|l[aeio]|ne)")
 
@@ -103,6 +106,8 @@ def is_common(word: str, language: str, least: float = _TOO_COMMON) -> bool:
         language: language of the word.
         least: log10 of its least occurrences per billion words.
     """
+    if not word.isalpha():  # C++
+        return False
     forms = {word} if language in _MODELS else _forms(word, language)
     return max(zipf_frequency(form, language) for form in forms) >= least
 
@@ -113,11 +118,15 @@ def _romance(word: str, language: str) -> frozenset[str]:
         return frozenset({"verb"})
     forms = _forms(lower, language)
     clitic = _CLITIC.fullmatch(lower) if language != "fr" else None
-    infinitives = {lower + "r", *((clitic[1], clitic[1] + "e") if clitic else ())}
+    infinitives = {
+        lower + "r",
+        _PARTICIPLE.sub("er", lower),
+        *((clitic[1], clitic[1] + "e") if clitic else ()),
+    }
     # The lexicons have the masculine of most adjectives alone.
     forms_of_adjective = forms | {form.removesuffix("e") for form in forms}
     found = set()
-    if (forms - lexicon.infinitives) & lexicon.nouns:
+    if lower.endswith(_NOUNS[language]) or (forms - lexicon.infinitives) & lexicon.nouns:
         found.add("noun")
     if forms_of_adjective & lexicon.modifiers:
         found.add("modifier")

@@ -21,8 +21,8 @@ _CODE = re.compile(r"\d{3}|\A\d")
 # nor is a placeholder such as [e-mail].
 _AFTER_MARK = re.compile(r"\w[:*(/·]\Z|\[\Z")
 _ENDING = re.compile(r"\([a-zé]{1,5}\)")  # directeur (trice)
-# What stands before it is none in German.
-_GENDER = re.compile(r"[:*_](?:innen|in)\b")
+# In German what stands before it is none, either. Nor is Heizungs- in `Heizungs- und Klimatechnik`.
+_BEFORE_MARK = re.compile(r"[:*_](?:innen|in)\b|-(?!\w)")
 # assistant.e, motivé·es
 _INCLUSIVE = re.compile(r"\w+[.·](?:e|ne|le|se|ve|t?rice|euse|ère|elle)(?:[.·]?s)?")
 
@@ -229,7 +229,7 @@ def _is_no_word(text: str, word: _Word, names: frozenset[str], language: str) ->
         or _CODE.search(word.text)
         or _AFTER_MARK.search(text, max(0, word.start - 2), word.start)
         or _ENDING.match(text, max(0, word.start - 1))
-        or _GENDER.match(text, word.end)
+        or _BEFORE_MARK.match(text, word.end)
         or (language == "fr" and _INCLUSIVE.fullmatch(word.text))
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple
 
+from jobgen.data.languages import KEYWORD_LANGUAGES
 from jobgen.data.noun_phrases import find_noun_phrases
 from jobgen.data.parts_of_speech import EMPTY_VERBS, WORD, part_of_speech
 
@@ -102,8 +103,9 @@ def find_phrases(
         text: a posting.
         ngram_max: most words in a phrase.
         names: words in lower case that are names, which no phrase contains.
-        language: one of `jobgen.data.languages.KEYWORD_LANGUAGES`; duties are found in English
-            alone.
+        language: language of the posting, as an ISO 639-1 code; others than
+            `jobgen.data.languages.KEYWORD_LANGUAGES` are read as English, and duties are found in
+            English alone.
 
     Returns:
         Phrase in lower case -> `Phrase`, in the order of the text.
@@ -114,7 +116,7 @@ def find_phrases(
     True
     """
     phrases: dict[str, Phrase] = {}
-    if language != "en":
+    if language != "en" and language in KEYWORD_LANGUAGES:
         for start, end, is_whole in find_noun_phrases(text, ngram_max, names, language):
             key = text[start:end].lower()
             phrase = phrases.setdefault(key, Phrase(text[start:end], language=language))
