@@ -30,7 +30,8 @@ from jobgen.data import keyword_model
 from jobgen.data.cleaning import clean_text
 from jobgen.data.embeddings import Embedder
 from jobgen.data.keywords import Background, extract_keywords, train_keyword_classifier
-from jobgen.data.phrases import corpus_of, find_names, phrase_counts
+from jobgen.data.names import find_names
+from jobgen.data.phrases import corpus_of, phrase_counts
 from jobgen.models.hub import locate
 
 ROOT = Path(__file__).parent.parent

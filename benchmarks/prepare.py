@@ -264,7 +264,7 @@ def keyword_stage(
         size = min(CHUNK, -(-len(postings) // CORES))
         chunks = [postings[start : start + size] for start in range(0, len(postings), size)]
         for i, chunk in enumerate(chunks):
-            store.write("measured", i, chunk.reset_index(drop=True))
+            store.write("measured", i, chunk.reset_index(drop=True).assign(language="en"))
         write_json(store.file("standing.json"), [])
         rows = np.arange(len(postings))  # each row is a group of its own
         write_arrays(

@@ -180,6 +180,11 @@ class PrepareConfig(Config):
         description="column (for example the company) whose rows with the same value stay in one"
         " part of the split",
     )
+    company_column: str | None = Field(
+        None,
+        description="column with the names of the companies, which are then in no keyword of their"
+        " postings",
+    )
     output_dir: Annotated[str, WithoutEffect()] = Field(
         "input_data", description="folder for the two tables and the manifest"
     )
@@ -206,6 +211,11 @@ class PrepareConfig(Config):
     )
     vram: float = Field(
         12, gt=0, le=1000, description="GiB of the GPU's memory for the estimate of train_config"
+    )
+    extractor: Literal["phrases", "keybert"] = Field(
+        "phrases",
+        description="how keywords are made: phrases: noun phrases and duties that stand in the"
+        " posting, in six languages; keybert: n-grams by KeyBERT, as in the original project",
     )
     num_keywords: int = Field(
         16, ge=1, le=100, description="number of keywords extracted from each posting"
@@ -269,8 +279,9 @@ class PrepareConfig(Config):
 
     def columns(self) -> dict[str, str | list[str]]:
         """Columns of the source that are read: our name -> the table's, or several of them."""
-        columns = {"title": self.title_column, "text": self.text_column}
-        return columns if self.group_by is None else columns | {"group": self.group_by}
+        columns: dict[str, str | list[str]] = {"title": self.title_column, "text": self.text_column}
+        optional = {"group": self.group_by, "company": self.company_column}
+        return columns | {ours: name for ours, name in optional.items() if name is not None}
 
 
 class TrainConfig(Config):

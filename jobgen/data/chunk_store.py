@@ -28,6 +28,7 @@ _LIBRARIES = (
     *("pandas", "ftfy", "datasketch", "HanTa", "scikit-learn", "torch", "sentence-transformers"),
     *("tokenizers", "transformers", "numpy", "scipy", "pyarrow", "charset-normalizer"),
     *("openpyxl", "SQLAlchemy", "datasets", "lxml", "phonenumbers", "py3langid", "wordfreq"),
+    *("stop-words", "spacy-lookups-data", "snowballstemmer", "cleanco", "keybert"),
 )
 # What `split_source` writes.
 _OF_SOURCE = ("source", "unusable")

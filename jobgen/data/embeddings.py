@@ -73,12 +73,7 @@ class Embedder:
         try:
             vector_of = self._read_cache(keys)
             new = {key: text for key, text in zip(keys, texts, strict=True) if key not in vector_of}
-            # Workers share the cores. Matrices this small gain little from more threads, and lose
-            # much if the cores are busy.
-            threads = torch.get_num_threads()
-            torch.set_num_threads(1)
             computed = dict(zip(new, self._embed(list(new.values())), strict=True))
-            torch.set_num_threads(threads)
             if self.cache:
                 with self.cache:  # one transaction
                     self.cache.executemany(
@@ -89,8 +84,15 @@ class Embedder:
             raise InputError("embedding_cache", f"{error}; delete the cache or set false") from None
         vector_of |= computed
         vectors = np.array([vector_of[key] for key in keys], np.float32)
-        vectors = vectors.reshape(len(keys), self.dimension)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+        return _unit(vectors.reshape(len(keys), self.dimension))
+
+    def compute(self, texts: Sequence[str]) -> np.ndarray:
+        """Embed texts as unit vectors, (len(texts), d), float32, past the cache.
+
+        For what is too much to keep: KeyBERT embeds every n-gram of a posting.
+        """
+        vectors = self._embed(list(texts)).astype(np.float32)
+        return _unit(vectors.reshape(len(texts), self.dimension))
 
     def _read_cache(self, keys: list[bytes]) -> dict[bytes, np.ndarray]:
         vector_of = {}
@@ -118,7 +120,10 @@ class Embedder:
                 length = min(-(-length // 16) * 16, self.max_tokens)
             texts_of_length[length].append(i)
 
-        # 2. Embed them in batches, whose size depends on that length only.
+        # 2. Embed them in batches, whose size depends on that length only. Workers share the cores:
+        # matrices this small gain little from more threads, and lose much if the cores are busy.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
         vectors = np.zeros((len(texts), self.dimension), np.float16)
         for length, members in sorted(texts_of_length.items()):
             size = max(1, min(_MAX_BATCH_ROWS, _MAX_BATCH_TOKENS // length))
@@ -138,7 +143,12 @@ class Embedder:
                     output = self.model(features)["sentence_embedding"].float()
                 output = torch.nn.functional.normalize(output, dim=1)
                 vectors[batch] = output[: len(batch)].cpu().numpy()
+        torch.set_num_threads(threads)
         return vectors
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
 
 def _open_cache(

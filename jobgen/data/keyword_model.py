@@ -61,9 +61,16 @@ def score_words(keys: Sequence[str]) -> np.ndarray:
     return word_features(keys) @ model.of_words + model.intercept
 
 
+def score_contexts(text: str, phrases: dict[str, Phrase], corpus: Corpus) -> np.ndarray:
+    """What the places of the n phrases of a posting say of them, in log odds, (n,)."""
+    return context_features(text, phrases, corpus) @ keyword_model().of_context
+
+
 def word_features(keys: Sequence[str]) -> csr_matrix:
     """Features of n phrases in lower case, whatever posting they stand in, (n, N_COLUMNS)."""
-    parts = normalize(_hashed(map(_parts, keys)))
+    parts = _hashed(map(_parts, keys))
+    if keys:
+        parts = normalize(parts)
     return parts + _CLASS_WEIGHT * _hashed(map(_words, keys))
 
 

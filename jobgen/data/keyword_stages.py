@@ -4,7 +4,9 @@ Functions named `..._chunk` run in workers and see one chunk only, so any number
 the same result. The other functions see all rows.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,9 +27,11 @@ from jobgen.data.context import (
     tokenizer_in,
 )
 from jobgen.data.keywords import Background, example_phrases, extract_keywords
+from jobgen.data.names import find_names, without_company
 from jobgen.data.parallel import release_workers
-from jobgen.data.phrases import corpus_of, find_names, phrase_counts
+from jobgen.data.phrases import corpus_of, phrase_counts
 from jobgen.data.standing import without_standing
+from jobgen.data.statements import without_statements
 from jobgen.models.sequence import count_tokens
 
 
@@ -63,17 +67,17 @@ def embed_sample_chunk(context: PipelineContext, chunk: int) -> None:
     """
     store, embedder = context.store, embedder_of(context)
     is_sample = sample_rows(context.config, store)[rows_of(store, chunk)]
-    standing = standing_in(store)
-    texts = store.read("measured", chunk)["text"][is_sample].reset_index(drop=True)
-    texts = texts.map(lambda text: without_standing(text, standing))
+    rows = store.read("measured", chunk)[is_sample].reset_index(drop=True)
+    texts = _contents(store, rows)
     vectors = []
-    for batch in batches(list(texts)):
+    for batch in batches(texts):
         vectors.append(embedder(batch))
         store.add_progress(len(batch))
     if chunk == store.chunks("measured")[0]:
         embedder(example_phrases()[0])
     store.write_arrays("sample", chunk, vectors=np.concatenate(vectors))
-    store.write("sample", chunk, texts.to_frame())
+    columns = [name for name in ("language", "company") if name in rows]
+    store.write("sample", chunk, rows[columns].assign(text=texts))
 
 
 def count_phrases(context: PipelineContext) -> None:
@@ -83,14 +87,14 @@ def count_phrases(context: PipelineContext) -> None:
     if corpus_file.is_file():
         return
     chunks = store.chunks("sample")
-    texts = [text for chunk in chunks for text in store.read("sample", chunk)["text"]]
-    names = find_names(texts)
+    sample = pd.concat([store.read("sample", chunk) for chunk in chunks], ignore_index=True)
+    names = find_names(sample["text"], sample["company"] if "company" in sample else ())
     write_json(store.file("names.json"), sorted(names))
     n_postings = store.rows_by_chunk("sample")
     run_in_workers(context, "phrases", "counting phrases", count_phrases_chunk, n_postings)
     vectors = [store.read_arrays("sample", chunk)["vectors"] for chunk in chunks]
     write_arrays(store.file("sample.npz"), vectors=np.concatenate(vectors))
-    corpus = corpus_of(len(texts), names, map(partial(_read_counts, store), chunks))
+    corpus = corpus_of(len(sample), names, map(partial(_read_counts, store), chunks))
     write_json(corpus_file, vars(corpus) | {"names": sorted(names)})
 
 
@@ -101,11 +105,23 @@ def count_phrases_chunk(context: PipelineContext, chunk: int) -> None:
     """
     store = context.store
     names = frozenset(store.read_json("names.json"))
-    texts = store.read("sample", chunk)["text"]
-    counts = phrase_counts(texts, context.config.ngram_max, names)
-    store.add_progress(len(texts))
+    sample = store.read("sample", chunk)
+    counts = phrase_counts(sample["text"], context.config.ngram_max, names, sample["language"])
+    store.add_progress(len(sample))
     rows = [(phrase, n, n_whole) for phrase, (n, n_whole) in counts.items()]
     store.write("phrases", chunk, pd.DataFrame(rows, columns=["phrase", "documents", "whole"]))
+
+
+def _contents(store: ChunkStore, rows: pd.DataFrame) -> list[str]:
+    """What of each posting can give keywords.
+
+    Neither standing sentences, nor statements on equal opportunity, nor its company's name.
+    """
+    standing = standing_in(store)
+    texts = [without_statements(without_standing(text, standing)) for text in rows["text"]]
+    if "company" not in rows:
+        return texts
+    return [without_company(*pair) for pair in zip(texts, rows["company"], strict=True)]
 
 
 def _read_counts(store: ChunkStore, chunk: int) -> dict[str, tuple[int, int]]:
@@ -123,29 +139,19 @@ def add_keywords(context: PipelineContext) -> None:
 
 
 def add_keywords_chunk(context: PipelineContext, chunk: int) -> None:
-    """Extract the keywords of the kept postings of a chunk, and count the tokens.
-
-    Standing sentences give none.
-    """
-    config, store, embedder = context.config, context.store, embedder_of(context)
+    """Extract the keywords of the kept postings of a chunk, and count the tokens."""
+    store = context.store
     groups = read_arrays(store.file("groups.npz"))
     chunk_slice = rows_of(store, chunk)
     is_kept = groups["is_kept"][chunk_slice]
     rows = store.read("measured", chunk)[is_kept].reset_index(drop=True)
-    corpus, sample_vectors = corpus_in(store)
-    background = Background(corpus, sample_vectors, keyword_classifier(embedder))
-    standing = standing_in(store)
+    extract = _extractor(context)
+    languages = list(rows["language"])
     keywords: list[list[str]] = []
     scores: list[list[float]] = []
-    for batch in batches([without_standing(text, standing) for text in rows["text"]]):
-        batch_keywords, batch_scores = extract_keywords(
-            batch,
-            embedder,
-            background,
-            top_n=config.num_keywords,
-            ngram_range=(config.ngram_min, config.ngram_max),
-            diversity=config.diversity,
-        )
+    for batch in batches(_contents(store, rows)):
+        batch_languages = languages[len(keywords) : len(keywords) + len(batch)]
+        batch_keywords, batch_scores = extract(batch, languages=batch_languages)
         keywords += batch_keywords
         scores += batch_scores
         store.add_progress(len(batch))
@@ -163,3 +169,20 @@ def add_keywords_chunk(context: PipelineContext, chunk: int) -> None:
             keyworded[name] = rows[name]
     keyworded["split_group"] = groups["split_groups"][chunk_slice][is_kept]
     store.write("keywords", chunk, keyworded)
+
+
+def _extractor(context: PipelineContext) -> Callable[..., tuple[list, list]]:
+    """What gives texts their keywords and scores; it takes the texts and their `languages`."""
+    config, embedder = context.config, embedder_of(context)
+    settings: dict[str, Any] = {
+        "top_n": config.num_keywords,
+        "ngram_range": (config.ngram_min, config.ngram_max),
+        "diversity": config.diversity,
+    }
+    if config.extractor == "keybert":
+        from jobgen.data.keybert_keywords import extract_with_keybert  # takes its time to import
+
+        return partial(extract_with_keybert, embed=embedder.compute, **settings)
+    corpus, vectors = corpus_in(context.store)
+    background = Background(corpus, vectors, keyword_classifier(embedder))
+    return partial(extract_keywords, embed=embedder, background=background, **settings)

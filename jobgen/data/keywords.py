@@ -12,15 +12,16 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from math import log10
 from pathlib import Path
 
 import numpy as np
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from wordfreq import zipf_frequency
 
-from jobgen.data.keyword_model import context_features, keyword_model, score_words
+from jobgen.data.keyword_model import keyword_model, score_contexts, score_words
 from jobgen.data.phrases import Corpus, Phrase, find_phrases
 
 # A function from texts to unit vectors, (len(texts), d), float32.
@@ -42,6 +43,13 @@ _LEAST_PROBABILITY = 0.05
 # A capitalized word that no other posting has is more often a name than a keyword, the more so the
 # more postings there are: log odds for a tenfold number of them.
 _ONLY_HERE = -0.4
+# People mark `reviews` and `shipping` where they read of them, but hardly type them: log odds.
+_PLAIN_WORD = -0.7
+_PLAIN_FREQUENCY = 3.0  # log10 of occurrences in a billion words
+# Of postings in other languages than English, compared to 1 for a noun phrase: the odds of a single
+# plain word, and of a phrase that no other posting has.
+_SINGLE_WORD, _ONE_POSTING = 0.5, 0.8
+_RARITY_POWER = 0.1
 # Weight of what a phrase adds to the similarity of the keywords, taken together, to the posting.
 _SET_WEIGHT = 10.0
 
@@ -93,10 +101,13 @@ def likely_keywords(
     Returns:
         The m best phrases in the order of the text, and their scores, (m,), in log odds.
     """
-    model = keyword_model()
-    scores = word_scores + context_features(text, phrases, corpus) @ model.of_context
+    scores = word_scores + score_contexts(text, phrases, corpus)
     only_here = [_is_only_here(phrase, corpus) for phrase in phrases.values()]
     scores += _ONLY_HERE * log10(corpus.n_texts) * np.array(only_here)
+    scores += _PLAIN_WORD * np.array([_is_plain_word(key) for key in phrases])
+    # What people marked is English.
+    is_foreign = np.array([phrase.language != "en" for phrase in phrases.values()], bool)
+    scores = np.where(is_foreign, np.log(corpus_weights(phrases, corpus)), scores)
     if len(phrases) > _MAX_CANDIDATES:
         best = np.sort(np.argsort(-scores, kind="stable")[:_MAX_CANDIDATES])
         keys = list(phrases)
@@ -104,18 +115,36 @@ def likely_keywords(
     return phrases, scores
 
 
+def corpus_weights(phrases: dict[str, Phrase], corpus: Corpus) -> np.ndarray:
+    """Odds, (len(phrases),), by rarity, completeness and form, for which counts suffice."""
+    documents = np.array([corpus.documents.get(key, 1) for key in phrases])
+    whole_share = np.array([corpus.whole.get(key, 1) for key in phrases]) / documents
+    is_whole = [phrase.whole for phrase in phrases.values()]
+    completeness = np.where(is_whole, 1, 0.3 + 0.7 * whole_share)
+    rarity = np.log((corpus.n_texts + 1) / documents) ** _RARITY_POWER
+    is_plain = [phrase.text.islower() and " " not in phrase.text for phrase in phrases.values()]
+    weights = rarity * completeness * np.where(is_plain, _SINGLE_WORD, 1)
+    return weights * np.where(documents > 1, 1, _ONE_POSTING)
+
+
 def keyword_probabilities(
-    scores: np.ndarray, vectors: np.ndarray, classifier: LogisticRegression
+    phrases: dict[str, Phrase],
+    scores: np.ndarray,
+    vectors: np.ndarray,
+    classifier: LogisticRegression,
 ) -> np.ndarray:
     """Probability that each of n phrases is a keyword, (n,).
 
     Args:
+        phrases: the n candidates of one posting.
         scores: (n,), of `likely_keywords`.
         vectors: (n, d), embeddings of the phrases.
-        classifier: distinguishes keywords from filler by their embeddings.
+        classifier: distinguishes keywords from filler by their embeddings; the examples that it
+            learned from are English.
     """
-    log_odds = scores + keyword_model().of_examples * classifier.decision_function(vectors)
-    return expit(log_odds)
+    of_examples = keyword_model().of_examples * classifier.decision_function(vectors)
+    is_english = [phrase.language == "en" for phrase in phrases.values()]
+    return expit(scores + of_examples * np.array(is_english))
 
 
 def select_keywords(
@@ -170,6 +199,7 @@ def extract_keywords(
     top_n: int,
     ngram_range: tuple[int, int],
     diversity: float,
+    languages: Iterable[str] = repeat("en"),
 ) -> tuple[list[list[str]], list[list[float]]]:
     """Extract the keywords of each text.
 
@@ -180,6 +210,7 @@ def extract_keywords(
         top_n: largest number of keywords per text; a short text can have fewer.
         ngram_range: fewest and most words in a keyword.
         diversity: weight of the difference between keywords in MMR, 0 to 1.
+        languages: language of each text, as an ISO 639-1 code.
 
     Returns:
         For each text its keywords, and the probability that each is one.
@@ -191,10 +222,10 @@ def extract_keywords(
     all_phrases = [
         {
             key: phrase
-            for key, phrase in find_phrases(text, most_words, corpus.names).items()
+            for key, phrase in find_phrases(text, most_words, corpus.names, language).items()
             if key.count(" ") >= fewest_words - 1 and not _is_fragment(key, phrase, corpus)
         }
-        for text in texts
+        for text, language in zip(texts, languages, strict=False)
     ]
     row_of = _rows(all_phrases)
     word_scores = score_words(list(row_of))
@@ -215,7 +246,7 @@ def extract_keywords(
         probabilities: list[float] = []
         if phrases:
             vectors = phrase_vectors[[row_of[key] for key in phrases]]
-            likely = keyword_probabilities(scores, vectors, classifier)
+            likely = keyword_probabilities(phrases, scores, vectors, classifier)
             particular = _particular(text_vector, background.texts)
             keywords, probabilities = select_keywords(
                 phrases, vectors, likely, particular, top_n, diversity
@@ -226,7 +257,8 @@ def extract_keywords(
 
 
 def _is_fragment(key: str, phrase: Phrase, corpus: Corpus) -> bool:
-    if phrase.ends or " " not in key:
+    """Whether a phrase lacks the noun that it belongs to; abroad any part of one is a fragment."""
+    if phrase.whole or (phrase.language == "en" and (phrase.ends or " " not in key)):
         return False
     return corpus.whole.get(key, 0) < _WHOLE_SHARE * corpus.documents.get(key, np.inf)
 
@@ -238,6 +270,10 @@ def _is_only_here(phrase: Phrase, corpus: Corpus) -> bool:
         for word in phrase.text.split(" ")
         if not word.islower()
     )
+
+
+def _is_plain_word(key: str) -> bool:
+    return " " not in key and zipf_frequency(key, "en") >= _PLAIN_FREQUENCY
 
 
 def _rows(phrases: Iterable[dict[str, Phrase]]) -> dict[str, int]:

@@ -6,73 +6,15 @@ in a noun; a duty is a clause that consists of a verb and its object. The parts 
 that HanTa (Wartena 2019, the Hanover Tagger) gives to each word on its own.
 """
 
-import functools
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import exp
+from itertools import repeat
 from typing import NamedTuple
 
-from HanTa import HanoverTagger
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-# C++, .NET, C#, CI/CD, Node.js, well-known and R&D are one word each.
-_WORD = re.compile(r"\.?\w[\w+#]*(?:[./&'’-]\w[\w+#]*)*")
-# One-letter words are noise, except the names of programming languages.
-_LETTERS_KEPT = {"C", "R"}
-_POSSESSIVE = re.compile(r"['’]")
-# FLU010951, JC-269147: the number of a posting or a law.
-_CODE = re.compile(r"\d{3}")
-# Verbs without a meaning of their own: nobody would search for `provide support`.
-_EMPTY_VERBS = frozenset(
-    "achieve act add allow apply assist be become believe bring change click contribute"
-    " create define deliver demonstrate drive empower enable engage enjoy ensure exceed"
-    " execute expand expect find follow gain get give grow have help impact improve include"
-    " increase join keep know learn look love make maximize meet minimize need offer"
-    " participate possess power prefer provide receive report require see seek send serve set"
-    " shape share solve start submit support take think thrive understand visit want work".split()
-)
-# Words that every posting has and no keyword needs: they end a clause, so that
-# `strong Python experience` gives `Python`.
-_EMPTY_WORDS = frozenset(
-    "abilities ability amazing applicable applicant applicants awesome best better candidate"
-    " candidates client clients companies company comprehensive current cutting-edge degree"
-    " department desired different diverse driving duties e.g employee employees employer"
-    " employers ensuring etc excellent exceptional exciting existing expected experience"
-    " experienced experiences expert expertise familiarity fast-growing fast-paced following"
-    " good great growing helping high high-growth high-quality highly hiring i.e ideal"
-    " including incredible industry-leading innovative job jobs key knowledge large latest"
-    " leading level leverage leveraged leveraging many minimum modern multiple necessary need"
-    " needs new next nice ongoing opportunities opportunity organization organizations"
-    " outstanding own paced passionate people plus position positions preferred proficiency"
-    " proficient proven providing qualification qualifications relevant required requirement"
-    " requirements responsibilities responsibility role roles seamless several similar solid"
-    " special state-of-the-art strong successful talented team teams top understanding unique"
-    " use used uses using utilize utilizing various visiting wide world-class year years".split()
-)
-# Letters of a word; what is longer is no word (an encoded file, or a text without blanks), and the
-# tagger would take a time that grows with the square of its length.
-_LONGEST_WORD = 60
-# A capitalized name, and the contexts in which postings name their company or a person. Its length
-# is bounded, for a time that is linear in the text's.
-_NAME = r"([A-Z][\w&.-]{0,60}(?: [A-Z][\w&.-]{0,60}){0,7})"
-_NAME_CONTEXTS = [
-    re.compile(pattern)
-    for pattern in (
-        rf"\b(?:About|Join|At|at|Inside|joining|by|for|Why|with) {_NAME}"
-        r"(?=[,.:!’']| (?:is|has|we|offers|provides|believes|you|our|are|to)\b|\n)",
-        rf"\b{_NAME}['’]s\b",
-        rf"\b{_NAME} (?:is|are) (?:an?|the|one|committed|proud|looking|seeking|hiring|building|"
-        r"dedicated|focused|growing)\b(?! (?:must|plus|preferred|bonus|requirement|required|nice))",
-        rf"\b{_NAME},? (?:Inc|LLC|Ltd|Corp|Corporation|GmbH|Company|Group)\b",
-        rf"\b{_NAME} (?:has|offers|provides|believes|seeks|participates|does not|will not|employees"
-        r"|values|embraces|celebrates|recruits)\b",
-    )
-]
-# A word is a name if at least this share of the postings that have it show it in such a context:
-# 7 % of the postings with Python say "Python is", 81 % of those with Apple say "Apple's".
-_NAME_SHARE = 0.3
+from jobgen.data.languages import KEYWORD_LANGUAGES
+from jobgen.data.noun_phrases import find_noun_phrases
+from jobgen.data.parts_of_speech import EMPTY_VERBS, EMPTY_WORDS, WORD, part_of_speech
 
 
 @dataclass
@@ -85,6 +27,7 @@ class Phrase:
         whole: whether it is somewhere a complete noun phrase, not only a part of a longer one.
         ends: whether it is somewhere the end of a noun phrase, and so has the noun that counts.
         duty: whether it begins with a verb.
+        language: language of the posting, as an ISO 639-1 code.
     """
 
     text: str
@@ -92,6 +35,7 @@ class Phrase:
     whole: bool = False
     ends: bool = False
     duty: bool = False
+    language: str = "en"
 
 
 @dataclass
@@ -120,34 +64,17 @@ class _Word(NamedTuple):
     part_of_speech: str
 
 
-def find_names(texts: Iterable[str]) -> frozenset[str]:
-    """Words, in lower case, that a sample of postings mostly uses as names of companies or people.
-
-    A name ends a clause, so names must be known before phrases are counted.
-
-    >>> find_names(["Join Veo, please.", "We love Python.", "Python and Java."])
-    frozenset({'veo'})
-    """
-    n_with_word: Counter[str] = Counter()
-    n_as_name: Counter[str] = Counter()
-    for text in texts:
-        n_with_word.update({match[0].lower() for match in _WORD.finditer(text)})
-        n_as_name.update(_words_in_name_contexts(text))
-    return frozenset(
-        word
-        for word, n in n_as_name.items()
-        if n >= _NAME_SHARE * n_with_word[word] and word.isascii()
-    )
-
-
 def phrase_counts(
-    texts: Iterable[str], ngram_max: int, names: frozenset[str]
+    texts: Iterable[str],
+    ngram_max: int,
+    names: frozenset[str],
+    languages: Iterable[str] = repeat("en"),
 ) -> dict[str, tuple[int, int]]:
     """Phrase in lower case -> number of texts that have it, and in which it is complete."""
     documents: Counter[str] = Counter()
     whole: Counter[str] = Counter()
-    for text in texts:
-        phrases = find_phrases(text, ngram_max, names)
+    for text, language in zip(texts, languages, strict=False):
+        phrases = find_phrases(text, ngram_max, names, language)
         documents.update(phrases.keys())
         whole.update(key for key, phrase in phrases.items() if phrase.whole)
     return {key: (n, whole[key]) for key, n in documents.items()}
@@ -172,7 +99,7 @@ def corpus_of(
 
 
 def find_phrases(
-    text: str, ngram_max: int, names: frozenset[str] = frozenset()
+    text: str, ngram_max: int, names: frozenset[str] = frozenset(), language: str = "en"
 ) -> dict[str, Phrase]:
     """Find noun phrases and duties of 1 to `ngram_max` words, each word for word in the text.
 
@@ -180,6 +107,9 @@ def find_phrases(
         text: a posting.
         ngram_max: most words in a phrase.
         names: words in lower case that are names, which no phrase contains.
+        language: language of the posting, as an ISO 639-1 code; others than
+            `jobgen.data.languages.KEYWORD_LANGUAGES` are read as English, and duties are found in
+            English alone.
 
     Returns:
         Phrase in lower case -> `Phrase`, in the order of the text.
@@ -190,7 +120,14 @@ def find_phrases(
     True
     """
     phrases: dict[str, Phrase] = {}
+    if language != "en" and language in KEYWORD_LANGUAGES:
+        for start, end, is_whole in find_noun_phrases(text, ngram_max, names, language):
+            key = text[start:end].lower()
+            phrase = phrases.setdefault(key, Phrase(text[start:end], start, language=language))
+            phrase.whole |= is_whole
+        return phrases
     for words in _clauses(text, names):
+        is_cut = _lacks_a_noun(text, words[-1].end)
         start = 0
         while start < len(words):
             if words[start].part_of_speech == "verb":
@@ -205,7 +142,10 @@ def find_phrases(
                 end -= 1
             # 2. Every part of them that ends in a noun.
             for first in range(start, end):
+                is_gerund = text[words[first].start : words[first].end].endswith("ing")
                 for last in range(first, min(first + ngram_max, end)):
+                    if is_cut and is_gerund and last == len(words) - 1:
+                        continue
                     if words[last].part_of_speech == "noun":
                         phrase_text = text[words[first].start : words[last].end]
                         phrase = phrases.setdefault(
@@ -214,7 +154,8 @@ def find_phrases(
                         phrase.ends |= last == end - 1
                         phrase.whole |= first == start and last == end - 1
             # 3. The whole clause, if it is a verb and a noun phrase.
-            if start == 1 and end == len(words) <= ngram_max and _is_duty(text, words[0]):
+            is_whole_clause = start == 1 and end == len(words) <= ngram_max and not is_cut
+            if is_whole_clause and _is_duty(text, words[0]):
                 phrase_text = text[words[0].start : words[-1].end]
                 duty = Phrase(phrase_text, words[0].start, whole=True, ends=True, duty=True)
                 phrases.setdefault(phrase_text.lower(), duty)
@@ -225,7 +166,7 @@ def find_phrases(
 def _clauses(text: str, names: frozenset[str]) -> list[list[_Word]]:
     clauses: list[list[_Word]] = []
     words: list[_Word] = []
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         if words and text[words[-1].end : match.start()] != " ":
             clauses.append(words)
             words = []
@@ -241,68 +182,15 @@ def _clauses(text: str, names: frozenset[str]) -> list[list[_Word]]:
     return [*clauses, words] if words else clauses
 
 
+def _lacks_a_noun(text: str, end: int) -> bool:
+    """Whether a clause ends at a word without meaning, whose verb would then lack its object.
+
+    `Python experience` gives `Python`, but `evaluate customer needs` not `evaluate customer`.
+    """
+    next_word = WORD.match(text, end + 1)
+    return bool(next_word and text[end] == " " and next_word[0].lower() in EMPTY_WORDS)
+
+
 def _is_duty(text: str, verb: _Word) -> bool:
     word = text[verb.start : verb.end].lower()
-    return verb.part_of_speech == "verb" and word not in _EMPTY_VERBS and not word.endswith("s")
-
-
-@functools.cache
-def _tagger() -> HanoverTagger.HanoverTagger:
-    return HanoverTagger.HanoverTagger("morphmodel_en.pgz")
-
-
-@functools.lru_cache(maxsize=200_000)
-def part_of_speech(word: str) -> str:
-    """`noun`, `modifier`, `verb`, or `other` for a word that ends a clause."""
-    if len(word) == 1:
-        return "noun" if word in _LETTERS_KEPT else "other"
-    if (
-        len(word) > _LONGEST_WORD
-        or word.lower() in ENGLISH_STOP_WORDS
-        or word.lower() in _EMPTY_WORDS
-        or not any(letter.isalpha() for letter in word)
-        or _POSSESSIVE.search(word)
-        or _CODE.search(word)
-    ):
-        return "other"
-    shares = _class_shares(word)
-    if word[0].isupper() and word[1:].islower():
-        # Any word is capitalized at the start of a sentence or in a heading.
-        lower_shares = _class_shares(word.lower())
-        shares = {name: (shares[name] + lower_shares[name]) / 2 for name in shares}
-    if shares["other"] > 0.6:
-        return "other"
-    if shares["noun"] >= 0.3:
-        return "noun"
-    if shares["verb"] > max(shares["modifier"], shares["gerund"]):
-        return "verb"
-    return "modifier"
-
-
-def _class_shares(word: str) -> dict[str, float]:
-    """Probability that a word, seen alone, belongs to each class; the tags are those of the BNC."""
-    tags = _tagger().tag_word(word)[:6]
-    best = max(log_probability for _, log_probability in tags)
-    shares = dict.fromkeys(("noun", "modifier", "verb", "gerund", "other"), 0.0)
-    for tag, log_probability in tags:
-        if tag.startswith("N"):
-            name = "noun"
-        elif tag.startswith("AJ") or tag in ("VVN", "VVD"):
-            name = "modifier"
-        elif tag.endswith("G") and tag.startswith("V"):
-            name = "gerund"
-        else:
-            name = "verb" if tag.startswith("V") else "other"
-        shares[name] += exp(log_probability - best)
-    total = sum(shares.values())
-    return {name: share / total for name, share in shares.items()}
-
-
-def _words_in_name_contexts(text: str) -> set[str]:
-    """Words, in lower case, that stand where postings put names."""
-    return {
-        word.rstrip(".-").lower()
-        for context in _NAME_CONTEXTS
-        for match in context.finditer(text)
-        for word in match[1].split(" ")
-    }
+    return verb.part_of_speech == "verb" and word not in EMPTY_VERBS and not word.endswith("s")

@@ -6,7 +6,7 @@
            -> `find_standing_sentences` -> sentences
            -> `measure_rows` -> rows that are not too long, their hashes
            -> `group_rows` -> split groups               (jobgen.data.grouping)
-           -> `embed_sample`, `count_phrases` -> corpus  (jobgen.data.keyword_stages)
+           -> `embed_sample`, `count_phrases` -> corpus  (jobgen.data.keyword_stages; not KeyBERT)
            -> `add_keywords` -> keywords
            -> `assemble_tables` -> train, test           (jobgen.data.assembly)
 
@@ -40,6 +40,7 @@ def run_stages(context: PipelineContext) -> None:
     find_standing_sentences(context)
     measure_rows(context)
     group_rows(context.config, context.store)
-    embed_sample(context)
-    count_phrases(context)
+    if context.config.extractor == "phrases":
+        embed_sample(context)
+        count_phrases(context)
     add_keywords(context)

@@ -7,6 +7,7 @@ import pandas as pd
 from jobgen.common.config import PrepareConfig
 from jobgen.common.errors import InputError, TableError
 from jobgen.common.files import write_json
+from jobgen.common.logging import logger
 from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.progress import progress_bar
 from jobgen.data.reading import Source, TableChunk, encoding_of, read_chunks, shown
@@ -23,7 +24,8 @@ def split_source(config: PrepareConfig, store: ChunkStore, most_rows: int | None
     """Read the source once, check each row, and write its chunks into the store.
 
     The stage "source" has the columns `row`, its number in its file from 1, `file` if the source
-    has several, `title`, `text`, and `group` where rows are grouped; "unusable", for chunks that
+    has several, `title`, `text`, `group` where rows are grouped, and `company` where that column is
+    given; "unusable", for chunks that
     have such rows, `row`, `file`, `title`, `text` and `reason`; their cells that are no text are
     empty.
 
@@ -62,7 +64,7 @@ class _Splitter:
         self._columns_seen: list[Any] = []  # of the file that is being read
         self._faulty = FaultyRows()  # if they are refused
         self._pending: list[tuple[pd.DataFrame, pd.DataFrame]] = []  # usable and unusable rows
-        self._n_chunks = self._n_read = self._n_unusable = 0
+        self._n_chunks = self._n_read = self._n_unusable = self._n_named = 0
 
     def split(self) -> dict[str, Any]:
         """Read all rows, and return the counts."""
@@ -87,6 +89,12 @@ class _Splitter:
         if self._refuses:
             self._faulty.refuse(shown(self._source))
         self._write()
+        if self._config.company_column is not None and not self._n_named:
+            logger.warning(
+                f'column "{self._config.company_column}" (company_column) of'
+                f" {shown(self._source)} holds no name in any row: no company is left out of the"
+                " keywords"
+            )
         return {
             "read": self._n_read,
             "unusable": self._n_unusable,
@@ -130,6 +138,10 @@ class _Splitter:
         if "group" in usable:
             groups = [self._group_name(value) for value in usable["group"]]
             usable = usable.assign(group=pd.Series(groups, usable.index, dtype=object))
+        if "company" in usable:
+            names = [_name_or_empty(cell) for cell in usable["company"]]
+            self._n_named += sum(name != "" for name in names)
+            usable = usable.assign(company=pd.Series(names, usable.index, dtype=object))
         columns = [rows["title"].to_dict(), rows["text"].to_dict()]
         told = [
             (row, *(text_or_empty(cells.get(row)) for cells in columns), ", ".join(faults[row]))
@@ -164,6 +176,12 @@ class _Splitter:
                 " value",
             )
         return None if pd.isna(value) else text_or_empty(str(value))
+
+
+def _name_or_empty(cell: Any) -> str:
+    """The text of a cell, if it has a letter: numbers of companies are no names."""
+    name = text_or_empty(cell).strip()
+    return name if any(map(str.isalpha, name)) else ""
 
 
 def _numbered(rows: pd.DataFrame, file: str | None) -> pd.DataFrame:

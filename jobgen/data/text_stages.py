@@ -19,7 +19,7 @@ from jobgen.data.context import (
     tokenizer_in,
     vocabulary_in,
 )
-from jobgen.data.languages import count_languages, languages_of_table
+from jobgen.data.languages import count_languages, languages_of_table, text_languages
 from jobgen.data.near_duplicates import minhash_signature
 from jobgen.data.progress import progress_bar
 from jobgen.data.standing import (
@@ -88,6 +88,10 @@ def clean_chunk(context: PipelineContext, chunk: int) -> None:
     is_filled = (rows["title"] != "") & (rows["text"] != "")
     _write_dropped(context, "empty", chunk, rows[~is_filled], "empty after cleaning")
     rows = rows[is_filled].reset_index(drop=True)
+    languages = text_languages(rows["text"])
+    # A text that is too short to tell is in the table's language, if it has one alone.
+    usual = vocabulary.languages[0] if len(vocabulary.languages) == 1 else "en"
+    rows["language"] = [language or usual for language in languages]
     keys = [sentence_keys(text) for text in rows["text"]]
     titles = np.array([title_key(title) for title in rows["title"]], np.uint64)
     store.write_arrays(
@@ -99,7 +103,7 @@ def clean_chunk(context: PipelineContext, chunk: int) -> None:
     counts = {
         "kept": len(rows),
         "empty": int((~is_filled).sum()),
-        "languages": count_languages(rows["text"]),
+        "languages": Counter(filter(None, languages)),
         "postings_cleaned": postings_cleaned,
         "places_cleaned": places_cleaned,
     }

@@ -20,14 +20,8 @@ from jobgen.data.keywords import (
     select_keywords,
     train_keyword_classifier,
 )
-from jobgen.data.phrases import (
-    Corpus,
-    Phrase,
-    corpus_of,
-    find_names,
-    find_phrases,
-    phrase_counts,
-)
+from jobgen.data.names import find_names
+from jobgen.data.phrases import Corpus, Phrase, corpus_of, find_phrases, phrase_counts
 from jobgen.models.hub import locate
 
 TEXT = "Build REST APIs in Python 3.11, with C++ and .NET; CI/CD for machine learning models."

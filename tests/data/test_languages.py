@@ -25,9 +25,12 @@ def test_language_of(text, language):
 def test_what_is_told():
     assert describe_languages(Counter(en=98, la=1)) == "languages: 98 English, 1 la"
     mixed = describe_languages(Counter(en=90, de=10))
-    assert mixed.startswith("languages: 90 English, 10 German; keywords are made for English")
-    german = describe_languages(Counter(en=10, de=90))
-    assert german.startswith("most texts seem to be German (90 German, 10 English); keywords")
+    assert mixed == "languages: 90 English, 10 German"
+    with_polish = describe_languages(Counter(en=90, pl=10))
+    assert with_polish.startswith("languages: 90 English, 10 Polish; keywords are made for German,")
+    assert 'set extractor to "keybert"' in with_polish
+    polish = describe_languages(Counter(en=10, pl=90))
+    assert polish.startswith("most texts seem to be Polish (90 Polish, 10 English); keywords")
     many = Counter({code: 1 for code in ("en", "de", "fr", "es", "it", "nl", "pl", "pt")})
     assert "2 in others" in describe_languages(many)
 

@@ -25,6 +25,11 @@ _USUAL = {
         *("jobsummary", "summary", "responsibilities", "requirements", "beschreibung"),
         *("stellenbeschreibung", "descrizione", "descripcion", "descricao", "opis", "annonce"),
     ),
+    "company": (
+        *("company", "companyname", "employer", "employername", "organization", "organisation"),
+        *("hiringorganization", "entreprise", "unternehmen", "firma", "azienda", "empresa"),
+        "bedrijf",
+    ),
 }
 _MOST_SHOWN = 60
 _LETTERS = re.compile(r"[\W_]+")
@@ -39,8 +44,8 @@ def select_columns(table: pd.DataFrame, columns: dict[str, str | list[str]]) -> 
         columns: our name -> the table's, or several that are joined under their names as headings.
 
     Returns:
-        `title` and `text` as `cells.text_of` reads them, and others as they are, with the index of
-        the table.
+        `title`, `text` and `company` as `cells.text_of` reads them, and others as they are, with
+        the index of the table.
     """
     selected = {}
     for ours, theirs in columns.items():
