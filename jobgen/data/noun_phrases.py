@@ -28,6 +28,7 @@ _BEFORE_MARK = re.compile(r"[:*_](?:innen|in)\b|-(?!\w)")
 _INCLUSIVE = re.compile(r"\w+[.·](?:e|ne|le|se|ve|t?rice|euse|ère|elle)(?:[.·]?s)?")
 # After these, a common word is part of an expression: en cours, in corso.
 _INSIDE = ("en", "in")
+_BY = ("da", "par", "por")
 # Participles in Romance languages.
 _PARTICIPLE = re.compile(r"(?:(?:é|i|u)e?s?|(?:[ai]d|[aiu]t)[oaie]s?)\Z")
 _GRADES = frozenset("ABCDE")  # of driving licences
@@ -220,8 +221,9 @@ def _kind(word: _Word, previous: str, before: str, after: str, language: str) ->
     if kinds == {"noun", "modifier"} and goes_on and is_common(word.lower, language, _VERY_COMMON):
         return "modifier"  # bonne, grands
     is_participle = kinds == {"modifier", "verb"} and _PARTICIPLE.search(word.lower)
-    if is_participle and follows_noun and (after in joints or language == "fr"):
-        return "verb"  # restaurant situé à; in French also véhicule exigé
+    is_alone = language == "fr" and not word.lower.endswith("s")
+    if is_participle and follows_noun and (after in joints or after in _BY or is_alone):
+        return "verb"  # restaurant situé à, règles fixées par, véhicule exigé; not pièces détachées
     if previous == "subject" and "verb" in kinds:
         return "verb"
     order: tuple[str, ...] = ("modifier", "noun", "verb")
