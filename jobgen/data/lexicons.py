@@ -31,6 +31,8 @@ _TOO_COMMON = 4.3
 _WELL_KNOWN = 4.5
 # Letters of a word that no lexicon has; shorter ones are endings: technicien (ne).
 _SHORTEST = 4
+# From this frequency, what can be an adverb or a preposition is one.
+_LITTLE_WORD = 5.0
 # Letters of an abbreviation such as CACES; longer words in capitals are names.
 _LONGEST_ACRONYM = 6
 # The least frequency of a program's name in English texts.
@@ -116,13 +118,13 @@ def _romance(word: str, language: str) -> frozenset[str]:
     lexicon, lower = _lexicon(language), word.lower()
     if lower in lexicon.infinitives:
         return frozenset({"verb"})
+    if lower in lexicon.others and zipf_frequency(lower, language) >= _LITTLE_WORD:
+        return frozenset()
     forms = _forms(lower, language)
     clitic = _CLITIC.fullmatch(lower) if language != "fr" else None
-    infinitives = {
-        lower + "r",
-        _PARTICIPLE.sub("er", lower),
-        *((clitic[1], clitic[1] + "e") if clitic else ()),
-    }
+    clitics = (clitic[1], clitic[1] + "e") if clitic else ()
+    participles = (lower[:-3] + ending for ending in ("er", "ir", "re") if lower.endswith("ant"))
+    infinitives = {lower + "r", _PARTICIPLE.sub("er", lower), *clitics, *participles}
     # The lexicons have the masculine of most adjectives alone.
     forms_of_adjective = forms | {form.removesuffix("e") for form in forms}
     found = set()
@@ -152,7 +154,8 @@ def _is_name(word: str, language: str) -> bool:
     """
     if word.isupper() and len(word) > _LONGEST_ACRONYM:
         return True
-    if not word[0].isupper() or not word[1:].islower():
+    parts = word.split("-")  # Saint-Clair-du-Mont
+    if not word[0].isupper() or not all(part[1:].islower() for part in parts if part):
         return False
     in_english = zipf_frequency(word, "en")
     return in_english < _KNOWN_IN_ENGLISH or in_english < zipf_frequency(word, language) - 0.5

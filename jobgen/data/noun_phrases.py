@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from jobgen.data.grammars import GRAMMARS, ROMANCE
 from jobgen.data.lexicons import is_common, is_filler, is_function_word, parts_of_speech
 from jobgen.data.parts_of_speech import LONGEST_WORD
 
@@ -25,71 +26,14 @@ _ENDING = re.compile(r"\([a-zé]{1,5}\)")  # directeur (trice)
 _BEFORE_MARK = re.compile(r"[:*_](?:innen|in)\b|-(?!\w)")
 # assistant.e, motivé·es
 _INCLUSIVE = re.compile(r"\w+[.·](?:e|ne|le|se|ve|t?rice|euse|ère|elle)(?:[.·]?s)?")
-
-
+# After these, a common word is part of an expression: en cours, in corso.
 _INSIDE = ("en", "in")
+_BY = ("da", "par", "por")
 # Participles in Romance languages.
 _PARTICIPLE = re.compile(r"(?:(?:é|i|u)e?s?|(?:[ai]d|[aiu]t)[oaie]s?)\Z")
-_GRADES = frozenset("ABCDE")
+_GRADES = frozenset("ABCDE")  # of driving licences
 # From this frequency, what can be an adjective before a noun is one; see `lexicons.is_common`.
 _VERY_COMMON = 4.5
-
-
-class _Grammar(NamedTuple):
-    """The little words of a language.
-
-    Attributes:
-        of: what joins a noun to another one that belongs to it.
-        to: other prepositions that join two nouns: attention au détail.
-        bare: of these, those that hold no article. Before a noun and `of` they are part of a longer
-            preposition: en fonction de.
-        articles: articles, which can stand after a joint.
-        subjects: after these, a word that can be a verb is one.
-    """
-
-    of: frozenset[str]
-    to: frozenset[str]
-    bare: frozenset[str]
-    articles: frozenset[str]
-    subjects: frozenset[str]
-
-
-def _grammar(*words: str) -> _Grammar:
-    return _Grammar(*(frozenset(group.split()) for group in words))
-
-
-_GRAMMARS = {
-    "de": _grammar(
-        "von der des",
-        "",
-        "",
-        "das dem den der des die ein eine einem einen einer eines",
-        "du er es ich ihr man sie wir zu",
-    ),
-    "nl": _grammar("van", "", "", "de het een", "hij ik je jij men te u we wij ze zij"),
-    "fr": _grammar(
-        "de d' du des",
-        "à au aux en",
-        "à en",
-        "l' la le les un une",
-        "elle elles il ils j' je m' me n' ne nous on qui s' se t' te tu vous y",
-    ),
-    "es": _grammar(
-        "de del",
-        "a al en",
-        "a en",
-        "el la las los un una",
-        "ella me no nos nosotros os que se te tú usted yo",
-    ),
-    "it": _grammar(
-        "di d' del dello della dell' dei degli delle",
-        "a al allo alla all' ai agli alle in da",
-        "a in",
-        "gli i il l' la le lo un un' una uno",
-        "che ci io lei mi noi non si ti tu vi voi",
-    ),
-}
-_ROMANCE = ("es", "fr", "it")
 
 
 class FoundPhrase(NamedTuple):
@@ -203,7 +147,7 @@ def _close_unit(chain: list[_Unit], unit: list[tuple[_Word, str]], language: str
     nouns = [i for i, (_, kind) in enumerate(unit) if kind == "noun"]
     if nouns:
         # Adjectives stand behind the noun in Romance languages; before it they only praise.
-        is_romance = language in _ROMANCE
+        is_romance = language in ROMANCE
         first, last = (nouns[0], len(unit) - 1) if is_romance else (0, nouns[-1])
         chain.append(_Unit(unit[first][0].start, unit[last][0].end))
     unit.clear()
@@ -248,7 +192,7 @@ def _kind(word: _Word, previous: str, before: str, after: str, language: str) ->
         A part of speech (`noun`, `modifier` or `verb`), `subject`, `joint`, `article`, which other
         prepositions count as, `filler`, or `end` for a word that no phrase contains.
     """
-    grammar = _GRAMMARS[language]
+    grammar = GRAMMARS[language]
     joints = grammar.of | grammar.to
     follows_noun = previous in ("noun", "modifier")
     if follows_noun and word.lower in joints:
@@ -259,7 +203,7 @@ def _kind(word: _Word, previous: str, before: str, after: str, language: str) ->
         return "article"
     if len(word.text) == 1 or word.lower[-1] == "'":
         # Permis B, Klasse C
-        return "noun" if follows_noun and word.text in _GRADES else "end"
+        return "noun" if previous == "noun" and word.text in _GRADES else "end"
     kinds = parts_of_speech(word.text, language)
     if word.text[0].isupper() and word.follows:
         kinds -= {"verb"}
@@ -277,16 +221,20 @@ def _kind(word: _Word, previous: str, before: str, after: str, language: str) ->
     if kinds == {"noun", "modifier"} and goes_on and is_common(word.lower, language, _VERY_COMMON):
         return "modifier"  # bonne, grands
     is_participle = kinds == {"modifier", "verb"} and _PARTICIPLE.search(word.lower)
-    if is_participle and follows_noun and (after in joints or language == "fr"):
-        return "verb"  # restaurant situé à; in French also véhicule exigé
+    is_alone = language == "fr" and not word.lower.endswith("s")
+    if is_participle and follows_noun and (after in joints or after in _BY or is_alone):
+        return "verb"  # restaurant situé à, règles fixées par, véhicule exigé; not pièces détachées
     if previous == "subject" and "verb" in kinds:
         return "verb"
-    order = ("modifier", "noun", "verb")
+    order: tuple[str, ...] = ("modifier", "noun", "verb")
+    if previous == "end" and {"noun", "verb"} <= kinds:
+        # Disposant d'un véhicule; but Permis B, Suivi des dossiers
+        order = ("verb",) if word.lower.endswith("ant") else ("noun", "modifier", "verb")
     if previous in ("article", "joint") and "noun" not in kinds and "modifier" in kinds:
-        return "modifier" if goes_on else "noun"  # líneas de envasado
+        return "modifier" if goes_on or word.text[0].isupper() else "noun"  # líneas de envasado
     if previous in ("article", "joint") or after in joints:
         order = ("noun", "modifier", "verb")
-    elif follows_noun and language in _ROMANCE:
+    elif follows_noun and language in ROMANCE:
         order = ("modifier", "verb", "noun")
     elif after in grammar.articles and "verb" in kinds:
         return "verb"

@@ -86,9 +86,13 @@ def test_statements_on_equal_opportunity_give_no_keywords(prepare):
     assert {"wheel truing", "cash register", "route planner"} <= keywords
 
 
-def test_french_texts_are_told(prepare):
-    shown, _ = prepare("18_french.csv")
-    assert "most texts seem to be French (3 French); keywords are made for English" in shown
+def test_french_texts_have_french_keywords(prepare):
+    shown, rows = prepare("18_french.csv")
+    assert "languages: 3 French" in shown
+    keywords = {keyword for row in rows["keywords"] for keyword in row}
+    assert {"vélos cargo", "pièces détachées", "clientèle", "permis B", "colis"} <= keywords
+    wrong = ("êtes", "rigoureux", "sein", "mail", "définies")
+    assert not [keyword for keyword in keywords if any(part in keyword for part in wrong)]
 
 
 def test_a_table_that_is_too_long_is_told_what_would_keep_it(prepare):
