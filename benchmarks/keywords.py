@@ -86,6 +86,7 @@ def main() -> None:
     postings = read_skillspan(arguments.part)
     texts = [posting.text for posting in postings]
     results = {"part": arguments.part.name, "postings": len(postings)}
+    results["fitted_to"] = "all labelled parts" if not arguments.coefficients else "other parts"
     for method, keywords in (
         ("jobgen", jobgen_keywords(texts, embed, NUM_KEYWORDS)),
         ("KeyBERT", keybert_keywords(texts)),

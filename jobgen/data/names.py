@@ -1,4 +1,4 @@
-"""Names of companies and people, which no keyword contains."""
+"""Names of companies, people and places, which no keyword contains."""
 
 import re
 from collections import Counter
@@ -10,8 +10,12 @@ from wordfreq import zipf_frequency
 
 from jobgen.data.parts_of_speech import WORD
 
-# A capitalized name, and the contexts in which postings name their company or a person. Its length
-# is bounded, for a time that is linear in the text's.
+_STATES = (
+    "A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]"
+    "|UT|V[AT]|W[AIVY]"
+)
+# A capitalized name, and the contexts in which postings name their company, a person or a place.
+# Its length is bounded, for a time that is linear in the text's.
 _NAME = r"([A-Z][\w&.-]{0,60}(?: [A-Z][\w&.-]{0,60}){0,7})"
 _NAME_CONTEXTS = [
     re.compile(pattern)
@@ -24,6 +28,8 @@ _NAME_CONTEXTS = [
         rf"\b{_NAME},? (?:Inc|LLC|Ltd|Corp|Corporation|GmbH|Company|Group)\b",
         rf"\b{_NAME} (?:has|offers|provides|believes|seeks|participates|does not|will not|employees"
         r"|values|embraces|celebrates|recruits)\b",
+        rf"\b{_NAME}, (?:{_STATES}|USA|UK|United States|United Kingdom|Canada|India)\b",
+        rf"\b(?:[Bb]ased|[Ll]ocated|[Hh]eadquartered|[Oo]ffices?|[Ll]ocations?) (?:in|at) {_NAME}",
         rf"\b(?:bei|bij|chez|presso|rejoindre|rejoignez) {_NAME}",
         rf"\b{_NAME} (?:busca|cerca|recherche|recrute|ricerca|sucht|zoekt)\b",
     )
@@ -42,7 +48,7 @@ _LONGEST_NAME, _MOST_NAMES = 120, 10  # characters; names in a cell
 
 
 def find_names(texts: Iterable[str], companies: Iterable[str] = ()) -> frozenset[str]:
-    """Words, in lower case, that a sample of postings mostly uses as names of companies or people.
+    """Words, in lower case, that a sample of postings mostly uses as names.
 
     A name ends a clause, so names must be known before phrases are counted.
 
