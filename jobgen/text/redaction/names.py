@@ -4,12 +4,17 @@ import re
 
 from jobgen.text.redaction.name_contexts import CONTACTS, WORD, Contact
 from jobgen.text.redaction.name_contexts_abroad import CONTACTS_ABROAD
-from jobgen.text.redaction.name_words import name_length, names_no_person
+from jobgen.text.redaction.name_words import name_length, names_no_person, role_length
 from jobgen.text.redaction.patterns import NAME, parted
 
 # The abroad ones first: they know the forms of address that belong to a name.
 _CONTACTS = (*CONTACTS_ABROAD, *CONTACTS)
 _MOST_NAMES = 50
+# A line break inside a sentence: after a long line that ends with a letter, a comma, a colon or
+# `Mr.`, before a capital letter. The name of a contact may go on there.
+WRAPPED = re.compile(r"(?<=[a-z,:])\n(?=[A-Z][a-z])|(?<=\bM[rs]\.)\n|(?<=\bMrs\.)\n")
+_SHORTEST_LINE = 45
+_FOLLOWING = 120  # characters after a name that are looked at
 # Contact [name] or John Doe at [phone]; Contact: [name] / John Doe
 _NEXT = re.compile(
     rf"(?m)\[name\](?:[ ](?:or|and|oder|und|ou|et|o|e|y|of|en)[ ]|[ ]?/[ ]?)"
@@ -20,6 +25,12 @@ _AFTER = {
     for contact in _CONTACTS
     for pattern in (contact.after_first_name, contact.after_name)
 }
+
+
+def _mark_wrapped(match: re.Match[str]) -> str:
+    r"""A vertical tab, which no clean text has, for a line break inside a sentence."""
+    text, end = match.string, match.start()
+    return "\v" if end - text.rfind("\n", 0, end) > _SHORTEST_LINE else "\n"
 
 
 def redact_names(text: str) -> tuple[str, int]:
@@ -37,6 +48,7 @@ def redact_names(text: str) -> tuple[str, int]:
     ('Contact Human Resources. Dear Hiring Manager, call Center Operations', 0)
     """
     lower, whole = text.lower(), text
+    text = WRAPPED.sub(_mark_wrapped, text)
     count = 0
     companies: dict[str, bool] = {}
     people: set[str] = set()
@@ -57,15 +69,20 @@ def redact_names(text: str) -> tuple[str, int]:
             groups = match.groupdict()
             group = "name" if groups["name"] else "capitals"
             phrase, start = match[group], match.start(group)
+            role = role_length(phrase)
+            phrase, start = phrase[role:], start + role
             length = name_length(phrase)
             if not length or is_company(phrase[:length]):
                 return match[0]
             end = start + length
-            is_first_name = " " not in phrase[:length]
+            is_first_name = len(phrase[:length].split()) == 1
+            if role and is_first_name:
+                return match[0]
             required = [contact.after_name]
             if is_first_name:
                 required.append(contact.after_first_name)
-            if not all(_AFTER[pattern].match(match.string, end) for pattern in required):
+            following = match.string[end : end + _FOLLOWING].replace("\v", "\n")
+            if not all(_AFTER[pattern].match(following) for pattern in required):
                 return match[0]
             count += 1
             if not is_first_name:
@@ -92,4 +109,4 @@ def redact_names(text: str) -> tuple[str, int]:
         again = re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)")
         text, repeated = again.subn(NAME, text)
         count += repeated
-    return text, count
+    return text.replace("\v", "\n"), count

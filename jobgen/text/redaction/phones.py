@@ -8,7 +8,14 @@ import phonenumbers
 
 from jobgen.text.characters import UPPER
 from jobgen.text.redaction.patterns import PHONE, change_lines, parted
-from jobgen.text.redaction.phone_contexts import NO_PHONE, find_cue, is_amount, is_identifier
+from jobgen.text.redaction.phone_contexts import (
+    NO_PHONE,
+    NO_PHONE_ALONE,
+    find_cue,
+    is_amount,
+    is_identifier,
+    is_near_telephone,
+)
 from jobgen.text.redaction.regions import guess_regions
 
 _PHONE_MARK = re.compile(r"\d[\d ()./–‐‑-]{4,}\d|\d-[A-Z]{3}|\d\)-?[ ]?\d")
@@ -38,10 +45,21 @@ _AMERICAN = re.compile(
 _PHONE_ON_ITS_LINE = re.compile(r"^(?:[2-9]\d{9}|[2-9]\d\d[ ]\d{3}[ ]\d{4})$")
 # Groups of digits in any other format; what they are is told from their surroundings.
 _GAP = r"(?:[ ]?[-/–‐‑][ ]?|\.|[ ]|[ ]?\.[ ]|(?<=\))|(?=\())"
+# A number of a town, without a code: `55 01 00`, `5-01-00`, `55 0100`, `555-010`, `550100`; where
+# several differ only in their last digits, these alone may follow: `55-01-00/01`, `55 01 00, 01`.
+_PAIRS = r"\d{1,2}[ ]?[ -][ ]?\d\d[ ]?[ -][ ]?\d\d(?!\d)"
+_LOCAL = re.compile(rf"(?:{_PAIRS}|\d{{2,3}}[ ]?[ -][ ]?\d{{3,4}}|\d{{6}})(?:/\d\d){{0,3}}\Z")
+_OTHER_ENDING = re.compile(r"(?:,[ ]?\d\d){1,3}(?=[.;)]?(?:\s|\Z)(?![ ]?[a-z\d]))")
 _RUN = re.compile(
-    rf"(?:(?<![\w$€£#@+])|(?<=[a-zß-ÿ]))(?<!\d[.,])(?<!\w-)(?<!\d[ ]-)"
-    rf"(?>(?:\+[ ]?)?\(?\+?\d[\d()]{{0,15}}(?:{_GAP}[ ]?[\d()]{{1,16}}){{0,14}}(?i:{_EXTENSION}))"
+    rf"(?:(?<![\w$€£#@+])|(?<=[a-zß-ÿ]))(?<!\d\.)(?:(?<!\d,)|(?={_PAIRS}))(?<!\w-)(?<!\d[ ]-)"
+    rf"(?>(?:\[\d[\d ]{{1,5}}\][ ]?)?(?:\+[ ]?)?\(?\+?\d[\d()]{{0,15}}"
+    rf"(?:{_GAP}[ ]?[\d()]{{1,16}}){{0,14}}(?i:{_EXTENSION}))"
 )
+# A line break inside a number, whose last digits begin the next line, and what stands before it.
+_WRAP = re.compile(
+    r"(?<=[\d)])\n(?=(\d\d(?:[ -]?\d\d){0,2})(?:[.,;)\n]|\Z|[ ](?i:or|and|e-?mail|fax)\b))"
+)
+_LINE_END = re.compile(r"\(?\+?\d[\d() -]{0,16}\Z")
 _GROUP = re.compile(r"\+?\(?\d+\)?")
 # Shapes that need no other evidence than their groups: Britain `0161 555 0100`, `(0161) 555 0100`,
 # `01632-555010`, and France `06 51 00 00 15`.
@@ -133,10 +151,12 @@ def _pieces(text: str, start: int, end: int, regions: tuple[str, ...]) -> list[t
     return [_trim(text, start, end)]
 
 
-def _is_phone(number: str, before: str, after: str, regions: tuple[str, ...]) -> bool:
+def _is_phone(
+    number: str, before: str, after: str, regions: tuple[str, ...], n_previous: int
+) -> bool:
     """Whether groups of digits are a telephone number, from their form and their surroundings."""
     n_digits = _count(number)
-    if not 6 <= n_digits <= _LONGEST + 1 or NO_PHONE.match(number) or is_amount(after):
+    if not 5 <= n_digits <= _LONGEST + 1 or NO_PHONE.match(number) or is_amount(after):
         return False
     plain = re.split(r"[ ,-]*[a-zA-Z*]", number)[0]
     digits = _FORMATS_OF_DIGITS.sub("", plain)
@@ -147,6 +167,10 @@ def _is_phone(number: str, before: str, after: str, regions: tuple[str, ...]) ->
     ):
         return n_digits >= 8 and not _ROUND.match(digits) and not is_identifier(before)
     cue = find_cue(before)
+    if _LOCAL.match(plain) and _is_local(plain, cue, before, after, n_previous):
+        return True
+    if n_digits < 6 or NO_PHONE_ALONE.match(number):
+        return False
     if cue == "strong":
         fewest = 7 if len(groups) > 1 else 7 if before.rstrip()[-1:] in ":.=\"'" else 9
         return n_digits >= fewest or len(groups) > 2
@@ -161,6 +185,23 @@ def _is_phone(number: str, before: str, after: str, regions: tuple[str, ...]) ->
     if cue == "number" and n_digits >= 8 and (digits.startswith("0") or _is_valid(digits, regions)):
         return True
     return _is_national(plain, digits, len(groups), before, after, regions)
+
+
+def _is_local(number: str, cue: str, before: str, after: str, n_previous: int) -> bool:
+    """Whether five or six digits are a number without the code of its town."""
+    if cue == "list":
+        is_over = re.match(r"\s*(?:[,;.|)\n]|\Z|(?i:or|and|e-?mail|fax)\b)", after)
+        return _count(number) == n_previous or bool(is_over) and n_previous > 6
+    if cue == "far":
+        return number.count("-") == 2
+    # `call 100-150 customers`
+    is_range = NO_PHONE_ALONE.match(number) and number.count("-") == 1
+    is_noun = (
+        cue == "strong"
+        or cue == "weak"
+        and (not is_range or before.rstrip(" :(")[-3:] in (" at", " on"))
+    )
+    return is_noun and is_near_telephone(before)
 
 
 def _is_national(
@@ -198,6 +239,17 @@ def _is_national(
     return _is_valid(digits, regions)
 
 
+def _join_wrapped(match: re.Match[str]) -> str:
+    """A blank instead of a line break inside a number, where a word announces the number."""
+    before = match.string[max(0, match.start() - 90) : match.start()]
+    left = _LINE_END.search(before)
+    if not left or not find_cue(before[: left.start()]):
+        return match[0]
+    n_left, n_right = _count(left[0]), sum(map(str.isdigit, match[1]))
+    is_whole = n_left >= 6 and (n_right > 4 or len(_GROUP.findall(left[0])[-1]) != 2)
+    return match[0] if is_whole or not 5 <= n_left + n_right <= 12 else " "
+
+
 def redact_phones(
     text: str, regions: Sequence[str] | None = None, origin: str | None = None
 ) -> tuple[str, int]:
@@ -226,10 +278,11 @@ def redact_phones(
     ('401(k), $555.0100, 2015-2021, Python 3.11.2, ID 212-555-0100', 0)
     """
     chosen = None if regions is None else tuple(regions)
+    text = _WRAP.sub(_join_wrapped, text)
 
     def change(line: str, position: int) -> tuple[str, int]:
         nonlocal chosen
-        count = 0
+        count = n_previous = 0
 
         def replace_american(match: re.Match[str]) -> str:
             nonlocal count
@@ -245,7 +298,7 @@ def redact_phones(
         done = ""
         copied_to = 0
         for match in _RUN.finditer(line):
-            if _count(match[0]) < 6:
+            if _count(match[0]) < 5:
                 continue
             if chosen is None:
                 chosen = guess_regions(text if origin is None else origin)
@@ -256,8 +309,13 @@ def redact_phones(
                 after = line[end : end + 20]
                 if re.match(
                     r"[$€£%_]|[.]\d|[-–]\d|(?!E-?[mM]ail)[-–]?\w(?![\w:])", after
-                ) or not _is_phone(line[start:end], before, after, chosen):
+                ) or not _is_phone(line[start:end], before, after, chosen, n_previous):
                     continue
+                n_previous = _count(line[start:end])
+                more = _OTHER_ENDING.match(line, end)
+                if more and n_previous < 8:
+                    end = more.end()
+                    after = line[end : end + 20]
                 done += line[copied_to:start] + parted(before[-1:], PHONE, after)
                 copied_to, count = end, count + 1
         return done + line[copied_to:], count
