@@ -159,10 +159,14 @@ def _change_emails(line: str, _: int) -> tuple[str, int]:
         count += 1
         return parted("", EMAIL, match.string[match.end() : match.end() + 1])
 
-    line = _GLUED_PREPOSITION.sub(r"\g<0> ", line)
-    line = _EMAIL.sub(replace, line)
-    for pattern in (_BROKEN_EMAIL, _CUT_EMAIL, _SPACED_EMAIL, _SPELLED_EMAIL):
-        line = pattern.sub(replace_plain, line)
+    if "@" in line:
+        line = _GLUED_PREPOSITION.sub(r"\g<0> ", line)
+        line = _EMAIL.sub(replace, line)
+        for pattern in (_BROKEN_EMAIL, _CUT_EMAIL, _SPACED_EMAIL):
+            line = pattern.sub(replace_plain, line)
+    elif " AT " in line:
+        line = _BROKEN_EMAIL.sub(replace_plain, line)
+    line = _SPELLED_EMAIL.sub(replace_plain, line)
     # The one group that matched is the cue before the address, which stays.
     line, replaced = _LOST_AT_EMAIL.subn(lambda match: match[match.lastindex or 0] + EMAIL, line)
     line, written_out = _AT_HOST.subn(rf"\g<1>{EMAIL}", line)

@@ -38,16 +38,18 @@ class Contact(NamedTuple):
     """A context in which the name of a contact stands.
 
     Attributes:
-        cues: texts in lower case; the pattern is searched for only if one of them occurs.
+        cues: texts in lower case; the pattern is looked for only near one of them.
         pattern: the context, with the name in its group "name" or "capitals".
         after_first_name: pattern that must follow a first name without a surname; "" for any text.
         after_name: pattern that must follow every name.
+        lead: most characters from the start of the context to a cue in it.
     """
 
     cues: tuple[str, ...]
     pattern: re.Pattern[str]
     after_first_name: str
     after_name: str = ""
+    lead: int = 30
 
 
 _REACHED = (
@@ -150,6 +152,7 @@ CONTACTS = (
             rf"{_PERSON}"
         ),
         "(?!)",
+        lead=50,
     ),
     # reach out to me (Jane Doe, Recruiter); connect with Technical Recruiter Jane Doe on LinkedIn
     Contact(
@@ -220,6 +223,7 @@ CONTACTS = (
             rf"{SPACE}{_PERSON}"
         ),
         _REACHED,
+        lead=90,
     ),
     # Dear Jane, My name is Jane; Hi, this is Jane from Example
     Contact(
@@ -261,6 +265,7 @@ CONTACTS = (
         ("recruit", "talent", "account ", "sourcer", "staffing", "resource", "hr", "manager"),
         re.compile(rf"{START}(?:• )?{_PERSON}(?=(?:[.,]?{_BREAK}{{1,2}}|[ ]?[–|,(-][ ]?){_TITLE})"),
         r"\n",
+        lead=140,
     ),
     # Jane Doe, above a telephone number or an e-mail address
     Contact(
@@ -270,6 +275,7 @@ CONTACTS = (
             r"[ ]?[–|,:(-]?[ ]?\[(?:phone|e-mail)\])"
         ),
         r"(?!)",
+        lead=120,
     ),
     # your resume to Jane Doe at [e-mail]; CALL Jane @ [phone]
     Contact(
@@ -279,6 +285,7 @@ CONTACTS = (
             rf"[ ]?[:,]?[ \n\v]{{0,2}}(?<=[\s:,]){_PERSON}(?={_POSITION}{_ADDRESS})"
         ),
         "",
+        lead=260,
     ),
     # Jane Doe, Example Officer, e-mail: [e-mail]; the office, Jane Doe at: [phone]
     Contact(
@@ -286,6 +293,7 @@ CONTACTS = (
         re.compile(rf"(?:{START}|[,;][ \v]){_PERSON}(?={_ROLE}{_ADDRESS})"),
         "(?!)",
         r"[,;]|[ \v]?(?:at|via)\b",
+        lead=260,
     ),
     # RegardsJane DoeExample Bikes: line breaks around the name are lost
     Contact(
@@ -306,6 +314,7 @@ CONTACTS = (
             rf"(?={_BREAK}(?:{_RANK}\b\.?[ ]){{0,3}}Recruiter\b(?!:))"
         ),
         "(?!)",
+        lead=80,
     ),
     # Questions? Jane Doe will help: [e-mail]
     Contact(
@@ -332,5 +341,6 @@ CONTACTS = (
             r"Staffing|Resource (?:Development )?Manager))"
         ),
         r"(?!)",
+        lead=100,
     ),
 )

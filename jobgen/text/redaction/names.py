@@ -1,6 +1,7 @@
 """Replace the names of contacts by `[name]`: after a cue, beside an address, in a signature."""
 
 import re
+from collections.abc import Callable
 
 from jobgen.text.redaction.name_contexts import CONTACTS, WORD, Contact
 from jobgen.text.redaction.name_contexts_abroad import CONTACTS_ABROAD
@@ -33,6 +34,41 @@ def _mark_wrapped(match: re.Match[str]) -> str:
     return "\v" if end - text.rfind("\n", 0, end) > _SHORTEST_LINE else "\n"
 
 
+def _replace_near_cues(
+    contact: Contact, replace: Callable[[re.Match[str]], str], text: str, lower: str
+) -> str:
+    """What `contact.pattern.sub` does, without a look at what is far from all cues.
+
+    Args:
+        contact: the context.
+        replace: function from a match to what takes its place.
+        text: the text.
+        lower: the same in lower case.
+    """
+    if len(lower) != len(text):
+        return contact.pattern.sub(replace, text)  # `İ` has become two characters
+    cues = []
+    for cue in contact.cues:
+        found = lower.find(cue)
+        while found >= 0:
+            cues.append(found)
+            found = lower.find(cue, found + 1)
+    if not cues:
+        return text
+    pieces: list[str] = []
+    copied_to = position = 0
+    for cue_start in sorted(cues):
+        position = max(position, cue_start - contact.lead)
+        while position <= cue_start:
+            match = contact.pattern.match(text, position)
+            position += 1
+            if match:
+                pieces += [text[copied_to : match.start()], replace(match)]
+                copied_to = match.end()
+                position = max(position, copied_to)
+    return "".join([*pieces, text[copied_to:]])
+
+
 def redact_names(text: str) -> tuple[str, int]:
     r"""Replace the names of people to contact and of people who sign.
 
@@ -47,8 +83,9 @@ def redact_names(text: str) -> tuple[str, int]:
     >>> redact_names("Contact Human Resources. Dear Hiring Manager, call Center Operations")
     ('Contact Human Resources. Dear Hiring Manager, call Center Operations', 0)
     """
-    lower, whole = text.lower(), text
+    whole = text
     text = WRAPPED.sub(_mark_wrapped, text)
+    lower = text.lower()
     count = 0
     companies: dict[str, bool] = {}
     people: set[str] = set()
@@ -61,8 +98,6 @@ def redact_names(text: str) -> tuple[str, int]:
         return companies[phrase]
 
     for contact in _CONTACTS:
-        if not any(cue in lower for cue in contact.cues):
-            continue
 
         def replace(match: re.Match[str], contact: Contact = contact) -> str:
             nonlocal count
@@ -91,7 +126,9 @@ def redact_names(text: str) -> tuple[str, int]:
             after = match.string[end : end + 1]
             return match.string[match.start() : start] + parted("", NAME, after) + rest
 
-        text = contact.pattern.sub(replace, text)
+        changed = _replace_near_cues(contact, replace, text, lower)
+        if changed != text:
+            text, lower = changed, changed.lower()
 
     def replace_next(match: re.Match[str]) -> str:
         nonlocal count
