@@ -159,7 +159,7 @@ class PrepareConfig(Config):
     )
     phone_regions: Annotated[Literal["auto"] | list[str], AfterValidator(_regions)] = Field(
         "auto",
-        description="list of ISO codes of countries, such as `[\"FR\", \"BE\"]`, whose national"
+        description='list of ISO codes of countries, such as `["FR", "BE"]`, whose national'
         " telephone numbers are looked for; auto: guessed for each posting from its language,"
         " places, currencies and addresses. Numbers with a calling code, and those after words such"
         " as `Tel.`, are found anyway",

@@ -55,7 +55,7 @@ class Contact(NamedTuple):
 _REACHED = (
     r"[ ,(:]{1,2}(?:[ ]?(?:directly|direct|today|TODAY|now)[ ])?(?:(?:at|on|via|by)\b|@[ ]|\[)"
     r"|[ ](?:when you|for (?:further|more|details|an?|the)|today|or|as soon as|[aA]lternatively)\b"
-    r"|[ ](?:from|in)[ ][A-Z]|[.!]?\s*\Z"
+    r"|[ ](?:(?:from|in)[ ](?:[A-Z]|our\b)|an updated\b|your\b|with your\b|\*\*)|[.!]?\s*\Z"
 )
 # What parts a name, and a position after it, from an address.
 _POSITION = rf"(?:[,;]{SPACE}(?:[\w/&'’-]{{1,20}},?{SPACE}){{0,7}}[\w/&'’-]{{1,20}}[,;:]?)?"
@@ -142,7 +142,7 @@ CONTACTS = (
         ("consultant: ", "consultant : "),
         re.compile(rf"\b[cC]onsultant[ ]?:[ ]{_PERSON}"),
         "(?!)",
-        r"[ ]?(?:$|[.,;|(\[]|(?:Ref|Tel|Phone|E-?mail)\b)",
+        r"[ ]?(?:$|[.,;|(\[]|(?:Ref|Tel|Phone|E-?mail|We|Our)\b)",
     ),
     # our recruiter Jane Doe; your recruiter is Jane Doe
     Contact(
@@ -192,11 +192,17 @@ CONTACTS = (
             r"[sS]peak (?:to|with)|[wW]rit(?:e|ing) to|[tT]ouch with|(?:re)?e-?mail(?:ing)?|"
             # not `it is what we call Friendly Fusion`
             r"(?<!\bwe )(?<!\bthey )(?<!\byou )(?<!\bI )call(?:ing)?|text|DM|messag(?:e|ing)|"
-            r"telephone|(?:or|to|please) (?:phone|ring))"
+            r"telephone|(?:or|to|[pP]lease) (?:phone|ring))"
             rf"(?:[ ]directly)?[ \n\v])"
             rf"{_PERSON}"
         ),
         _REACHED,
+    ),
+    # ask for Jane. More on our site
+    Contact(
+        ("ask for ",),
+        re.compile(rf"\b[aA]sk[ ]for[ ]{_PERSON}"),
+        r"[ ]?[.,!(]|[ ]if\b",
     ),
     # Call Jane Doe at [phone]: `Call` is a verb only if the sentence continues like that, because
     # `Call Center` and `Text Mining` look the same.

@@ -107,7 +107,7 @@ _COMPOUND = re.compile(
 # Words that cannot go on with a name, so that what stands before them may be one.
 _ENDS = frozenset(
     "alternatively and at cell date direct email e-mail fax from if job mobile name now on or "
-    "phone please position ref telephone tel title today with".split()
+    "our phone please position ref telephone tel title today we with".split()
 )
 # What people are called by their work; a name may follow: `Office Manager Jane Doe`.
 _ROLES = frozenset(
