@@ -61,7 +61,8 @@ _REACHED = (
 _POSITION = rf"(?:[,;]{SPACE}(?:[\w/&'’-]{{1,20}},?{SPACE}){{0,7}}[\w/&'’-]{{1,20}}[,;:]?)?"
 _ROLE = (
     rf"(?:[,;]{SPACE}(?:[\w/&'’-]{{1,20}}{SPACE}){{0,6}}(?i:manager|director|coordinator|officer|"
-    r"assistant|recruiter|consultant|specialist|executive|representative|secretary)\b[,;:]?)?"
+    r"assistant|recruiter|consultant|specialist|executive|representative|secretary|chief|head|"
+    r"leader|president)\b[,;:]?)"
 )
 _ADDRESS = (
     rf"{SPACE}?(?:at|At|@|on|via|by|through|or|:|–|-|\(|,)?[ :]{{0,2}}"
@@ -115,7 +116,8 @@ CONTACTS = (
     Contact(
         ("contact", "hiring manager"),
         re.compile(
-            rf"{START}(?:• )?(?i:contact(?: person| name)?|hiring manager)[ ]?[–-][ ]?{_PERSON}"
+            rf"(?:{START}(?:• )?(?i:contact(?: name)?|hiring manager)[ ]?[–-][ ]?"
+            rf"|(?i:\bcontact person)[ ]?[–-][ \n\v]{{0,2}}){_PERSON}"
         ),
         "(?!)",
     ),
@@ -216,7 +218,8 @@ CONTACTS = (
     Contact(
         ("resume", "résumé", "cv", "cover letter", "portfolio"),
         re.compile(
-            r"\b(?i:r[eé]sum[eé]s?|cvs?|cover letters?|portfolios?)(?:['’]s)?(?:[ ][a-z]+){0,4}?"
+            r"\b(?i:r[eé]sum[eé]s?|cvs?|cover letters?|portfolios?)(?:['’]s)?"
+            r"(?:[ ][a-z]+){0,4}?(?:[ ]\([\w ]{1,30}\))?"
             rf"[ ]to[ ]?:?{SPACE}{_PERSON}"
         ),
         _REACHED,
@@ -296,10 +299,26 @@ CONTACTS = (
     # Jane Doe, Example Officer, e-mail: [e-mail]; the office, Jane Doe at: [phone]
     Contact(
         ("[phone]", "[e-mail]"),
-        re.compile(rf"(?:{START}|[,;][ \v]){_PERSON}(?={_ROLE}{_ADDRESS})"),
+        re.compile(rf"(?:{START}|[,;][ \v]){_PERSON}(?={_ROLE}?{_ADDRESS})"),
         "(?!)",
         r"[,;]|[ \v]?(?:at|via)\b",
         lead=260,
+    ),
+    # [e-mail], Personnel Department, Jane Doe.
+    Contact(
+        ("[phone]", "[e-mail]"),
+        re.compile(
+            r"\[(?:phone|e-mail)\](?:[,;]?[ \n\v](?:[A-Z][\w-]{1,15}[ \v]){1,4}"
+            rf"(?:Department|Office|Division|Unit|Team),?[ \n\v]{_PERSON}(?=[.,]|$)"
+            rf"|[,;]?[ \n\v]{{1,2}}(?P<capitals>{_PERSON_BARE})(?={_ROLE}))"
+        ),
+        "(?!)",
+    ),
+    # forwarded to Jane Doe, Team Leader
+    Contact(
+        (" to", " with"),
+        re.compile(rf"(?<=[a-z])[ ](?:to|with)[ ]?:?[ \n\v]{_PERSON}(?={_ROLE})"),
+        "(?!)",
     ),
     # RegardsJane DoeExample Bikes: line breaks around the name are lost
     Contact(
@@ -310,6 +329,16 @@ CONTACTS = (
             r"|[A-Z]{3,15}[ ][A-Z]{3,15}(?=[A-Z][a-z]))(?=[^\[]{0,90}\[(?:phone|e-mail)\])"
         ),
         "",
+    ),
+    # spokenJane DoeExample Solutions, Inc.\nWork [phone]
+    Contact(
+        (" inc", "llc", "solutions", "technologies", "systems", "corp"),
+        re.compile(
+            r"(?<=[a-z.])(?P<name>[A-Z][a-z]{2,15}[ ][A-Z][a-z]{2,15})(?=[A-Z][a-z][^\[\n]{0,40}"
+            r"\b(?:Inc|LLC|Solutions|Technologies|Systems|Corp)[^\[]{0,30}\[(?:phone|e-mail)\])"
+        ),
+        "(?!)",
+        lead=90,
     ),
     # required Jane Doe\nTechnical Recruiter: the line break before the name is lost
     Contact(

@@ -31,7 +31,7 @@ _STRONG = re.compile(
 )
 _VERB = (
     r"(?:call(?:ing)?|phon(?:e|ing)|ring|text(?:ing)?|reach(?:ed)?|contact(?:ing|ed)?|dial|speak|"
-    r"message|whatsapp|get in touch|telephone|fax(?:ed|ing)?|"
+    r"message|whatsapp|get in touch|rsvp|telephone|fax(?:ed|ing)?|"
     r"ruf(?:en)?|anrufen|anruf|erreich(?:en|bar|st)?|kontaktier(?:en|e)|meld(?:en|e)|telefonisch|"
     r"appel(?:er|ez|le)|joindre|joignable|joignez|contact(?:er|ez)|téléphon(?:er|ez)|"
     r"llam(?:ar|e|en|a|ando)|llám(?:anos|enos|ame|eme)|contactar|contacte|contáctenos|"
@@ -41,7 +41,7 @@ _VERB = (
 _WEAK = re.compile(
     rf"(?i)(?<![^\W_]){_VERB}(?:[-_ ](?:nous|moi|us|me|him|her|them|uns|mich|ons|now|today|"
     rf"directly|immediately|via|tram(?:ite)|il|lo|la|el|le|the|toll[- ]free|sie|at|on|under|unter|"
-    rf"{_NUMBER_WORD}|au|al|allo|op|met|naar|para|pelo|ao|en|der|die|folgender|an)(?!\w)){{0,6}}"
+    rf"{_NUMBER_WORD}|by|au|al|allo|op|met|naar|para|pelo|ao|en|der|die|folgender|an)(?!\w)){{0,6}}"
     r"[ ]?[.:–-]{0,2}\s?\(?\Z"
     # contact Jane Doe at; joindre Mme Doe au; erreichen Sie Frau Doe unter
     rf"|(?<![^\W_]){_VERB}(?:[ ,\n]{{1,2}}[\w.'’();\"-]{{1,20}}){{1,8}}[ ,]{{1,2}}"
@@ -71,13 +71,14 @@ _ASKED = re.compile(
 )
 # call the agency of Jane Doe
 _FAR = re.compile(
-    r"(?i)(?<![^\W_])(?:call|phone|contact)(?:[ ,\n]{1,2}[\w.'’()\"-]{1,20}){1,8}[ ]\(?\Z"
+    r"(?i)(?<![^\W_])(?:call|phone|contact)(?:[ ,\n]{1,2}[\w.'’()\"/-]{1,20}){1,8}[ ][(/]?\Z"
 )
 # Words for telephones near a number; `reach 120 000` and `Work: 35-40` have none.
 _TELEPHONE = re.compile(
     r"(?i)(?<![^\W\d_])(?:tel(?!l)|tél|ph(?:one|\b)|fax|mob(?:ile)?(?=[ ]?[.:])|cell(?=[ ]?[.:])|"
     r"fon|call|ring|dial|gsm|handy|numbers|(?:at|on|by|au|unter|al|op)[ ]?:?\s?\(?\Z)"
 )
+_TELEPHONE_AFTER = re.compile(r"(?i)[ ]?[/(][ ]?(?:mob(?:ile)?|tel|fax|cell|phone)\.?[ ]?[/)]")
 # Contact: Priya - ; HR Priya ( ; phone Jane:
 _NAMED = re.compile(
     r"(?<!\w)(?i:contact(?: person| name)?|hr|call|whats ?app|phone|recruiter)[ ]?:?[ ]"
@@ -132,6 +133,11 @@ def is_identifier(before: str) -> bool:
 def is_amount(after: str) -> bool:
     """Whether the text after a number makes it an amount."""
     return bool(_AMOUNT_AFTER.match(after))
+
+
+def is_telephone(after: str) -> bool:
+    """Whether a word for a telephone follows a number: `55-01-00/mob/`, `555010 (fax)`."""
+    return bool(_TELEPHONE_AFTER.match(after))
 
 
 def is_near_telephone(before: str) -> bool:

@@ -15,6 +15,7 @@ from jobgen.text.redaction.phone_contexts import (
     is_amount,
     is_identifier,
     is_near_telephone,
+    is_telephone,
 )
 from jobgen.text.redaction.regions import guess_regions
 
@@ -49,6 +50,12 @@ _GAP = r"(?:[ ]?[-/–‐‑][ ]?|\.|[ ]|[ ]?\.[ ]|(?<=\))|(?=\())"
 # several differ only in their last digits, these alone may follow: `55-01-00/01`, `55 01 00, 01`.
 _PAIRS = r"\d{1,2}[ ]?[ -][ ]?\d\d[ ]?[ -][ ]?\d\d(?!\d)"
 _LOCAL = re.compile(rf"(?:{_PAIRS}|\d{{2,3}}[ ]?[ -][ ]?\d{{3,4}}|\d{{6}})(?:/\d\d){{0,3}}\Z")
+_FAR_SHAPE = re.compile(r"(?<!\d)\d\d-\d\d-\d\d(?:/\d\d){0,3}\Z")
+# Digits in words: `Two*One*Two---Five*Five*Five---Zero*One*Zero*Zero`.
+_IN_WORDS = re.compile(
+    r"(?i)(?<!\w)(?:(?:zero|one|two|three|four|five|six|seven|eight|nine)[^\w\n,;]{1,4}){6,14}"
+    r"(?:zero|one|two|three|four|five|six|seven|eight|nine)(?!\w)"
+)
 _OTHER_ENDING = re.compile(r"(?:,[ ]?\d\d){1,3}(?=[.;)]?(?:\s|\Z)(?![ ]?[a-z\d]))")
 _RUN = re.compile(
     rf"(?:(?<![\w$€£#@+])|(?<=[a-zß-ÿ]))(?<!\d\.)(?:(?<!\d,)|(?={_PAIRS}))(?<!\w-)(?<!\d[ ]-)"
@@ -169,6 +176,8 @@ def _is_phone(
     cue = find_cue(before)
     if _LOCAL.match(plain) and _is_local(plain, cue, before, after, n_previous):
         return True
+    if cue == "far" and _FAR_SHAPE.search(plain) or is_telephone(after):
+        return True
     if n_digits < 6 or NO_PHONE_ALONE.match(number):
         return False
     if cue == "strong":
@@ -191,9 +200,7 @@ def _is_local(number: str, cue: str, before: str, after: str, n_previous: int) -
     """Whether five or six digits are a number without the code of its town."""
     if cue == "list":
         is_over = re.match(r"\s*(?:[,;.|)\n]|\Z|(?i:or|and|e-?mail|fax)\b)", after)
-        return _count(number) == n_previous or bool(is_over) and n_previous > 6
-    if cue == "far":
-        return number.count("-") == 2
+        return _count(number) == n_previous or bool(is_over) and n_previous > 5
     # `call 100-150 customers`
     is_range = NO_PHONE_ALONE.match(number) and number.count("-") == 1
     is_noun = (
@@ -279,6 +286,7 @@ def redact_phones(
     """
     chosen = None if regions is None else tuple(regions)
     text = _WRAP.sub(_join_wrapped, text)
+    text, n_in_words = _IN_WORDS.subn(PHONE, text)
 
     def change(line: str, position: int) -> tuple[str, int]:
         nonlocal chosen
@@ -320,4 +328,5 @@ def redact_phones(
                 copied_to, count = end, count + 1
         return done + line[copied_to:], count
 
-    return change_lines(text, _PHONE_MARK, change)
+    text, count = change_lines(text, _PHONE_MARK, change)
+    return text, count + n_in_words

@@ -19,6 +19,11 @@ PHONES = [
     ("reach us through numbers: 55 01 00", "reach us through numbers: [phone]"),
     ("Tel: [374 1] 55 01 00", "Tel: [phone]"),
     ("fax them to the office at 55 01 00", "fax them to the office at [phone]"),
+    ("Please call by 55 01 00, 55 01 01", "Please call by [phone], [phone]"),
+    ("RSVP by noon at: 55-01-00; 55-01-01", "RSVP by noon at: [phone]; [phone]"),
+    ("call the Example office /0-1/ 55-01-00/01", "call the Example office /[phone]"),
+    ("55-01-00/mob/ Jane", "[phone]/mob/ Jane"),
+    ("at Two*One*Two---Five*Five*Five---Zero*One*Zero*Zero", "at [phone]"),
     # a line break inside
     ("call (01) 55 01\n00.\nApply", "call [phone].\nApply"),
     ("Phone: (374 1)\n55 01 00", "Phone: [phone]"),
@@ -73,6 +78,17 @@ NAMES = [
     ("or telephone Jane Doe for details", "or telephone [name] for details"),
     ("contact Jane for further information", "contact [name] for further information"),
     ("send it to Jane TODAY at jane@example.com", "send it to [name] TODAY at [e-mail]"),
+    (
+        "mail it to jane@example.com, Personnel Department,\nJane Doe.",
+        "mail it to [e-mail], Personnel Department,\n[name].",
+    ),
+    ("jane@example.com Jane Doe, Program Officer", "[e-mail] [name], Program Officer"),
+    ("should be forwarded to Jane Doe, Team Leader", "should be forwarded to [name], Team Leader"),
+    ("hall 3; Contact person -\nJane Doe.", "hall 3; Contact person -\n[name]."),
+    (
+        "your resume (plain text) to Jane Doe (see our site)",
+        "your resume (plain text) to [name] (see our site)",
+    ),
     ("contact Jane **** **** or apply", "contact [name] **** **** or apply"),
     ("ask for Jane. More", "ask for [name]. More"),
     ("Please ring Jane on Tel", "Please ring [name] on Tel"),
@@ -90,11 +106,17 @@ NAMES = [
     ("Regards,Jane Doe\nExample Bikes\n212-555-0100", "Regards,[name]\nExample Bikes\n[phone]"),
     ("written and spokenJane Doe 212-555-0100", "written and spoken[name] [phone]"),
     (
+        "written and spokenJane DoeExample Solutions, Inc.\nWork 212-555-0100",
+        "written and spoken[name]\nExample Solutions, Inc.\nWork [phone]",
+    ),
+    (
         "a diploma is required Jane Doe\nTechnical Recruiter",
         "a diploma is required [name]\nTechnical Recruiter",
     ),
 ]
 STAYS = [
+    "One, two, three, four, five, six, seven and eight",
+    "sold to Example Bikes, Sales Department",
     "attention to Detail",
     "We use Ms Office, Ms. Excel and MS Word",
     "12 Example Dr. Springfield",
