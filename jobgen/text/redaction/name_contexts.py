@@ -20,15 +20,15 @@ WORD = (
 SPACE = r"[ \v]"
 # The start of a line.
 START = r"(?:(?m:^)|(?<=\v))"
-_BREAK = r"[\n\v]"
+BREAK = r"[\n\v]"
 _PARTICLE = r"(?:(?:van|von|de|der|den|la|del|al|bin|da|dos)[ ])"
 _NAME = rf"{WORD}(?:{SPACE}{_PARTICLE}{{0,2}}{WORD}){{0,4}}"
 _TITLED = rf"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.?{SPACE})?{_NAME}"
-_PERSON = rf"(?P<name>{_TITLED})"
-_PERSON_BARE = rf"{WORD}(?:{SPACE}{WORD}){{0,2}}"
+PERSON = rf"(?P<name>{_TITLED})"
+PERSON_BARE = rf"{WORD}(?:{SPACE}{WORD}){{0,2}}"
 # `RECRUITER: JANE DOE`; only after a label that announces a person.
 _PERSON_OR_CAPITALS = (
-    rf"(?:{_PERSON}|(?P<capitals>[{UPPER}]{{2,20}}(?:[ ][{UPPER}]{{2,20}}){{1,2}}\b"
+    rf"(?:{PERSON}|(?P<capitals>[{UPPER}]{{2,20}}(?:[ ][{UPPER}]{{2,20}}){{1,2}}\b"
     # DOE, Jane
     rf"|[{UPPER}]{{2,20}},[ ](?=[{UPPER}][{LOWER}]){WORD}))"
 )
@@ -56,25 +56,6 @@ _REACHED = (
     r"[ ,(:]{1,2}(?:[ ]?(?:directly|direct|today|TODAY|now)[ ])?(?:(?:at|on|via|by)\b|@[ ]|\[)"
     r"|[ ](?:when you|for (?:further|more|details|an?|the)|today|or|as soon as|[aA]lternatively)\b"
     r"|[ ](?:(?:from|in)[ ](?:[A-Z]|our\b)|an updated\b|your\b|with your\b|\*\*)|[.!]?\s*\Z"
-)
-# What parts a name, and a position after it, from an address.
-_POSITION = rf"(?:[,;]{SPACE}(?:[\w/&'’-]{{1,20}},?{SPACE}){{0,7}}[\w/&'’-]{{1,20}}[,;:]?)?"
-_ROLE = (
-    rf"(?:[,;]{SPACE}(?:[\w/&'’-]{{1,20}}{SPACE}){{0,6}}(?i:manager|director|coordinator|officer|"
-    r"assistant|recruiter|consultant|specialist|executive|representative|secretary|chief|head|"
-    r"leader|president)\b[,;:]?)"
-)
-_ADDRESS = (
-    rf"{SPACE}?(?:at|At|@|on|via|by|through|or|:|–|-|\(|,)?[ :]{{0,2}}"
-    r"(?:[a-zA-Z][\w-]{1,12}[ :.]{1,2}){0,3}[\n\v]?\[(?:phone|e-mail)\]"
-)
-_RANK = r"(?:Sr|Jr|Senior|Junior|Lead|Principal|Executive|Technical|IT|Corporate|Head|of)"
-_TITLE = (
-    rf"(?:{_RANK}\b\.?[ ])*(?:(?:Recruiter|Recruitment|Talent|Account (?:Manager|Executive)|"
-    r"Sourcer|Resource (?:Development )?Manager|HR|Delivery Manager|Hiring Manager)\b"
-    # but not industries, departments and buttons
-    r"|(?:Human Resources|Staffing|Recruiting)\b"
-    r"(?!(?: and Recruiting| Video| Department)?[ ]*(?:\n|\Z)))"
 )
 CONTACTS = (
     # Contact: Jane Doe; Hiring manager: Jane Doe; Attn Jane Doe; Posted by Jane Doe
@@ -117,7 +98,7 @@ CONTACTS = (
         ("contact", "hiring manager"),
         re.compile(
             rf"(?:{START}(?:• )?(?i:contact(?: name)?|hiring manager)[ ]?[–-][ ]?"
-            rf"|(?i:\bcontact person)[ ]?[–-][ \n\v]{{0,2}}){_PERSON}"
+            rf"|(?i:\bcontact person)[ ]?[–-][ \n\v]{{0,2}}){PERSON}"
         ),
         "(?!)",
     ),
@@ -125,7 +106,7 @@ CONTACTS = (
     Contact(
         ("name:", "name :"),
         re.compile(
-            rf"(?m)^Name[ ]?:[ ]?{_PERSON}"
+            rf"(?m)^Name[ ]?:[ ]?{PERSON}"
             r"(?=[ ]?\n(?i:tel|phone|fax|mobile|e-?mail|title|position))"
         ),
         "",
@@ -142,7 +123,7 @@ CONTACTS = (
     # Consultant: Jane Doe
     Contact(
         ("consultant: ", "consultant : "),
-        re.compile(rf"\b[cC]onsultant[ ]?:[ ]{_PERSON}"),
+        re.compile(rf"\b[cC]onsultant[ ]?:[ ]{PERSON}"),
         "(?!)",
         r"[ ]?(?:$|[.,;|(\[]|(?:Ref|Tel|Phone|E-?mail|We|Our)\b)",
     ),
@@ -151,7 +132,7 @@ CONTACTS = (
         ("recruiter", "consultant"),
         re.compile(
             r"\b(?i:our|your|the)(?:[ ][a-z]+)?[ ](?:[rR]ecruiter|[cC]onsultant)(?:,|[ ]is)?[ ]"
-            rf"{_PERSON}"
+            rf"{PERSON}"
         ),
         "(?!)",
         lead=50,
@@ -161,7 +142,7 @@ CONTACTS = (
         ("me (", "recruiter "),
         re.compile(
             r"\b(?:[tT]o me[ ]\(|(?:Sr\.?|Senior|Technical|IT)[ ]Recruiter(?:[ ][–-])?[ ])"
-            rf"{_PERSON}"
+            rf"{PERSON}"
         ),
         "(?!)",
         r",|[ ]on[ ]|[ ]?\[",
@@ -196,21 +177,21 @@ CONTACTS = (
             r"(?<!\bwe )(?<!\bthey )(?<!\byou )(?<!\bI )call(?:ing)?|text|DM|messag(?:e|ing)|"
             r"telephone|(?:or|to|[pP]lease) (?:phone|ring))"
             rf"(?:[ ]directly)?[ \n\v])"
-            rf"{_PERSON}"
+            rf"{PERSON}"
         ),
         _REACHED,
     ),
     # ask for Jane. More on our site
     Contact(
         ("ask for ",),
-        re.compile(rf"\b[aA]sk[ ]for[ ]{_PERSON}"),
+        re.compile(rf"\b[aA]sk[ ]for[ ]{PERSON}"),
         r"[ ]?[.,!(]|[ ]if\b",
     ),
     # Call Jane Doe at [phone]: `Call` is a verb only if the sentence continues like that, because
     # `Call Center` and `Text Mining` look the same.
     Contact(
         ("call ", "mail ", "text ", "message "),
-        re.compile(rf"\b(?:Call|E-?[mM]ail|Text|Message)[ ]{_PERSON}"),
+        re.compile(rf"\b(?:Call|E-?[mM]ail|Text|Message)[ ]{PERSON}"),
         _REACHED,
         r"[ ,(]{1,2}(?:directly[ ])?(?:(?:at|on|via|for|to|if|with|or|today)\b|\[)|[.!]?$",
     ),
@@ -220,7 +201,7 @@ CONTACTS = (
         re.compile(
             r"\b(?i:r[eé]sum[eé]s?|cvs?|cover letters?|portfolios?)(?:['’]s)?"
             r"(?:[ ][a-z]+){0,4}?(?:[ ]\([\w ]{1,30}\))?"
-            rf"[ ]to[ ]?:?{SPACE}{_PERSON}"
+            rf"[ ]to[ ]?:?{SPACE}{PERSON}"
         ),
         _REACHED,
     ),
@@ -229,7 +210,7 @@ CONTACTS = (
         re.compile(
             r"\b(?i:send|submit|e-?mail|forward|direct|address)(?:ing|ed)?\b[^.\n\[]{0,40}?[ ]"
             r"(?:applications?|questions?|inquiries|profiles?)\b[^.\n\[]{0,20}?[ ]to[ ]?:?"
-            rf"{SPACE}{_PERSON}"
+            rf"{SPACE}{PERSON}"
         ),
         _REACHED,
         lead=90,
@@ -250,132 +231,9 @@ CONTACTS = (
         re.compile(
             rf"(?:(?m:^)(?:Dear|Hi|Hello)[ ]|\b[mM]y name is[ ]|"
             r"\b(?:Hi|Hello)[,!][ ]I(?:['’]m| am)[ ]|"
-            rf"(?:Hi|Hello|Greetings)\b[^\w\n]{{0,3}}\s{{0,2}}(?i:this is)[ ]){_PERSON}"
+            rf"(?:Hi|Hello|Greetings)\b[^\w\n]{{0,3}}\s{{0,2}}(?i:this is)[ ]){PERSON}"
         ),
         r"[,!.:–-]|[ ](?i:from|with|and|at|i)\b|$",
         r"[,!.:–-]|[ ](?i:from|with|and|at|i)\b|$",
-    ),
-    # Regards,\nJane Doe
-    Contact(
-        ("regards", "sincerely", "cheers", "thanks", "thank you", "best wishes", "yours")
-        + ("\nbest", "best,\n", "best\n"),
-        re.compile(
-            r"(?i:regards|sincerely(?: yours)?|cheers|thanks|thank you|best wishes|yours truly|"
-            r"(?m:^)best)"
-            rf"(?:[,.!]*{_BREAK}{{1,2}}|,[ ]?|[.!]?[ ]?(?={_PERSON_BARE}[ ]?[|,–-]?[ ]?\[))"
-            rf"{_PERSON}"
-        ),
-        r"[.,]?$|[ ]?\||[ ]?[,–-]?[ ]?\[(?:phone|e-mail)\]|(?:Ph|Phone|Tel|E-?mail|Mobile|Cell)\b",
-        r"[.,]?[ ]?(?:[|(\[–-]|$)|,?[ ]?(?:IT\b|Sr|Senior|Technical|Executive|Lead|Recruit|Talent|"
-        r"HR|Ph\b|Phone|Tel\b|E-?mail|Mobile|Cell)",
-    ),
-    # Jane Doe, above or before the title of a recruiter
-    Contact(
-        ("recruit", "talent", "account ", "sourcer", "staffing", "resource", "hr", "manager"),
-        re.compile(rf"{START}(?:• )?{_PERSON}(?=(?:[.,]?{_BREAK}{{1,2}}|[ ]?[–|,(-][ ]?){_TITLE})"),
-        r"\n",
-        lead=140,
-    ),
-    # Jane Doe, above a telephone number or an e-mail address
-    Contact(
-        ("[phone]", "[e-mail]"),
-        re.compile(
-            rf"(?:{START}|(?<=[a-z])(?=[A-Z])){_PERSON}(?=[.,]?{_BREAK}{{1,2}}(?:[\w(][^\n\[]{{0,14}})?\[(?:phone|e-mail)\]|"
-            r"[ ]?[–|,:(-]?[ ]?\[(?:phone|e-mail)\])"
-        ),
-        r"(?!)",
-        lead=120,
-    ),
-    # your resume to Jane Doe at [e-mail]; CALL Jane @ [phone]
-    Contact(
-        ("[phone]", "[e-mail]"),
-        re.compile(
-            r"\b(?:to|To|TO|or|of|[cC]all|CALL|[cC]ontact|CONTACT|contract|[eE]-?mail|details|reach)"
-            rf"[ ]?[:,]?[ \n\v]{{0,2}}(?<=[\s:,]){_PERSON}(?={_POSITION}{_ADDRESS})"
-        ),
-        "",
-        lead=260,
-    ),
-    # Jane Doe, Example Officer, e-mail: [e-mail]; the office, Jane Doe at: [phone]
-    Contact(
-        ("[phone]", "[e-mail]"),
-        re.compile(rf"(?:{START}|[,;][ \v]){_PERSON}(?={_ROLE}?{_ADDRESS})"),
-        "(?!)",
-        r"[,;]|[ \v]?(?:at|via)\b",
-        lead=260,
-    ),
-    # [e-mail], Personnel Department, Jane Doe.
-    Contact(
-        ("[phone]", "[e-mail]"),
-        re.compile(
-            r"\[(?:phone|e-mail)\](?:[,;]?[ \n\v](?:[A-Z][\w-]{1,15}[ \v]){1,4}"
-            rf"(?:Department|Office|Division|Unit|Team),?[ \n\v]{_PERSON}(?=[.,]|$)"
-            rf"|[,;]?[ \n\v]{{1,2}}(?P<capitals>{_PERSON_BARE})(?={_ROLE}))"
-        ),
-        "(?!)",
-    ),
-    # forwarded to Jane Doe, Team Leader
-    Contact(
-        (" to", " with"),
-        re.compile(rf"(?<=[a-z])[ ](?:to|with)[ ]?:?[ \n\v]{_PERSON}(?={_ROLE})"),
-        "(?!)",
-    ),
-    # RegardsJane DoeExample Bikes: line breaks around the name are lost
-    Contact(
-        ("regards", "thanks", "thank you", "yours"),
-        re.compile(
-            r"(?i:regards|thanks|thank you|yours)[,.!]{0,3}\s?(?P<name>"
-            r"[A-Z][a-z]{1,15}(?:[ ][A-Z][a-z]{1,15}){0,2}+(?=[A-Z]|[ ][A-Z]|[\n\v])"
-            r"|[A-Z]{3,15}[ ][A-Z]{3,15}(?=[A-Z][a-z]))(?=[^\[]{0,90}\[(?:phone|e-mail)\])"
-        ),
-        "",
-    ),
-    # spokenJane DoeExample Solutions, Inc.\nWork [phone]
-    Contact(
-        (" inc", "llc", "solutions", "technologies", "systems", "corp"),
-        re.compile(
-            r"(?<=[a-z.])(?P<name>[A-Z][a-z]{2,15}[ ][A-Z][a-z]{2,15})(?=[A-Z][a-z][^\[\n]{0,40}"
-            r"\b(?:Inc|LLC|Solutions|Technologies|Systems|Corp)[^\[]{0,30}\[(?:phone|e-mail)\])"
-        ),
-        "(?!)",
-        lead=90,
-    ),
-    # required Jane Doe\nTechnical Recruiter: the line break before the name is lost
-    Contact(
-        ("recruiter",),
-        re.compile(
-            r"(?<=[a-z] )(?<! in )(?<! at )(?<! of )(?<! with )(?<! for )(?<! on )(?<! and )"
-            rf"(?P<name>[{UPPER}][{LOWER}]{{1,15}}[ ][{UPPER}][{LOWER}]{{1,15}})"
-            rf"(?={_BREAK}(?:{_RANK}\b\.?[ ]){{0,3}}Recruiter\b(?!:))"
-        ),
-        "(?!)",
-        lead=80,
-    ),
-    # Questions? Jane Doe will help: [e-mail]
-    Contact(
-        ("questions?",),
-        re.compile(
-            rf"\b[qQ]uestions\?[ ]{_PERSON}"
-            r"(?=[ ](?:will|can|is|would)\b[^.\n\[]{0,60}\[(?:phone|e-mail)\])"
-        ),
-        "",
-    ),
-    # HR Priya - [phone]; Call HR Priya [phone]
-    Contact(
-        ("hr ",),
-        re.compile(rf"(?<!\w)(?:HR|Hr)[ ]{_PERSON}(?=[ ]?[–:,(|-]?[ ]?\[(?:phone|e-mail)\])"),
-        "",
-    ),
-    # Jane DoeSenior Recruiter: the line break between name and title is lost
-    Contact(
-        ("recruit", "talent", "account ", "sourcer", "staffing", "resource"),
-        re.compile(
-            rf"(?:{START}|[.!?:,][ ])(?:• )?(?P<name>[{UPPER}][{LOWER}]{{1,20}}"
-            rf"(?:[ ][{UPPER}]\.)?[ ][{UPPER}][{LOWER}]{{1,20}})"
-            rf"(?=(?:{_RANK}\.?[ ]?){{0,3}}(?:Recruit|Talent|Account (?:Manager|Exec)|Sourcer|"
-            r"Staffing|Resource (?:Development )?Manager))"
-        ),
-        r"(?!)",
-        lead=100,
     ),
 )

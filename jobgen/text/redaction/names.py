@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from jobgen.text.redaction.name_contexts import CONTACTS, WORD, Contact
 from jobgen.text.redaction.name_contexts_abroad import CONTACTS_ABROAD
+from jobgen.text.redaction.name_signatures import SIGNATURES
 from jobgen.text.redaction.name_words import name_length, names_no_person, role_length
 from jobgen.text.redaction.patterns import NAME, parted
 
 # The abroad ones first: they know the forms of address that belong to a name.
-_CONTACTS = (*CONTACTS_ABROAD, *CONTACTS)
+_CONTACTS = (*CONTACTS_ABROAD, *CONTACTS, *SIGNATURES)
 _MOST_NAMES = 50
 # A line break inside a sentence: after a long line that ends with a letter, a comma, a colon or
 # `Mr.`, before a capital letter. The name of a contact may go on there.

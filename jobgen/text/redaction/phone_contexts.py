@@ -6,15 +6,16 @@ from jobgen.text.redaction.name_words import name_length
 
 # Words that announce a telephone number, in seven languages.
 _NOUN = (
-    r"(?:tele?(?:phone|fon|foon|fone|fax|fono)(?:isch|nummer|nr|s)?|téléphone|tél|teléfonos?|telf|"
-    r"tfno|tlfn?o?|tel|phone|ph|fon|fone|cell ?phone|cell|cellulare|celular|mobile?|mob|mobil|"
+    r"(?:tele?(?:phones?|fon|foon|fone|fax|fono)(?:isch|nummer|nr|s)?|téléphone|tél|teléfonos?|telf|"
+    r"tfno|tlfn?o?|tel|phones?|ph|fon|fone|cell ?phone|cell|cellulare|celular|mobile?|mob|mobil|"
     r"mobilnummer|mobiel|móvil|telemóvel|portable|handy|handynummer|rufnummer|durchwahl|festnetz|"
-    r"gsm|fax|faxnummer|télécopie|whats ?app|viber|sms|hotline|helpline|landline|"
+    r"gsm|fax|faxnummer|télécopie|whats ?app|viber|sms|hot ?line|helpline|landline|"
     r"numero verde|recapit[oi](?: telefonic[oi])?|direct(?: line| dial)?|switchboard|dial|"
     r"ligne directe|tel\.?-?nr|handynr|(?:contact|office|work|desk)(?: no| number| num)|"
     r"phone number|toll[- ]free|"
     # These mean something else where no mark parts them from the number: `Office 365 2016`.
-    r"(?:desk|office|work|contact[oa]?|contato|zentrale|standard|per info)(?=[ ]?[:=#])|"
+    r"(?:desk|office|work|contact[oa]?(?: info(?:rmation)?| details)?|[ei]nquiries|contato|"
+    r"zentrale|standard|per info)(?=[ ]?[:=#])|"
     r"off(?=\.|[ ]?[:=#]))"
 )
 _NUMBER_WORD = r"(?:n[ou]|nr|num|number|numbers|nos|line|lines|nummer|numéro|número|numero|n°|nº|n)"
@@ -49,7 +50,7 @@ _WEAK = re.compile(
     r"|\b(?:at|on|through|by|via)[ ](?:the[ ])?(?:following[ ])?(?:(?:tele)?phone[ ])?numbers?[ ]?"
     r":?\s?\(?\Z"
     # fax your CV to
-    r"|\b(?i:fax)(?:[ ][\w'’-]{1,20}){1,6}[ ]to[ ]?:?\s?\(?\Z"
+    r"|\b(?i:fax(?:ed)?)(?:[ ][\w'’-]{1,20}){0,6}[ ]to[ ]?:?\s?\(?\Z"
     # text JOBS to; WhatsApp your CV to
     r"|(?<![^\W_])(?i:text|whats ?app|sms|send)(?:[ ][\w\"“”'’-]{1,20}){1,4}[ ]to[ ]?:?[ ]?\Z"
 )
@@ -82,7 +83,7 @@ _TELEPHONE_AFTER = re.compile(r"(?i)[ ]?[/(][ ]?(?:mob(?:ile)?|tel|fax|cell|phon
 # Contact: Priya - ; HR Priya ( ; phone Jane:
 _NAMED = re.compile(
     r"(?<!\w)(?i:contact(?: person| name)?|hr|call|whats ?app|phone|recruiter)[ ]?:?[ ]"
-    r"(?:HR[ ])?(?P<name>[^\W\d_a-z]\w{1,20}(?:[ ][^\W\d_a-z]\w{1,20}){0,2})[ ]?[:–-]?[ ]?\(?\Z"
+    r"(?:HR[ ])?(?P<name>[^\W\d_a-z]\w{1,20}(?:[ ][^\W\d_a-z]\w{1,20}){0,2})[ ]?[:,.–-]?[ ]?\(?\Z"
 )
 _LIST = re.compile(
     r"\[phone\][ ]?(?:[,;/|&+·•]|[ ](?:or|and|oder|und|ou|et|o|e|y|of|en|bzw\.?))?[ ]?"

@@ -24,6 +24,21 @@ PHONES = [
     ("call the Example office /0-1/ 55-01-00/01", "call the Example office /[phone]"),
     ("55-01-00/mob/ Jane", "[phone]/mob/ Jane"),
     ("at Two*One*Two---Five*Five*Five---Zero*One*Zero*Zero", "at [phone]"),
+    ("office phones are 55-01-00; 55-01-01", "office phones are [phone]; [phone]"),
+    ("Contact person: Jane Doe, 55 01 00", "Contact person: [name], [phone]"),
+    ("contact Jane Doe (55-01-00)", "contact [name] ([phone])"),
+    ("Contact info: 55 01 00", "Contact info: [phone]"),
+    ("Tel: 55-01-00, -01, -02", "Tel: [phone]"),
+    ("faxed to 55 01 00", "faxed to [phone]"),
+    # forms of extensions and of the code of a country
+    ("212-555-0100 (Ext. 112)", "[phone]"),
+    ("212-555-0100 Ext# 12 or 212-555-0101 x-112", "[phone] or [phone]"),
+    ("212-555-0100 | Ext: 112", "[phone]"),
+    ("212-555-0100; ext 112/113", "[phone]"),
+    (
+        "Phone: (+1)212-555-0100, ( 212 ) 555-0101, 212--555--0102",
+        "Phone: [phone], [phone], [phone]",
+    ),
     # a line break inside
     ("call (01) 55 01\n00.\nApply", "call [phone].\nApply"),
     ("Phone: (374 1)\n55 01 00", "Phone: [phone]"),
