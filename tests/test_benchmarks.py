@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import csv
+import hashlib
 import json
 import random
 import sys
@@ -290,6 +291,57 @@ def test_bytes_that_cross_the_bus():
     assert train_12gb.copied_bytes(Profiler(*copies, kernel)) == 8
     assert train_12gb.copied_bytes(Profiler(kernel)) == 0
     assert train_12gb.copied_bytes(Profiler({"cat": "cpu_op", "name": "HtoD"})) is None
+
+
+def test_personal_data_counts_labels_and_shows_no_test_posting(tmp_path):
+    cells = [
+        "<p>Ring &amp; ask: call Jane Doe on 0161 496 0000.</p>\r\n<p>Ref. 12</p>",
+        "Write to joe@example.com, or ask at desk seven.",
+        "We work with Ann Roe. Contact: John Roe",
+        "No label stands for this one.",
+    ]
+    spans = [
+        [("Jane Doe", "name"), ("0161 496 0000", "phone")],
+        [("joe@example.com", "email"), ("desk seven", "phone"), ("or ask", "unsure")],
+        [("Ann Roe", "person")],  # so that John Roe is a wrong one
+    ]
+    table, labels = tmp_path / "table.csv", tmp_path / "labels.json"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["FullDescription"], *([cell] for cell in cells)])
+    rows = [{"table": "adzuna", "row": 9, "sha256": "gone", "part": "dev", "spans": []}]
+    for i, (cell, found) in enumerate(zip(cells, spans, strict=False)):
+        text = cell.replace("\r\n", "\n")
+        rows.append({
+            "table": "adzuna",
+            "row": i,
+            "sha256": hashlib.sha256(text.encode()).hexdigest()[:16],
+            "part": "test" if i == 1 else "dev",
+            "spans": [[text.index(part), text.index(part) + len(part), kind]
+                      for part, kind in found],
+        })  # fmt: skip
+    labels.write_text(json.dumps(rows), encoding="utf-8")
+    output = tmp_path / "results.json"
+    done = run_script("benchmarks/personal_data.py", f"adzuna={table}", "--labels", str(labels),
+                      "--show", "--without-presidio", "--output", str(output))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"adzuna: row 9 is not in {table}" in done.stdout
+    assert "adzuna wrong name: 'John Roe'" in done.stdout
+    assert "desk seven" not in done.stdout
+    results = json.loads(output.read_text(encoding="utf-8"))
+    figures = {
+        (row["part"], row["kind"]): (row["labelled"], row["recall"], row["precision"])
+        for row in results["rows"]
+        if row["table"] == "all"
+    }
+    assert figures == {
+        ("dev", "phone"): (1, 1.0, 1.0),
+        ("dev", "email"): (0, None, None),
+        ("dev", "name"): (1, 1.0, 0.5),
+        ("test", "phone"): (1, 0.0, None),
+        ("test", "email"): (1, 1.0, 1.0),
+        ("test", "name"): (0, None, None),
+    }
+    assert len(results["bars"]) == 7
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,18 @@ def _separator(text: str) -> str:
     return character
 
 
+def _regions(given: str | list[str]) -> str | list[str]:
+    """ISO codes of countries, in capitals; refuse others, and an empty list."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    codes = [] if isinstance(given, str) else [code.upper() for code in given]
+    unknown = [code for code in codes if code not in SUPPORTED_REGIONS]
+    if unknown or given == []:
+        what = f"{', '.join(unknown)}: " if unknown else ""
+        raise ValueError(f'{what}expected ISO codes of countries, such as "FR" or "GB", or "auto"')
+    return codes or given
+
+
 _Separator = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_separator)]
 
 
@@ -144,6 +156,13 @@ class PrepareConfig(Config):
         description="what to do with e-mail addresses, phone numbers, links and names of contacts:"
         " replace them by [e-mail], [phone], [link], [name]; remove them with their sentence; or"
         " keep them",
+    )
+    phone_regions: Annotated[Literal["auto"] | list[str], AfterValidator(_regions)] = Field(
+        "auto",
+        description='list of ISO codes of countries, such as `["FR", "BE"]`, whose national'
+        " telephone numbers are looked for; auto: guessed for each posting from its language,"
+        " places, currencies and addresses. Numbers with a calling code, and those after words such"
+        " as `Tel.`, are found anyway",
     )
     standing_sentences: Literal["keep", "remove"] = Field(
         "keep",
@@ -276,6 +295,11 @@ class PrepareConfig(Config):
         description="folder for downloaded and converted models and for embeddings; null: the"
         " user's cache folder",
     )
+
+    @property
+    def regions(self) -> list[str] | None:
+        """The countries of `phone_regions`; None if each posting is to tell them."""
+        return None if self.phone_regions == "auto" else self.phone_regions
 
     def columns(self) -> dict[str, str | list[str]]:
         """Columns of the source that are read: our name -> the table's, or several of them."""

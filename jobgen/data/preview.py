@@ -102,7 +102,7 @@ def _rows(context: PipelineContext, n_rows: int) -> list[PreviewRow]:
         if place in keyworded:
             keywords = list(keyworded[place]["keywords"])
             dropped = dropped or _wrong_length(config, int(keyworded[place]["n_tokens"]), longest)
-        replaced = clean_text(before, "replace", vocabulary)[0]
+        replaced = clean_text(before, "replace", vocabulary, config.regions)[0]
         redacted = [] if config.personal_data == "keep" else PLACEHOLDER.findall(replaced)
         title = clean.get(place, row)["title"]
         rows.append(PreviewRow(place[1], title, before, text, keywords, redacted, dropped))

@@ -75,12 +75,13 @@ def clean_chunk(context: PipelineContext, chunk: int) -> None:
     vocabulary = vocabulary_in(store)
     rows = store.read("source", chunk)
     n_source_rows = len(rows)
-    rows["title"] = [clean_title(title, config.personal_data) for title in rows["title"]]
+    mode, regions = config.personal_data, config.regions
+    rows["title"] = [clean_title(title, mode, regions) for title in rows["title"]]
     postings_cleaned: Counter[str] = Counter()
     places_cleaned: Counter[str] = Counter()
     texts = []
     for text in rows["text"]:
-        text, changes = clean_text(text, config.personal_data, vocabulary)
+        text, changes = clean_text(text, mode, vocabulary, regions)
         texts.append(text)
         places_cleaned.update(changes)
         postings_cleaned.update({rule: int(n > 0) for rule, n in changes.items()})

@@ -287,6 +287,20 @@ def test_values_that_would_fail_later(write, key, value):
     assert any(line.startswith(key) for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("regions", "message"),
+    [
+        (["FR", "UK"], 'UK: expected ISO codes of countries, such as "FR" or "GB", or "auto"'),
+        ([], 'expected ISO codes of countries, such as "FR" or "GB", or "auto"'),
+        ("FR", "expected auto or list of text"),
+    ],
+)
+def test_unknown_regions(write, regions, message):
+    source = str(ROOT / "input_data" / "sample_postings.csv")
+    (line,) = problems(write({"source": source, "phone_regions": regions}), PrepareConfig)
+    assert message in line
+
+
 def test_text_options_take_numbers_as_text(write):
     path = write({"model": "m"})
     assert load(path, GenerateConfig, overrides=["output_name=2024"]).output_name == "2024"

@@ -52,6 +52,17 @@ def test_one_row_as_json(preview, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("regions", "redacted"), [("auto", []), (["pl"], ["[phone]"])])
+def test_regions_of_national_numbers(preview, regions, redacted):
+    text = "You repair bikes in our workshop, and answer 501 555 010, our telephone."
+    rows = [{"title": "Mechanic", "text": text}]
+    run = preview(rows, "--preview", "1", "--json", phone_regions=regions)
+    assert run.returncode == 0, run.stderr[-3000:]
+    (row,) = json.loads(run.stdout)
+    assert row["redacted"] == redacted
+    assert ("[phone]" in row["text"]) == bool(redacted)
+
+
 def test_rows_that_would_be_dropped(preview, tmp_path):
     long = "You repair gears and sell helmets at the counter of shop {}. ".format
     rows = [

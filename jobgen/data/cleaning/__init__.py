@@ -8,7 +8,7 @@ starts with, so that the time is linear in the length of the text.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from jobgen.data.cleaning.characters import (
@@ -60,7 +60,10 @@ _MARKS_AT_ENDS = re.compile(r"\A(?:[*•–|-]{1,9} ){1,9}|(?: [*•–|-]{1,9})
 
 
 def clean_text(
-    text: str, personal_data: str = "replace", vocabulary: Vocabulary | None = None
+    text: str,
+    personal_data: str = "replace",
+    vocabulary: Vocabulary | None = None,
+    regions: Sequence[str] | None = None,
 ) -> tuple[str, dict[str, int]]:
     r"""Apply all rules, those for personal data last.
 
@@ -70,6 +73,8 @@ def clean_text(
             (`jobgen.text.redaction.redact_personal_data`).
         vocabulary: the words of the posting's table, by which glued words are told from names; None
             to go by general English words.
+        regions: ISO codes of the countries whose national telephone numbers are looked for; None
+            takes them from the text.
 
     Returns:
         The clean text, and for each rule the number of its changes.
@@ -83,12 +88,14 @@ def clean_text(
         if rule is remove_markdown and personal_data != "keep":
             text, masks = replace_masks(text)  # before `***@***.com` is taken for Markdown
         text, changes[name] = rule(text)
-    text, redacted = redact_personal_data(text, personal_data)
+    text, redacted = redact_personal_data(text, personal_data, regions)
     redacted["masks of anonymisers"] += masks
     return text, changes | redacted
 
 
-def clean_title(title: str, personal_data: str = "replace") -> str:
+def clean_title(
+    title: str, personal_data: str = "replace", regions: Sequence[str] | None = None
+) -> str:
     """Clean a title, and put it on one line.
 
     Unless personal data is kept, it is replaced; it is never removed with its sentence.
@@ -112,4 +119,4 @@ def clean_title(title: str, personal_data: str = "replace") -> str:
         title, _ = rule(title)
     mode = "keep" if personal_data == "keep" else "replace"
     title = _MARKS_AT_ENDS.sub("", " ".join(title.split()))
-    return redact_personal_data(title, mode)[0]
+    return redact_personal_data(title, mode, regions)[0]

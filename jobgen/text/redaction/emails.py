@@ -47,7 +47,7 @@ _SPELLED_EMAIL = re.compile(
     rf"(?i)(?<![\w.+%'-])[\w+%'-]{{1,64}}(?:{_DOT}[\w+%'-]{{1,64}}){{0,3}}"
     rf"(?:{_AT}[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,3}}{_DOT}"
     rf"(?:{TLD}(?![\w-])|(?-i:{TLD}(?=[A-Z][a-z]|\(?\d)))"
-    rf"|\sat\s[\w-]{{1,63}}\s(?:dot|\.)\s{TLD}(?![\w-]))"
+    rf"|\s(?:at|@)\s[\w-]{{1,63}}\s(?:dot|\.)\s{TLD}(?![\w-]))"
 )
 # The name of a mailbox, as far as a word of a sentence in lower case can be told from it.
 _MAILBOX = (
@@ -89,7 +89,10 @@ _DOCUMENT = (
 )
 _WRITE_CUE = (
     rf"(?:\b{_DOCUMENT}(?:[ ][\w'’-]{{1,20}}){{0,3}}?[ ](?:to|at|à|a|an|naar|via e-?mail to)"
-    r"|\b(?:write|writing|e-?mail(?:ing)?)(?:[ ](?:to|us|me))?(?:[ ](?:at|to|on))"
+    r"|\b(?:write|writing)(?:[ ](?:to|us|me))?(?:[ ](?:at|to|on))"
+    r"|\be-?mail(?:ing|s)?(?:[ ](?:me|us|you|your|an?|the|full|up ?dated|latest|current|and|copy|"
+    r"of|cvs?|r[eé]sum[eé]|cover(?:ing)?|letter|details|direct(?:ly)?|address|id)){0,8}"
+    r"(?:[ ](?:to|at|on))?|\b(?:cvs?|contact)(?=[ ][a-z.-]{12})"
     r"|\b(?:envoy(?:er|ez)|adress(?:er|ez)|écri(?:re|vez))(?:[ ][\w'’-]{1,20}){0,5}?[ ]à"
     r"|\b(?:senden|schicken|schreiben)(?:[ ]Sie)?(?:[ ][\w'’-]{1,20}){0,4}?[ ]an"
     r"|\b(?:inviare|scrivere|enviar|escribir)(?:[ ][\w'’-]{1,20}){0,4}?[ ]a"
@@ -98,17 +101,31 @@ _WRITE_CUE = (
 _BARE_HOST = (
     rf"(?!www\.)[a-z\d][a-z\d.-]{{2,60}}\.(?:(?:co|com|ac|or|go|org|net)\.[a-z]{{2}}|{TLD})"
 )
+# `Jane.doeexample.co.uk`, `Janeexamplebikes.com`, but not `Example.com`
+_CAPITAL_HOST = (
+    rf"[A-Z][a-z]{{1,20}}(?:\.[a-zA-Z][a-z-]{{7,40}}|[a-z]{{10,40}})\.(?:co\.[a-z]{{2}}|{TLD})"
+)
+_CAPITALIZED = r"(?-i:[A-Z][a-z]{2,20})"
 _LIST = r"(?:[ ]?[,;/&][ ]?|[ ](?:or|and|oder|und|ou|et|e|o|of|en|y)[ ])"
 _WRITE_TO = re.compile(
-    rf"(?P<cue>(?i:{_WRITE_CUE})[ ]?:?[ ])(?P<hosts>{_BARE_HOST}(?:{_LIST}{_BARE_HOST}){{0,5}})"
-    r"(?![\w/@-]|\.\w)"
+    rf"(?P<cue>(?i:{_WRITE_CUE})[ ]?:?[ ](?:(?:{_CAPITALIZED}[ ]){{1,2}}(?:(?:at|on|via)[ ])?)?)"
+    rf"(?P<hosts>(?:{_BARE_HOST}|{_CAPITAL_HOST})"
+    rf"(?:{_LIST}{_BARE_HOST}){{0,5}})(?![\w/@-]|\.\w)"
 )
-_HOST_IN_LIST = re.compile(_BARE_HOST + r"(?![\w-])")
+# `jdoeexamplebikes.co.uk` in a text that names Example Bikes.
+_LOST_AT_HOST = re.compile(
+    r"(?<![\w./@-])(?!www\.)(?P<label>[a-zA-Z][a-z]{8,60})"
+    r"\.(?:co\.uk|com|org|net|ie)(?![\w/@-]|\.\w)"
+)
+_NAMES = re.compile(r"(?<!\w)(?:[A-Z][\w&]{1,30}[ ]){1,4}[A-Z][\w&]{1,30}")
+_OF_A_SITE = ("the", "my", "go", "get", "join", "jobs", "careers", "workat", "apply")
+_HOST_IN_LIST = re.compile(rf"(?:{_CAPITAL_HOST}|{_BARE_HOST})(?![\w-])")
 _EMAIL_MARK = re.compile(
     r"@|[\[({<]\s?[aAäÄ][tT]\s?[\])}>]|\([aA]\)[a-zA-Z]| (?:dot|DOT|\.|ät|[aA]rroba) |"
     r"[mM]ailto|[mM]ail ?:? ?[\w-]+\.\w"
     rf"|esumes? to \w+\.|at [a-z]{{8,63}}\.\w{{3}}\b"
     rf"| (?:to|at|AT|on|à|an?|naar)[ ]?:? [a-z\d][\w.-]{{2,80}}\.{TLD}\b"
+    r"|\.(?:com|co\.uk|org|net|ie)\b"
 )
 
 
@@ -142,15 +159,41 @@ def _change_emails(line: str, _: int) -> tuple[str, int]:
         count += 1
         return parted("", EMAIL, match.string[match.end() : match.end() + 1])
 
-    line = _GLUED_PREPOSITION.sub(r"\g<0> ", line)
-    line = _EMAIL.sub(replace, line)
-    for pattern in (_BROKEN_EMAIL, _CUT_EMAIL, _SPACED_EMAIL, _SPELLED_EMAIL):
-        line = pattern.sub(replace_plain, line)
+    if "@" in line:
+        line = _GLUED_PREPOSITION.sub(r"\g<0> ", line)
+        line = _EMAIL.sub(replace, line)
+        for pattern in (_BROKEN_EMAIL, _CUT_EMAIL, _SPACED_EMAIL):
+            line = pattern.sub(replace_plain, line)
+    elif " AT " in line:
+        line = _BROKEN_EMAIL.sub(replace_plain, line)
+    line = _SPELLED_EMAIL.sub(replace_plain, line)
     # The one group that matched is the cue before the address, which stays.
     line, replaced = _LOST_AT_EMAIL.subn(lambda match: match[match.lastindex or 0] + EMAIL, line)
     line, written_out = _AT_HOST.subn(rf"\g<1>{EMAIL}", line)
     line = _WRITE_TO.sub(replace_hosts, line)
     return line, count + replaced + written_out
+
+
+def _glued_to_company(text: str) -> tuple[str, int]:
+    """Replace hosts that are a mailbox and the squeezed name of a company, their @ lost."""
+    companies: set[str] = set()
+    for match in _NAMES.finditer(text):
+        words = match[0].lower().split()
+        for i in range(len(words) - 1):
+            companies.update("".join(words[i:end]) for end in range(i + 2, len(words) + 1))
+    count = 0
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal count
+        label = match["label"].lower()
+        if label in companies or label.startswith(_OF_A_SITE):
+            return match[0]
+        if not any(label[i:] in companies for i in range(2, len(label) - 5)):
+            return match[0]
+        count += 1
+        return EMAIL
+
+    return _LOST_AT_HOST.sub(replace, text), count
 
 
 def redact_emails(text: str) -> tuple[str, int]:
@@ -163,4 +206,10 @@ def redact_emails(text: str) -> tuple[str, int]:
     >>> redact_emails("ACME[at]SCALE, 4% match @ 100%, Engineer @ Example.com, react@17.0.2")
     ('ACME[at]SCALE, 4% match @ 100%, Engineer @ Example.com, react@17.0.2', 0)
     """
-    return change_lines(text, _EMAIL_MARK, _change_emails)
+    has_at = "@" in text
+    text, count = change_lines(text, _EMAIL_MARK, _change_emails)
+    if has_at or not _LOST_AT_HOST.search(text):
+        return text, count
+    # A site that cuts every @ out
+    text, glued = _glued_to_company(text)
+    return text, count + glued

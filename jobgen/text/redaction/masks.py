@@ -59,6 +59,7 @@ _MARKS = tuple(
     "[link] [first [last [full [contact [per "
     "{{ ** •• xxx ### spambots email-protection".split()
 )
+_MARK_START = re.compile(r"[#<\[][a-z]|\{\{|\*\*|••|xxx|###|spambots|email-protection")
 _GONE_IN_BRACKETS = re.compile(rf"[\[(<](?:[^\[\]()<>\n]{{0,20}}[ _\xa0-])?(?:{_GONE}|login)")
 _SENTENCE = re.compile(rf"[.,;:!?)]{{1,3}}(?=[{UPPER}][{LOWER}])")
 
@@ -72,7 +73,8 @@ def replace_masks(text: str) -> tuple[str, int]:
     ('#HASH_TAG, C#, List<Name>, <div>, [URL](/a), f(**kwargs)', 0)
     """
     lower = text.lower()
-    if not (any(mark in lower for mark in _MARKS) or _GONE_IN_BRACKETS.search(lower)):
+    has_mark = _MARK_START.search(lower) and any(mark in lower for mark in _MARKS)
+    if not has_mark and not _GONE_IN_BRACKETS.search(lower):
         return text, 0
     pieces: list[str] = []
     copied_to = count = 0

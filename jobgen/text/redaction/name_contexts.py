@@ -16,12 +16,19 @@ WORD = (
     rf"(?:[{UPPER}]\.(?!\w)"
     rf"|{_MIXED}(?:['’-][{UPPER}][{LOWER}]+|['’-]{_MIXED})*(?:{_FIELD}|(?![\w@-]|['’.]\w)))"
 )
+# A blank, or a line break that a text of fixed width has put in a sentence (`names.WRAPPED`).
+SPACE = r"[ \v]"
+# The start of a line.
+START = r"(?:(?m:^)|(?<=\v))"
+BREAK = r"[\n\v]"
 _PARTICLE = r"(?:(?:van|von|de|der|den|la|del|al|bin|da|dos)[ ])"
-_PERSON = rf"(?P<name>(?:(?:Mr|Mrs|Ms|Dr|Prof)\.?[ ])?{WORD}(?:[ ]{_PARTICLE}{{0,2}}{WORD}){{0,3}})"
-_PERSON_BARE = rf"{WORD}(?:[ ]{WORD}){{0,2}}"
+_NAME = rf"{WORD}(?:{SPACE}{_PARTICLE}{{0,2}}{WORD}){{0,4}}"
+_TITLED = rf"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.?{SPACE})?{_NAME}"
+PERSON = rf"(?P<name>{_TITLED})"
+PERSON_BARE = rf"{WORD}(?:{SPACE}{WORD}){{0,2}}"
 # `RECRUITER: JANE DOE`; only after a label that announces a person.
 _PERSON_OR_CAPITALS = (
-    rf"(?:{_PERSON}|(?P<capitals>[{UPPER}]{{2,20}}(?:[ ][{UPPER}]{{2,20}}){{1,2}}\b"
+    rf"(?:{PERSON}|(?P<capitals>[{UPPER}]{{2,20}}(?:[ ][{UPPER}]{{2,20}}){{1,2}}\b"
     # DOE, Jane
     rf"|[{UPPER}]{{2,20}},[ ](?=[{UPPER}][{LOWER}]){WORD}))"
 )
@@ -31,26 +38,24 @@ class Contact(NamedTuple):
     """A context in which the name of a contact stands.
 
     Attributes:
-        cues: texts in lower case; the pattern is searched for only if one of them occurs.
+        cues: texts in lower case; the pattern is looked for only near one of them.
         pattern: the context, with the name in its group "name" or "capitals".
         after_first_name: pattern that must follow a first name without a surname; "" for any text.
         after_name: pattern that must follow every name.
+        lead: most characters from the start of the context to a cue in it.
     """
 
     cues: tuple[str, ...]
     pattern: re.Pattern[str]
     after_first_name: str
     after_name: str = ""
+    lead: int = 30
 
 
-_REACHED = r"[ ,(:]{1,2}(?:[ ]?directly[ ])?(?:(?:at|on|via|by)\b|@[ ]|\[)|[ ]when you\b"
-_RANK = r"(?:Sr|Jr|Senior|Junior|Lead|Principal|Executive|Technical|IT|Corporate|Head|of)"
-_TITLE = (
-    rf"(?:{_RANK}\b\.?[ ])*(?:(?:Recruiter|Recruitment|Talent|Account (?:Manager|Executive)|"
-    r"Sourcer|Resource (?:Development )?Manager|HR|Delivery Manager|Hiring Manager)\b"
-    # but not industries, departments and buttons
-    r"|(?:Human Resources|Staffing|Recruiting)\b"
-    r"(?!(?: and Recruiting| Video| Department)?[ ]*(?:\n|\Z)))"
+_REACHED = (
+    r"[ ,(:]{1,2}(?:[ ]?(?:directly|direct|today|TODAY|now)[ ])?(?:(?:at|on|via|by)\b|@[ ]|\[)"
+    r"|[ ](?:when you|for (?:further|more|details|an?|the)|today|or|as soon as|[aA]lternatively)\b"
+    r"|[ ](?:(?:from|in)[ ](?:[A-Z]|our\b)|an updated\b|your\b|with your\b|\*\*)|[.!]?\s*\Z"
 )
 CONTACTS = (
     # Contact: Jane Doe; Hiring manager: Jane Doe; Attn Jane Doe; Posted by Jane Doe
@@ -81,8 +86,10 @@ CONTACTS = (
             r"(?:resource|recruiting) manager|attn|attention|point of contact|poc|supervisor|"
             r"interviewer|sourcer|reports to)"
             r"\.?[ ]?:[ ]?|"
-            r"(?:posted by|hosted by)(?:[ ]?:[ \n]|[ ])|attn\.?[ ]|for the attention of )"
-            rf"\n{{0,2}}{_PERSON_OR_CAPITALS}"
+            r"(?:posted by|hosted by)(?:[ ]?:[ \n]|[ ])|attn\.?[ ]|"
+            rf"attention (?:to|of) ?:? ?(?=(?-i:(?:M(?:r|rs|s)\.? )?{WORD}{SPACE}{WORD}))|"
+            r"attention (?=(?-i:M(?:r|rs|s)\b)))"
+            rf"[\n\v]{{0,2}}{_PERSON_OR_CAPITALS}"
         ),
         r"[ ]?(?:[,(|:–-][ ]?)?(?:\[|(?:at|on|via|by)\b)|[.,]?$",
     ),
@@ -90,22 +97,52 @@ CONTACTS = (
     Contact(
         ("contact", "hiring manager"),
         re.compile(
-            rf"(?m)^(?:• )?(?i:contact(?: person| name)?|hiring manager)[ ]?[–-][ ]?{_PERSON}"
+            rf"(?:{START}(?:• )?(?i:contact(?: name)?|hiring manager)[ ]?[–-][ ]?"
+            rf"|(?i:\bcontact person)[ ]?[–-][ \n\v]{{0,2}}){PERSON}"
         ),
         "(?!)",
     ),
+    # Name: Jane Doe, above her telephone
+    Contact(
+        ("name:", "name :"),
+        re.compile(
+            rf"(?m)^Name[ ]?:[ ]?{PERSON}"
+            r"(?=[ ]?\n(?i:tel|phone|fax|mobile|e-?mail|title|position))"
+        ),
+        "",
+    ),
+    # Mr. Jane Doe, wherever somebody is called so; not `Ms Office`, `12 Example Dr. Springfield`
+    Contact(
+        ("mr", "ms", "dr."),
+        re.compile(
+            rf"(?<!\w)(?P<name>(?:Mr|Mrs|Ms)\.?{SPACE}{_NAME}"
+            rf"|(?:(?<=to )|(?<=with )|(?<=of )|(?<=contact )|(?<=by ))Dr\.{SPACE}{_NAME})"
+        ),
+        "",
+    ),
+    # Consultant: Jane Doe
+    Contact(
+        ("consultant: ", "consultant : "),
+        re.compile(rf"\b[cC]onsultant[ ]?:[ ]{PERSON}"),
+        "(?!)",
+        r"[ ]?(?:$|[.,;|(\[]|(?:Ref|Tel|Phone|E-?mail|We|Our)\b)",
+    ),
     # our recruiter Jane Doe; your recruiter is Jane Doe
     Contact(
-        ("recruiter",),
-        re.compile(rf"\b(?i:our|your|the)(?:[ ][a-z]+)?[ ][rR]ecruiter(?:,|[ ]is)?[ ]{_PERSON}"),
+        ("recruiter", "consultant"),
+        re.compile(
+            r"\b(?i:our|your|the)(?:[ ][a-z]+)?[ ](?:[rR]ecruiter|[cC]onsultant)(?:,|[ ]is)?[ ]"
+            rf"{PERSON}"
+        ),
         "(?!)",
+        lead=50,
     ),
     # reach out to me (Jane Doe, Recruiter); connect with Technical Recruiter Jane Doe on LinkedIn
     Contact(
         ("me (", "recruiter "),
         re.compile(
             r"\b(?:[tT]o me[ ]\(|(?:Sr\.?|Senior|Technical|IT)[ ]Recruiter(?:[ ][–-])?[ ])"
-            rf"{_PERSON}"
+            rf"{PERSON}"
         ),
         "(?!)",
         r",|[ ]on[ ]|[ ]?\[",
@@ -117,7 +154,7 @@ CONTACTS = (
             "reach ",
             "call ",
             "calling ",
-            "ask for ",
+            "ask for",
             "speak ",
             "talk to ",
             "write to ",
@@ -129,22 +166,32 @@ CONTACTS = (
             "messaging ",
             "dm ",
             "writing to ",
+            "telephone ",
+            "phone ",
+            "ring ",
         ),
         re.compile(
-            r"\b(?:(?:[cC]ontact(?:ing)?|[rR]each(?:ing)?(?: out)?(?: to)?|[aA]sk(?:ing)? for|"
+            r"\b(?:(?:[cC]ontact(?:ing)?|[rR]each(?:ing)?(?: out)?(?: to)?|[aA]sk(?:ing)? for:?|"
             r"[sS]peak (?:to|with)|[wW]rit(?:e|ing) to|[tT]ouch with|(?:re)?e-?mail(?:ing)?|"
             # not `it is what we call Friendly Fusion`
-            r"(?<!\bwe )(?<!\bthey )(?<!\byou )(?<!\bI )call(?:ing)?|text|DM|messag(?:e|ing))"
-            r"(?:[ ]directly)?[ ])"
-            rf"{_PERSON}"
+            r"(?<!\bwe )(?<!\bthey )(?<!\byou )(?<!\bI )call(?:ing)?|text|DM|messag(?:e|ing)|"
+            r"telephone|(?:or|to|[pP]lease) (?:phone|ring))"
+            rf"(?:[ ]directly)?[ \n\v])"
+            rf"{PERSON}"
         ),
         _REACHED,
+    ),
+    # ask for Jane. More on our site
+    Contact(
+        ("ask for ",),
+        re.compile(rf"\b[aA]sk[ ]for[ ]{PERSON}"),
+        r"[ ]?[.,!(]|[ ]if\b",
     ),
     # Call Jane Doe at [phone]: `Call` is a verb only if the sentence continues like that, because
     # `Call Center` and `Text Mining` look the same.
     Contact(
         ("call ", "mail ", "text ", "message "),
-        re.compile(rf"\b(?:Call|E-?[mM]ail|Text|Message)[ ]{_PERSON}"),
+        re.compile(rf"\b(?:Call|E-?[mM]ail|Text|Message)[ ]{PERSON}"),
         _REACHED,
         r"[ ,(]{1,2}(?:directly[ ])?(?:(?:at|on|via|for|to|if|with|or|today)\b|\[)|[.!]?$",
     ),
@@ -152,8 +199,9 @@ CONTACTS = (
     Contact(
         ("resume", "résumé", "cv", "cover letter", "portfolio"),
         re.compile(
-            r"\b(?i:r[eé]sum[eé]s?|cvs?|cover letters?|portfolios?)(?:[ ][a-z]+){0,4}?[ ]to[ ]"
-            rf"{_PERSON}"
+            r"\b(?i:r[eé]sum[eé]s?|cvs?|cover letters?|portfolios?)(?:['’]s)?"
+            r"(?:[ ][a-z]+){0,4}?(?:[ ]\([\w ]{1,30}\))?"
+            rf"[ ]to[ ]?:?{SPACE}{PERSON}"
         ),
         _REACHED,
     ),
@@ -161,10 +209,11 @@ CONTACTS = (
         ("application", "question", "inquiries", "profile"),
         re.compile(
             r"\b(?i:send|submit|e-?mail|forward|direct|address)(?:ing|ed)?\b[^.\n\[]{0,40}?[ ]"
-            r"(?:applications?|questions?|inquiries|profiles?)\b[^.\n\[]{0,20}?[ ]to[ ]"
-            rf"{_PERSON}"
+            r"(?:applications?|questions?|inquiries|profiles?)\b[^.\n\[]{0,20}?[ ]to[ ]?:?"
+            rf"{SPACE}{PERSON}"
         ),
         _REACHED,
+        lead=90,
     ),
     # Dear Jane, My name is Jane; Hi, this is Jane from Example
     Contact(
@@ -182,73 +231,9 @@ CONTACTS = (
         re.compile(
             rf"(?:(?m:^)(?:Dear|Hi|Hello)[ ]|\b[mM]y name is[ ]|"
             r"\b(?:Hi|Hello)[,!][ ]I(?:['’]m| am)[ ]|"
-            rf"(?:Hi|Hello|Greetings)\b[^\w\n]{{0,3}}\s{{0,2}}(?i:this is)[ ]){_PERSON}"
+            rf"(?:Hi|Hello|Greetings)\b[^\w\n]{{0,3}}\s{{0,2}}(?i:this is)[ ]){PERSON}"
         ),
         r"[,!.:–-]|[ ](?i:from|with|and|at|i)\b|$",
         r"[,!.:–-]|[ ](?i:from|with|and|at|i)\b|$",
-    ),
-    # Regards,\nJane Doe
-    Contact(
-        ("regards", "sincerely", "cheers", "thanks", "thank you", "best wishes", "yours")
-        + ("\nbest", "best,\n", "best\n"),
-        re.compile(
-            r"(?i:regards|sincerely(?: yours)?|cheers|thanks|thank you|best wishes|yours truly|"
-            r"(?m:^)best)"
-            rf"(?:[,.!]*\n{{1,2}}|,[ ]?|[.!]?[ ](?={_PERSON_BARE}[ ]?[|,–-]?[ ]?\[)){_PERSON}"
-        ),
-        r"[.,]?$|[ ]?\|",
-        r"[.,]?[ ]?(?:[|(\[–-]|$)|,?[ ]?(?:IT\b|Sr|Senior|Technical|Executive|Lead|Recruit|Talent|"
-        r"HR)",
-    ),
-    # Jane Doe, above or before the title of a recruiter
-    Contact(
-        ("recruit", "talent", "account ", "sourcer", "staffing", "resource", "hr", "manager"),
-        re.compile(rf"(?m)^(?:• )?{_PERSON}(?=(?:[.,]?\n{{1,2}}|[ ]?[–|,(-][ ]?){_TITLE})"),
-        r"\n",
-    ),
-    # Jane Doe, above a telephone number or an e-mail address
-    Contact(
-        ("[phone]", "[e-mail]"),
-        re.compile(
-            rf"(?m)^{_PERSON}(?=[.,]?\n{{1,2}}(?:[\w(][^\n\[]{{0,14}})?\[(?:phone|e-mail)\]|"
-            r"[ ]?[–|,:(-]?[ ]?\[(?:phone|e-mail)\])"
-        ),
-        r"(?!)",
-    ),
-    # your resume to Jane Doe at [e-mail]; CALL Jane @ [phone]
-    Contact(
-        ("[phone]", "[e-mail]"),
-        re.compile(
-            r"\b(?:to|[cC]all|CALL|[cC]ontact|CONTACT|contract|[eE]-?mail|details|reach)[ ]"
-            rf"{_PERSON}"
-            r"(?=[ ]?(?:at|@|on|:|–|-|\()[ ]?(?:[a-z]{2,12}[ :]{1,2})?\[(?:phone|e-mail)\])"
-        ),
-        "",
-    ),
-    # Questions? Jane Doe will help: [e-mail]
-    Contact(
-        ("questions?",),
-        re.compile(
-            rf"\b[qQ]uestions\?[ ]{_PERSON}"
-            r"(?=[ ](?:will|can|is|would)\b[^.\n\[]{0,60}\[(?:phone|e-mail)\])"
-        ),
-        "",
-    ),
-    # HR Priya - [phone]; Call HR Priya [phone]
-    Contact(
-        ("hr ",),
-        re.compile(rf"(?<!\w)(?:HR|Hr)[ ]{_PERSON}(?=[ ]?[–:,(|-]?[ ]?\[(?:phone|e-mail)\])"),
-        "",
-    ),
-    # Jane DoeSenior Recruiter: the line break between name and title is lost
-    Contact(
-        ("recruit", "talent", "account ", "sourcer", "staffing", "resource"),
-        re.compile(
-            rf"(?:(?m:^)|[.!?:,][ ])(?:• )?(?P<name>[{UPPER}][{LOWER}]{{1,20}}"
-            rf"(?:[ ][{UPPER}]\.)?[ ][{UPPER}][{LOWER}]{{1,20}})"
-            rf"(?=(?:{_RANK}\.?[ ]?){{0,3}}(?:Recruit|Talent|Account (?:Manager|Exec)|Sourcer|"
-            r"Staffing|Resource (?:Development )?Manager))"
-        ),
-        r"(?!)",
     ),
 )

@@ -3,7 +3,7 @@
 import re
 
 from jobgen.text.characters import LOWER, UPPER
-from jobgen.text.redaction.name_contexts import WORD, Contact
+from jobgen.text.redaction.name_contexts import SPACE, WORD, Contact
 
 # `Erika`, `Müller-Lüdenscheidt`, `D'Angelo`, `SALLES`; in capitals too, as French forms want it.
 _WORD = (
@@ -15,8 +15,8 @@ _PARTICLE = (
     r"do|dos|du|des|le|y|el|al|ben)"
 )
 _DEGREES = r"(?:(?:Dr|Prof|Dipl|Ing|med|drs|ir|mr|dr)\.(?:-\w{2,8}\.?)?[ ]){0,3}"
-_NAME = rf"{_WORD}(?:[ ](?:{_PARTICLE}[ ])?{_WORD}){{0,2}}"
-_FULL_NAME = rf"{_WORD}(?:[ ](?:{_PARTICLE}[ ])?{_WORD}){{1,2}}"
+_NAME = rf"{_WORD}(?:{SPACE}(?:{_PARTICLE}[ ])?{_WORD}){{0,2}}"
+_FULL_NAME = rf"{_WORD}(?:{SPACE}(?:{_PARTICLE}[ ])?{_WORD}){{1,2}}"
 # Forms of address that stand before nothing but a name.
 _HONORIFIC = (
     r"(?:Frau|Herrn?|Mme|Madame|Monsieur|Mlle|Signora?|Sig\.ra|Sig\.na|Sig\.|Dott\.ssa|Dott\.|"
@@ -55,7 +55,8 @@ CONTACTS_ABROAD = (
             "monsieur ",
             "mlle ",
             "m. ",
-            "sig",
+            "sig.",
+            "signor",
             "dott.",
             "dr.ssa",
             "señor",
@@ -94,7 +95,7 @@ CONTACTS_ABROAD = (
         ),
         re.compile(
             rf"(?<!\w)(?i:{_LABELS})(?:[ ]für[ ][^.:\n]{{3,60}}?|[ ](?:bei uns|vor Ort))?"
-            rf"(?:[ ]?:[ ]?|[ ][–-][ ]|[ ](?:ist|sind|is|est|es|è)[ ])\n{{0,2}}{_PERSON}"
+            rf"(?:[ ]?:[ ]?|[ ][–-][ ]|[ ](?:ist|sind|is|est|es|è)[ ])[\n\v]{{0,2}}{_PERSON}"
         ),
         r"",
     ),
@@ -116,7 +117,7 @@ CONTACTS_ABROAD = (
             r"(?<!\w)(?i:z\.?[ ]?Hd\.|zu Händen(?: von)?|à l['’][ ]?attention d(?:e|u)|"
             r"a la atención de|att\.|"
             r"all['’]attenzione d(?:i|el|ella)|alla c\.[ ]?a\.(?: d(?:i|el|ella))?|"
-            rf"t\.[ ]?a\.[ ]?v\.|ter attentie van|ao cuidado de)(?:[ ]?:)?[ \n]{_PERSON}"
+            rf"t\.[ ]?a\.[ ]?v\.|ter attentie van|ao cuidado de)(?:[ ]?:)?[ \n\v]{_PERSON}"
         ),
         "",
     ),
@@ -139,7 +140,7 @@ CONTACTS_ABROAD = (
         re.compile(
             rf"(?<!\w)(?:(?i:{_WRITTEN}){_SOME_WORDS}"
             r"[ ](?:an|bei|mit|à|a|al|aan|naar|auprès de)"
-            rf"|(?i:adresse[rz]|envoye[rz]){_SOME_WORDS}[ ]à)(?:[ ]?:)?[ \n]{_PERSON}"
+            rf"|(?i:adresse[rz]|envoye[rz]){_SOME_WORDS}[ ]à)(?:[ ]?:)?[ \n\v]{_PERSON}"
         ),
         "",
     ),
@@ -211,7 +212,7 @@ CONTACTS_ABROAD = (
             r"|(?:bien )?cordialement|salutations(?: distinguées)?|(?:un(?: cordial)? )?saludos?"
             r"(?: cordial(?:es)?)?|atentamente|(?:cordiali|distinti|cari) saluti|"
             r"(?:met )?(?:vriendelijke|hartelijke) groet(?:en)?|groet(?:en|jes)|atenciosamente)"
-            rf"[,.!]?\n{{1,2}}(?P<name>{_DEGREES}{_NAME})"
+            rf"[,.!]?[\n\v]{{1,2}}(?P<name>{_DEGREES}{_NAME})"
         ),
         r"[.,]?$",
         r"[.,]?[ ]?(?:[|(\[–-]|$)",

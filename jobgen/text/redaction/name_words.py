@@ -67,7 +67,10 @@ _NO_NAMES = frozenset(
     never night nights nil nobody none not nurse nurses onsite overtime part parttime permanent
     plus previous reader readers reception receptionist restaurant see several shift
     shifts shop shops suitable tba tbc tbd temporary unknown unspecified urgent various visual
-    walk-in warehouse weekend weekends welcome""".split()
+    walk-in warehouse weekend weekends welcome
+    academic address agencies alternatively bureau caring clinical correspondence cover credit
+    ave avenue blvd cyber detail floor global helpdesk info lane letter letters net outlook
+    powerpoint rd road smart soft st str submissions word""".split()
 )
 # The same in German, French, Spanish, Italian and Dutch.
 _NO_NAMES_ABROAD = frozenset(
@@ -101,7 +104,22 @@ _COMPOUND = re.compile(
     r"büro|team|zentrum|klinik|stelle|gesellschaft|verband|institut|management|referat|dienste?|"
     r"nummer|center)\Z"
 )
-_PREPOSITIONS = frozenset(("and", "at", "from", "if", "or", "with"))
+# Words that cannot go on with a name, so that what stands before them may be one.
+_ENDS = frozenset(
+    "alternatively and at cell date direct email e-mail fax from if job mobile name now on or "
+    "our phone please position ref telephone tel title today we with".split()
+)
+# What people are called by their work; a name may follow: `Office Manager Jane Doe`.
+_ROLES = frozenset(
+    "advisor assistant consultant coordinator director executive head lead leader manager officer "
+    "partner recruiter representative secretary specialist supervisor".split()
+)
+# First words that make a name that of an organisation.
+_PEOPLES = frozenset(
+    "american armenian australian british canadian chinese dutch european georgian german greek "
+    "indian iranian irish italian japanese polish russian scottish spanish swedish swiss turkish "
+    "ukrainian".split()
+)
 _TITLES = frozenset(
     "account executive hr lead principal recruiter recruiting senior sr talent technical".split()
 )
@@ -136,18 +154,35 @@ def name_length(phrase: str) -> int:
             continue
         if match[0][0].islower():
             continue  # a particle, as in `van den Berg`
+        if not n_words and word in _PEOPLES:
+            return 0
         if len(word) == 1:
             end = match.end()  # an initial
             n_words += 1
             continue
         if word in FUNCTION_WORDS:
             return end if n_words > (0 if has_title else 1) else 0  # `Jane Doe PER CANDIDARSI`
-        if word in _NO_NAMES or word in _NO_NAMES_ABROAD or _COMPOUND.match(word):
+        if word in _NO_NAMES or word in _NO_NAMES_ABROAD or word in _ENDS or _COMPOUND.match(word):
             # `Jane Doe Technical Recruiter` starts with a name, `Example Bikes Group` does not.
-            is_over = n_words == 2 and word in _TITLES or word in _PREPOSITIONS or has_title
+            is_over = n_words == 2 and word in _TITLES or word in _ENDS or has_title
             return end if n_words and is_over else 0
         end, n_words = match.end(), n_words + 1
     return 0 if {phrase[:end], phrase[:end].title()} & PLACES else end
+
+
+def role_length(phrase: str) -> int:
+    """Length of a position before a name, with the blank after it; 0 if there is none.
+
+    >>> role_length("Office Manager Jane Doe"), role_length("Jane Doe Manager")
+    (15, 0)
+    """
+    end, is_role = 0, False
+    for match in re.finditer(r"(\S+)\s", phrase):
+        word = match[1].rstrip(".,").lower()
+        if word not in _NO_NAMES:
+            break
+        end, is_role = match.end(), word in _ROLES
+    return end if is_role else 0
 
 
 def names_no_person(phrase: str, text: str) -> bool:

@@ -6,15 +6,16 @@ from jobgen.text.redaction.name_words import name_length
 
 # Words that announce a telephone number, in seven languages.
 _NOUN = (
-    r"(?:tele?(?:phone|fon|foon|fone|fax|fono)(?:isch|nummer|nr|s)?|téléphone|tél|teléfonos?|telf|"
-    r"tfno|tlfn?o?|tel|phone|ph|fon|fone|cell ?phone|cell|cellulare|celular|mobile?|mob|mobil|"
+    r"(?:tele?(?:phones?|fon|foon|fone|fax|fono)(?:isch|nummer|nr|s)?|téléphone|tél|teléfonos?|telf|"
+    r"tfno|tlfn?o?|tel|phones?|ph|fon|fone|cell ?phone|cell|cellulare|celular|mobile?|mob|mobil|"
     r"mobilnummer|mobiel|móvil|telemóvel|portable|handy|handynummer|rufnummer|durchwahl|festnetz|"
-    r"gsm|fax|faxnummer|télécopie|whats ?app|viber|sms|hotline|helpline|landline|"
+    r"gsm|fax|faxnummer|télécopie|whats ?app|viber|sms|hot ?line|helpline|landline|"
     r"numero verde|recapit[oi](?: telefonic[oi])?|direct(?: line| dial)?|switchboard|dial|"
     r"ligne directe|tel\.?-?nr|handynr|(?:contact|office|work|desk)(?: no| number| num)|"
     r"phone number|toll[- ]free|"
     # These mean something else where no mark parts them from the number: `Office 365 2016`.
-    r"(?:desk|office|work|contact[oa]?|contato|zentrale|standard|per info)(?=[ ]?[:=#])|"
+    r"(?:desk|office|work|contact[oa]?(?: info(?:rmation)?| details)?|[ei]nquiries|contato|"
+    r"zentrale|standard|per info)(?=[ ]?[:=#])|"
     r"off(?=\.|[ ]?[:=#]))"
 )
 _NUMBER_WORD = r"(?:n[ou]|nr|num|number|numbers|nos|line|lines|nummer|numéro|número|numero|n°|nº|n)"
@@ -31,7 +32,7 @@ _STRONG = re.compile(
 )
 _VERB = (
     r"(?:call(?:ing)?|phon(?:e|ing)|ring|text(?:ing)?|reach(?:ed)?|contact(?:ing|ed)?|dial|speak|"
-    r"message|whatsapp|get in touch|"
+    r"message|whatsapp|get in touch|rsvp|telephone|fax(?:ed|ing)?|"
     r"ruf(?:en)?|anrufen|anruf|erreich(?:en|bar|st)?|kontaktier(?:en|e)|meld(?:en|e)|telefonisch|"
     r"appel(?:er|ez|le)|joindre|joignable|joignez|contact(?:er|ez)|téléphon(?:er|ez)|"
     r"llam(?:ar|e|en|a|ando)|llám(?:anos|enos|ame|eme)|contactar|contacte|contáctenos|"
@@ -41,11 +42,15 @@ _VERB = (
 _WEAK = re.compile(
     rf"(?i)(?<![^\W_]){_VERB}(?:[-_ ](?:nous|moi|us|me|him|her|them|uns|mich|ons|now|today|"
     rf"directly|immediately|via|tram(?:ite)|il|lo|la|el|le|the|toll[- ]free|sie|at|on|under|unter|"
-    rf"{_NUMBER_WORD}|au|al|allo|op|met|naar|para|pelo|ao|en|der|die|folgender|an)(?!\w)){{0,6}}"
-    r"[ ]?[.:–-]{0,2}[ ]?\(?\Z"
+    rf"{_NUMBER_WORD}|by|au|al|allo|op|met|naar|para|pelo|ao|en|der|die|folgender|an)(?!\w)){{0,6}}"
+    r"[ ]?[.:–-]{0,2}\s?\(?\Z"
     # contact Jane Doe at; joindre Mme Doe au; erreichen Sie Frau Doe unter
-    rf"|(?<![^\W_]){_VERB}(?:[ ,][\w.'’()-]{{1,20}}){{1,8}}[ ](?:at|on|under|au|unter|al|op|ao|"
-    r"en el)[ ]?:?[ ]?\(?\Z"
+    rf"|(?<![^\W_]){_VERB}(?:[ ,\n]{{1,2}}[\w.'’();\"-]{{1,20}}){{1,8}}[ ,]{{1,2}}"
+    r"(?:at|on|under|au|unter|al|op|ao|en el)[ ]?:?\s?\(?\Z"
+    r"|\b(?:at|on|through|by|via)[ ](?:the[ ])?(?:following[ ])?(?:(?:tele)?phone[ ])?numbers?[ ]?"
+    r":?\s?\(?\Z"
+    # fax your CV to
+    r"|\b(?i:fax(?:ed)?)(?:[ ][\w'’-]{1,20}){0,6}[ ]to[ ]?:?\s?\(?\Z"
     # text JOBS to; WhatsApp your CV to
     r"|(?<![^\W_])(?i:text|whats ?app|sms|send)(?:[ ][\w\"“”'’-]{1,20}){1,4}[ ]to[ ]?:?[ ]?\Z"
 )
@@ -65,10 +70,20 @@ _ASKED = re.compile(
     r"|(?<!\w)(?-i:Mr\.?|M\.|Mme|Mlle|Herrn?|Frau|Sr\.|Sra\.|Sig\.)(?:[ ][\w'’-]{1,20}){1,3}"
     r"[ ](?:au|unter|al)[ ]\Z"
 )
+# call the agency of Jane Doe
+_FAR = re.compile(
+    r"(?i)(?<![^\W_])(?:call|phone|contact)(?:[ ,\n]{1,2}[\w.'’()\"/-]{1,20}){1,8}[ ][(/]?\Z"
+)
+# Words for telephones near a number; `reach 120 000` and `Work: 35-40` have none.
+_TELEPHONE = re.compile(
+    r"(?i)(?<![^\W\d_])(?:tel(?!l)|tél|ph(?:one|\b)|fax|mob(?:ile)?(?=[ ]?[.:])|cell(?=[ ]?[.:])|"
+    r"fon|call|ring|dial|gsm|handy|numbers|(?:at|on|by|au|unter|al|op)[ ]?:?\s?\(?\Z)"
+)
+_TELEPHONE_AFTER = re.compile(r"(?i)[ ]?[/(][ ]?(?:mob(?:ile)?|tel|fax|cell|phone)\.?[ ]?[/)]")
 # Contact: Priya - ; HR Priya ( ; phone Jane:
 _NAMED = re.compile(
     r"(?<!\w)(?i:contact(?: person| name)?|hr|call|whats ?app|phone|recruiter)[ ]?:?[ ]"
-    r"(?:HR[ ])?(?P<name>[^\W\d_a-z]\w{1,20}(?:[ ][^\W\d_a-z]\w{1,20}){0,2})[ ]?[:–-]?[ ]?\(?\Z"
+    r"(?:HR[ ])?(?P<name>[^\W\d_a-z]\w{1,20}(?:[ ][^\W\d_a-z]\w{1,20}){0,2})[ ]?[:,.–-]?[ ]?\(?\Z"
 )
 _LIST = re.compile(
     r"\[phone\][ ]?(?:[,;/|&+·•]|[ ](?:or|and|oder|und|ou|et|o|e|y|of|en|bzw\.?))?[ ]?"
@@ -92,10 +107,14 @@ NO_PHONE = re.compile(
     r"(?:19|20)\d\d[ ]?[-–/. ][ ]?(?:(?:19|20)\d\d|\d{1,2}[-–/.]\d{1,2})\b"
     r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\Z"
     r"|\d{1,2}[ ]?[-/.][ ]?\d{1,2}[ ]?[-/.][ ]?(?:19|20)\d\d\b"
-    r"|(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])[-/.]\d{2}\Z"
     r"|\d{1,3}(?:\.\d{1,3}){3}\Z|\d{1,3}(?:[ .]0{3})+\b|24/7|\d{5}-\d{4}\Z"
     r"|(?:[01]?\d|2[0-4])[.:][0-5]\d[ ]?[-–/][ ]?(?:[01]?\d|2[0-4])[.:][0-5]\d"
-    r"|\d{1,3}[ ]?[-–/][ ]?\d{1,3}\Z|\d*0{5,}\Z"
+    r"|\d*0{5,}\Z"
+)
+# The same, but numbers of a town are written like that too: `Tel: 22-10-45`, `Fax: 210-345`.
+NO_PHONE_ALONE = re.compile(
+    r"(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])[-/.]\d{2}\Z"
+    r"|\d{1,3}[ ]?[-–/][ ]?\d{1,3}\Z"
 )
 _AMOUNT_AFTER = re.compile(
     r"(?i)[ ]?(?:[€$£%₹]|(?:eur|euros?|usd|chf|gbp|dollars?|francs?|k€|km|kg|ml|sq|m²|users|"
@@ -117,12 +136,22 @@ def is_amount(after: str) -> bool:
     return bool(_AMOUNT_AFTER.match(after))
 
 
+def is_telephone(after: str) -> bool:
+    """Whether a word for a telephone follows a number: `55-01-00/mob/`, `555010 (fax)`."""
+    return bool(_TELEPHONE_AFTER.match(after))
+
+
+def is_near_telephone(before: str) -> bool:
+    """Whether one of the words right before a number means a telephone and nothing else."""
+    return bool(_TELEPHONE.search(before[-30:]))
+
+
 def find_cue(before: str) -> str:
-    """Kind of the words before a number: "strong", "weak", "person", "number", "list" or "".
+    """Kind of the words before a number: "strong", "weak", "person", "number", "list", "far" or "".
 
     A strong cue is a noun such as `Tel.`, a weak one a verb such as `call us at`; "person" is
     the name or title of who answers, "number" a word such as `al numero`; "list" means that the
-    text goes on from the number before.
+    text goes on from the number before; "far", that a verb stands some words before.
 
     >>> find_cue("Tel. no: "), find_cue("appelez-nous au "), find_cue("Tel: [phone] or ")
     ('strong', 'weak', 'list')
@@ -138,4 +167,6 @@ def find_cue(before: str) -> str:
     named = _NAMED.search(before)
     if _ASKED.search(before) or named and name_length(named["name"]) == len(named["name"]):
         return "person"
-    return "number" if _NUMBER_NOUN.search(before) else ""
+    if _NUMBER_NOUN.search(before):
+        return "number"
+    return "far" if _FAR.search(before) else ""

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import local_contacts as local
 import pytest
 import unusual_contacts as unusual
 
@@ -289,7 +290,7 @@ STAYS = [
     "**Contact**: the team",
     "#HASH_TAG",
 ]
-ALL = [*PHONES, *GLUED, *DAMAGED_EMAILS, *MASKS, *BRACKETS, *NAMES, *unusual.ALL]
+ALL = [*PHONES, *GLUED, *DAMAGED_EMAILS, *MASKS, *BRACKETS, *NAMES, *unusual.ALL, *local.ALL]
 
 
 @pytest.mark.parametrize(("text", "redacted"), ALL)
@@ -297,7 +298,7 @@ def test_contacts_become_placeholders(text, redacted):
     assert redact_personal_data(text, "replace")[0] == redacted
 
 
-@pytest.mark.parametrize("text", [*STAYS, *unusual.STAYS])
+@pytest.mark.parametrize("text", [*STAYS, *unusual.STAYS, *local.STAYS])
 def test_what_only_looks_like_a_contact_stays(text):
     assert redact_personal_data(text, "replace") == (text, dict.fromkeys(RULES, 0))
 
@@ -424,6 +425,7 @@ def test_masks_go_with_their_sentences():
             f"Contact: Jane Doe{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}" for i in range(9_000)
         ),
         *unusual.LONG,
+        *local.LONG,
     ],
     ids=lambda text: repr(text[:12]),
 )
