@@ -22,6 +22,7 @@ from jobgen.data.keywords import (
 )
 from jobgen.data.names import find_names
 from jobgen.data.phrases import Corpus, Phrase, corpus_of, find_phrases, phrase_counts
+from jobgen.data.statements import without_statements
 from jobgen.models.hub import locate
 
 TEXT = "Build REST APIs in Python 3.11, with C++ and .NET; CI/CD for machine learning models."
@@ -222,7 +223,7 @@ JUDGED = json.loads((ROOT / "tests" / "data" / "judged_keywords.json").read_text
 @needs_real_postings
 def test_most_keywords_are_like_those_that_a_person_types():
     """In the judged postings; a keyword that nobody has judged counts as a bad one."""
-    texts = [clean_text(text)[0] for text in pd.read_csv(REAL_POSTINGS)["text"]]
+    texts = [without_statements(clean_text(text)[0]) for text in pd.read_csv(REAL_POSTINGS)["text"]]
     embed = Embedder(locate(OFFLINE_EMBEDDER), "auto", 256, None)
     background = background_of(texts, embed, 3)
     rows = [int(row) for row in JUDGED["jobgen"]]
