@@ -18,10 +18,10 @@ from sklearn.linear_model import LogisticRegression
 
 from jobgen.common.config import OFFLINE_EMBEDDER
 from jobgen.data.embeddings import Embedder
-from jobgen.data.keyword_model import COEFFICIENTS, N_COLUMNS, context_features, word_features
-from jobgen.data.keywords import train_keyword_classifier
-from jobgen.data.names import find_names
-from jobgen.data.phrases import corpus_of, find_phrases, phrase_counts
+from jobgen.data.keywords.extraction import train_keyword_classifier
+from jobgen.data.keywords.model import COEFFICIENTS, N_COLUMNS, context_features, word_features
+from jobgen.data.keywords.names import find_names
+from jobgen.data.keywords.phrases import corpus_of, find_phrases, phrase_counts
 from jobgen.models.hub import locate
 
 NGRAM_MAX = 3

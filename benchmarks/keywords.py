@@ -26,12 +26,12 @@ import numpy as np
 import pandas as pd
 
 from jobgen.common.config import OFFLINE_EMBEDDER
-from jobgen.data import keyword_model
 from jobgen.data.cleaning import clean_text
 from jobgen.data.embeddings import Embedder
-from jobgen.data.keywords import Background, extract_keywords, train_keyword_classifier
-from jobgen.data.names import find_names
-from jobgen.data.phrases import corpus_of, phrase_counts
+from jobgen.data.keywords import model
+from jobgen.data.keywords.extraction import Background, extract_keywords, train_keyword_classifier
+from jobgen.data.keywords.names import find_names
+from jobgen.data.keywords.phrases import corpus_of, phrase_counts
 from jobgen.models.hub import locate
 
 ROOT = Path(__file__).parent.parent
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=0, metavar="N", help="postings to print")
     arguments = parser.parse_args()
     if arguments.coefficients:
-        keyword_model.COEFFICIENTS = arguments.coefficients
+        model.COEFFICIENTS = arguments.coefficients
     embed = Embedder(locate(OFFLINE_EMBEDDER), "float32", max_tokens=256, cache=None)
     postings = read_skillspan(arguments.part)
     texts = [posting.text for posting in postings]

@@ -298,7 +298,7 @@ def load_worker(context, loaded) -> None:
     from threadpoolctl import threadpool_limits
 
     from jobgen.data import context as loaded_once
-    from jobgen.data import phrases
+    from jobgen.data.keywords import phrases
 
     torch.set_num_threads(1)
     threadpool_limits(1)

@@ -27,7 +27,7 @@ def test_the_wheel_holds_the_package_and_works_alone(tmp_path):
         assert f"Provides-Extra: {extra}" in required
     assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"jobgen"}
     assert (installed / "jobgen/evaluation/templates/report.html").is_file()
-    assert (installed / "jobgen/data/keyword_examples.json").is_file()
+    assert (installed / "jobgen/data/keywords/examples.json").is_file()
     code = (
         "import jobgen; from jobgen.text.coverage import covered_by_stems;"
         "print(jobgen.__file__, covered_by_stems('You develop algorithms.', ['develop algorithm']))"

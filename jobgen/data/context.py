@@ -11,9 +11,9 @@ from jobgen.common.config import MOST_TOKENS, PrepareConfig
 from jobgen.common.files import hash_folder, read_arrays
 from jobgen.data.chunk_store import ChunkStore
 from jobgen.data.embeddings import Embedder
-from jobgen.data.keywords import train_keyword_classifier
+from jobgen.data.keywords.extraction import train_keyword_classifier
+from jobgen.data.keywords.phrases import Corpus
 from jobgen.data.parallel import for_each_chunk
-from jobgen.data.phrases import Corpus
 from jobgen.data.progress import polled_bar
 from jobgen.data.vocabulary import Vocabulary
 from jobgen.models.hub import WEIGHTS, locate, user_cache

@@ -26,12 +26,12 @@ from jobgen.data.context import (
     standing_in,
     tokenizer_in,
 )
-from jobgen.data.keywords import Background, example_phrases, extract_keywords
-from jobgen.data.names import find_names, without_company
+from jobgen.data.keywords.extraction import Background, example_phrases, extract_keywords
+from jobgen.data.keywords.names import find_names, without_company
+from jobgen.data.keywords.phrases import corpus_of, phrase_counts
+from jobgen.data.keywords.statements import without_statements
 from jobgen.data.parallel import release_workers
-from jobgen.data.phrases import corpus_of, phrase_counts
 from jobgen.data.standing import without_standing
-from jobgen.data.statements import without_statements
 from jobgen.models.sequence import count_tokens
 
 
@@ -180,7 +180,9 @@ def _extractor(context: PipelineContext) -> Callable[..., tuple[list, list]]:
         "diversity": config.diversity,
     }
     if config.extractor == "keybert":
-        from jobgen.data.keybert_keywords import extract_with_keybert  # takes its time to import
+        from jobgen.data.keywords.keybert_extraction import (
+            extract_with_keybert,  # takes its time to import
+        )
 
         return partial(extract_with_keybert, embed=embedder.compute, **settings)
     corpus, vectors = corpus_in(context.store)

@@ -16,7 +16,7 @@ from sentence_transformers import SentenceTransformer
 
 from jobgen.common.config import OFFLINE_EMBEDDER
 from jobgen.data.embeddings import Embedder
-from jobgen.data.keybert_keywords import extract_with_keybert
+from jobgen.data.keywords.keybert_extraction import extract_with_keybert
 from jobgen.data.tables import read_prepared
 from jobgen.models.hub import locate
 

@@ -11,8 +11,7 @@ from conftest import REAL_POSTINGS, ROOT, needs_real_postings
 from jobgen.common.config import OFFLINE_EMBEDDER, PrepareConfig
 from jobgen.data.cleaning import clean_text
 from jobgen.data.embeddings import Embedder
-from jobgen.data.keyword_model import score_words
-from jobgen.data.keywords import (
+from jobgen.data.keywords.extraction import (
     EXAMPLES,
     Background,
     extract_keywords,
@@ -20,9 +19,10 @@ from jobgen.data.keywords import (
     select_keywords,
     train_keyword_classifier,
 )
-from jobgen.data.names import find_names
-from jobgen.data.phrases import Corpus, Phrase, corpus_of, find_phrases, phrase_counts
-from jobgen.data.statements import without_statements
+from jobgen.data.keywords.model import score_words
+from jobgen.data.keywords.names import find_names
+from jobgen.data.keywords.phrases import Corpus, Phrase, corpus_of, find_phrases, phrase_counts
+from jobgen.data.keywords.statements import without_statements
 from jobgen.models.hub import locate
 
 TEXT = "Build REST APIs in Python 3.11, with C++ and .NET; CI/CD for machine learning models."

@@ -9,7 +9,7 @@ from conftest import run_script
 from jobgen.common.config import PrepareConfig
 from jobgen.common.errors import InputError
 from jobgen.data.chunk_store import ChunkStore
-from jobgen.data.names import company_forms, find_names, without_company
+from jobgen.data.keywords.names import company_forms, find_names, without_company
 from jobgen.data.source import split_source
 
 

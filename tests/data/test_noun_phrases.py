@@ -9,10 +9,10 @@ from conftest import ROOT
 
 from jobgen.common.config import OFFLINE_EMBEDDER
 from jobgen.data.embeddings import Embedder
-from jobgen.data.keywords import Background, extract_keywords, train_keyword_classifier
+from jobgen.data.keywords.extraction import Background, extract_keywords, train_keyword_classifier
+from jobgen.data.keywords.names import find_names
+from jobgen.data.keywords.phrases import corpus_of, find_phrases, phrase_counts
 from jobgen.data.languages import language_of
-from jobgen.data.names import find_names
-from jobgen.data.phrases import corpus_of, find_phrases, phrase_counts
 from jobgen.models.hub import locate
 
 # Written for this test: postings of different trades, with what a recruiter would search for, and
@@ -108,7 +108,7 @@ def test_time_is_linear_in_the_length(text, language):
 
 
 def test_the_lists_of_filler_are_short_and_have_no_word_twice():
-    path = Path(ROOT, "jobgen", "data", "filler_words.json")
+    path = Path(ROOT, "jobgen", "data", "keywords", "filler_words.json")
     for language, words in json.loads(path.read_text("utf-8")).items():
         assert len(words.split()) < 150, language
         assert len(set(words.split())) == len(words.split()), language

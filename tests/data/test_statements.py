@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobgen.data.statements import without_statements
+from jobgen.data.keywords.statements import without_statements
 
 JOB = "You repair bikes and keep the stock in order."
 

@@ -11,7 +11,7 @@ from jobgen.data.cleaning.openers import (
     SHORT_OPENERS,
     SURE_HEADINGS,
 )
-from jobgen.data.parts_of_speech import part_of_speech
+from jobgen.data.keywords.parts_of_speech import part_of_speech
 from jobgen.data.vocabulary import SEGMENT, WORD, Vocabulary, camel_words
 from jobgen.text.characters import LOWER, UPPER
 

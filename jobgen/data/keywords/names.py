@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from cleanco import basename
 from wordfreq import zipf_frequency
 
-from jobgen.data.parts_of_speech import WORD
+from jobgen.data.keywords.parts_of_speech import WORD
 
 _STATES = (
     "A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]"

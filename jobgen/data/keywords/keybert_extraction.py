@@ -11,7 +11,7 @@ from keybert import KeyBERT
 from keybert.backend import BaseEmbedder
 from stop_words import LANGUAGE_MAPPING, get_stop_words
 
-from jobgen.data.keywords import Embed
+from jobgen.data.keywords.extraction import Embed
 
 
 class _Backend(BaseEmbedder):

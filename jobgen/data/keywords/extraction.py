@@ -1,8 +1,8 @@
 """Keywords of a posting: phrases that occur in it word for word, like those that a person types.
 
-1. `phrase_counts` counts the phrases of a sample of the postings (jobgen.data.phrases).
+1. `phrase_counts` counts the phrases of a sample of the postings (jobgen.data.keywords.phrases).
 2. `likely_keywords` selects the phrases of one posting that are most likely keywords, by a model of
-   what people mark as skills and knowledge in postings (jobgen.data.keyword_model).
+   what people mark as skills and knowledge in postings (jobgen.data.keywords.model).
 3. `keyword_probabilities` adds what their embeddings say.
 4. `select_keywords` picks phrases that are likely keywords, that differ from one another (maximal
    marginal relevance, MMR, Carbonell and Goldstein 1998), and that together are close to what is
@@ -21,13 +21,13 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from wordfreq import zipf_frequency
 
-from jobgen.data.keyword_model import keyword_model, score_contexts, score_words
-from jobgen.data.phrases import Corpus, Phrase, find_phrases
+from jobgen.data.keywords.model import keyword_model, score_contexts, score_words
+from jobgen.data.keywords.phrases import Corpus, Phrase, find_phrases
 
 # A function from texts to unit vectors, (len(texts), d), float32.
 Embed = Callable[[Sequence[str]], np.ndarray]
 
-EXAMPLES = Path(__file__).with_name("keyword_examples.json")
+EXAMPLES = Path(__file__).with_name("examples.json")
 # Words without the noun that they belong to are a fragment, unless they are a complete noun phrase
 # in at least this share of their postings: `machine learning` in `machine learning engineer`, but
 # not `multimodal machine` in `multimodal machine learning`.

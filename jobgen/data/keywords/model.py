@@ -19,9 +19,9 @@ from sklearn.feature_extraction import FeatureHasher
 from sklearn.preprocessing import normalize
 from wordfreq import zipf_frequency
 
-from jobgen.data.phrases import Corpus, Phrase
+from jobgen.data.keywords.phrases import Corpus, Phrase
 
-COEFFICIENTS = Path(__file__).with_name("keyword_model.npz")
+COEFFICIENTS = Path(__file__).with_name("model.npz")
 N_COLUMNS = 2**14
 _NGRAMS = (3, 4, 5)  # letters
 _CLASS_WEIGHT, _NEIGHBOR_WEIGHT = 0.5, 0.3

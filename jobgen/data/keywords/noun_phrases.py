@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from jobgen.data.grammars import GRAMMARS, ROMANCE
-from jobgen.data.lexicons import is_common, is_filler, is_function_word, parts_of_speech
-from jobgen.data.parts_of_speech import LONGEST_WORD
+from jobgen.data.keywords.grammars import GRAMMARS, ROMANCE
+from jobgen.data.keywords.lexicons import is_common, is_filler, is_function_word, parts_of_speech
+from jobgen.data.keywords.parts_of_speech import LONGEST_WORD
 
 # As in English, but an apostrophe ends a word (d'équipe, dell'ufficio are two), and so does a slash
 # between other words than CI/CD.

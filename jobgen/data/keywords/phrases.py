@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple
 
+from jobgen.data.keywords.noun_phrases import find_noun_phrases
+from jobgen.data.keywords.parts_of_speech import EMPTY_VERBS, EMPTY_WORDS, WORD, part_of_speech
 from jobgen.data.languages import KEYWORD_LANGUAGES
-from jobgen.data.noun_phrases import find_noun_phrases
-from jobgen.data.parts_of_speech import EMPTY_VERBS, EMPTY_WORDS, WORD, part_of_speech
 
 
 @dataclass
