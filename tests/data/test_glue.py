@@ -134,8 +134,8 @@ def test_vocabulary_counts():
 @pytest.mark.parametrize("part", ["a", "aB", "A", "a.B", "bikesSell", "x@yourTeam/", "ÄaÖ"])
 def test_time_is_linear(part):
     text = part * (400_000 // len(part))
-    start = time.perf_counter()
+    start = time.process_time()
     split_glued(text)
     list(camel_words(text))
     build_vocabulary([text])
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 16  # 3 on a fast machine; hours if it were quadratic

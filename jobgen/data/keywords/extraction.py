@@ -38,8 +38,9 @@ _MAX_CANDIDATES = 60
 # nearest neighbors is subtracted from its embedding. From this similarity, a posting of the sample
 # is this one or a copy of it, and not a neighbor.
 _N_NEIGHBORS, _NEIGHBOR_SHARE, _COPY_SIMILARITY = 30, 0.8, 0.95
-# A phrase that is less likely a keyword is none, unless all of them are less likely.
-_LEAST_PROBABILITY = 0.05
+# A phrase that is less likely a keyword is none, unless the likeliest one is hardly likelier: what
+# people marked is technical, so in other trades all phrases are less likely.
+_LEAST_PROBABILITY, _LEAST_SHARE = 0.05, 0.1
 # A capitalized word that no other posting has is more often a name than a keyword, the more so the
 # more postings there are: log odds for a tenfold number of them.
 _ONLY_HERE = -0.4
@@ -172,7 +173,8 @@ def select_keywords(
     padded = [f" {key} " for key in phrases]
     texts = [phrase.text for phrase in phrases.values()]
     relevance = np.sqrt(probabilities / probabilities.max())
-    is_available = probabilities >= min(_LEAST_PROBABILITY, probabilities.max())
+    least = min(_LEAST_PROBABILITY, _LEAST_SHARE * probabilities.max())
+    is_available = probabilities >= least
     redundancy = np.zeros(len(phrases))  # similarity to the most similar picked phrase
     total = np.zeros_like(particular)  # sum of the vectors of the picked phrases
     similarity = 0.0  # of their sum to what is particular
@@ -258,7 +260,8 @@ def extract_keywords(
 
 def _is_fragment(key: str, phrase: Phrase, corpus: Corpus) -> bool:
     """Whether a phrase lacks the noun that it belongs to; abroad any part of one is a fragment."""
-    if phrase.whole or (phrase.language == "en" and (phrase.ends or " " not in key)):
+    is_term = " " not in key and not _is_plain_word(key)  # Terraform in Terraform modules
+    if phrase.whole or (phrase.language == "en" and (phrase.ends or is_term)):
         return False
     return corpus.whole.get(key, 0) < _WHOLE_SHARE * corpus.documents.get(key, np.inf)
 
