@@ -20,8 +20,7 @@ from jobgen.common.config import OFFLINE_EMBEDDER
 from jobgen.data.embeddings import Embedder
 from jobgen.data.keywords.extraction import train_keyword_classifier
 from jobgen.data.keywords.model import COEFFICIENTS, N_COLUMNS, context_features, word_features
-from jobgen.data.keywords.names import find_names
-from jobgen.data.keywords.phrases import corpus_of, find_phrases, phrase_counts
+from jobgen.data.keywords.phrases import build_corpus, find_phrases
 from jobgen.models.hub import locate
 
 NGRAM_MAX = 3
@@ -59,11 +58,10 @@ def main() -> None:
 def examples_of(postings: list[Labelled], embed: Embedder):
     """For each posting the features of its n phrases, (n, F), and their labels, (2, n)."""
     texts = [posting.text for posting in postings]
-    names = find_names(texts)
-    corpus = corpus_of(len(texts), names, [phrase_counts(texts, NGRAM_MAX, names)])
+    corpus = build_corpus(texts, NGRAM_MAX)
     classifier = train_keyword_classifier(embed)
     for posting in postings:
-        phrases = find_phrases(posting.text, NGRAM_MAX, names)
+        phrases = find_phrases(posting.text, NGRAM_MAX, corpus.names)
         keys = list(phrases)
         examples = classifier.decision_function(embed(keys))[:, None] * EXAMPLES_SCALE
         matrix = hstack(

@@ -24,21 +24,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from measuring import ROOT, add_bar, open_results, print_results, save
 
 from jobgen.common.config import OFFLINE_EMBEDDER
 from jobgen.data.cleaning import clean_text
 from jobgen.data.embeddings import Embedder
 from jobgen.data.keywords import model
 from jobgen.data.keywords.extraction import Background, extract_keywords, train_keyword_classifier
-from jobgen.data.keywords.names import find_names
-from jobgen.data.keywords.phrases import corpus_of, phrase_counts
+from jobgen.data.keywords.keybert_extraction import extract_with_keybert
+from jobgen.data.keywords.phrases import build_corpus
 from jobgen.models.hub import locate
 
-ROOT = Path(__file__).parent.parent
 SKILLSPAN = ROOT.parent / "shared/data/skillspan"
 POSTINGS = ROOT.parent / "shared/data/postings.csv"
 RESULTS = ROOT / "benchmarks/results/keywords.json"
 PARTS = ("train", "dev")
+LIBRARIES = ("keybert", "sentence-transformers", "torch", "HanTa", "scikit-learn", "wordfreq")
 NUM_KEYWORDS, NUM_KEYWORDS_RETRIEVAL, NGRAM_RANGE, DIVERSITY = 16, 8, (1, 3), 0.4
 BARS = {"recall": 0.22, "exact": 0.35, "inside": 0.60}
 RETRIEVAL_BAR = 0.80
@@ -85,28 +86,23 @@ def main() -> None:
     embed = Embedder(locate(OFFLINE_EMBEDDER), "float32", max_tokens=256, cache=None)
     postings = read_skillspan(arguments.part)
     texts = [posting.text for posting in postings]
-    results = {"part": arguments.part.name, "postings": len(postings)}
-    results["fitted_to"] = "all labelled parts" if not arguments.coefficients else "other parts"
+    fitted_to = "other parts" if arguments.coefficients else "all labelled parts"
+    about = {"part": arguments.part.name, "postings": len(postings), "fitted_to": fitted_to}
+    results = open_results(RESULTS, False, LIBRARIES, **about)
     for method, keywords in (
         ("jobgen", jobgen_keywords(texts, embed, NUM_KEYWORDS)),
-        ("KeyBERT", keybert_keywords(texts)),
+        ("KeyBERT", keybert_keywords(texts, embed)),
     ):
-        results[method] = measure(postings, keywords)
-        print(method, results[method])
+        results["rows"].append({"method": method, **measure(postings, keywords)})
         for words in keywords[: arguments.show]:
             print("  ", "; ".join(words))
-    for name, wanted in BARS.items():
-        print_bar(name, results["jobgen"][name], wanted)
+    bars = {name: (results["rows"][0][name], wanted) for name, wanted in BARS.items()}
     if arguments.retrieval:
-        results["retrieval"] = round(retrieval(embed, arguments.show), 4)
-        print_bar("MRR", results["retrieval"], RETRIEVAL_BAR)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-
-
-def print_bar(name: str, figure: float, wanted: float) -> None:
-    """Print whether a figure is as wanted."""
-    verdict = "holds" if figure >= wanted else "falls short"
-    print(f"bar {name}: {figure:.3f} (wanted {wanted}) {verdict}")
+        bars["MRR"] = round(retrieval(embed, arguments.show), 4), RETRIEVAL_BAR
+    for name, (figure, wanted) in bars.items():
+        add_bar(results, name, figure, f">= {wanted}", figure >= wanted)
+    save(RESULTS, results)
+    print_results(results, {name: name for name in ("method", *BARS, "keywords")})
 
 
 def read_skillspan(path: Path) -> list[Labelled]:
@@ -155,31 +151,16 @@ def measure(postings: list[Labelled], keywords: list[list[str]]) -> dict[str, fl
 
 def jobgen_keywords(texts: list[str], embed: Embedder, top_n: int) -> list[list[str]]:
     """The keywords of postings that are a table of their own."""
-    names = find_names(texts)
-    corpus = corpus_of(len(texts), names, [phrase_counts(texts, NGRAM_RANGE[1], names)])
+    corpus = build_corpus(texts, NGRAM_RANGE[1])
     background = Background(corpus, embed(texts), train_keyword_classifier(embed))
     return extract_keywords(texts, embed, background, top_n, NGRAM_RANGE, DIVERSITY)[0]
 
 
-def keybert_keywords(texts: list[str]) -> list[list[str]]:
+def keybert_keywords(texts: list[str], embed: Embedder) -> list[list[str]]:
     """KeyBERT's, with MMR, as the original calls it."""
-    from keybert import KeyBERT
-    from sentence_transformers import SentenceTransformer
-
-    model = KeyBERT(SentenceTransformer(str(locate(OFFLINE_EMBEDDER))))
-    return [
-        [
-            word
-            for word, _ in model.extract_keywords(
-                text,
-                keyphrase_ngram_range=NGRAM_RANGE,
-                use_mmr=True,
-                diversity=DIVERSITY,
-                top_n=NUM_KEYWORDS,
-            )
-        ]
-        for text in texts
-    ]
+    return extract_with_keybert(
+        texts, embed.compute, NUM_KEYWORDS, NGRAM_RANGE, DIVERSITY, ["en"] * len(texts)
+    )[0]
 
 
 def retrieval(embed: Embedder, n_shown: int) -> float:

@@ -20,8 +20,7 @@ from jobgen.data.keywords.extraction import (
     train_keyword_classifier,
 )
 from jobgen.data.keywords.model import score_words
-from jobgen.data.keywords.names import find_names
-from jobgen.data.keywords.phrases import Corpus, Phrase, corpus_of, find_phrases, phrase_counts
+from jobgen.data.keywords.phrases import Corpus, Phrase, build_corpus, find_phrases
 from jobgen.data.keywords.statements import without_statements
 from jobgen.models.hub import locate
 
@@ -33,12 +32,6 @@ def letters(texts) -> np.ndarray:
     alphabet = "abcdefghijklmnopqrstuvwxyz"
     counts = np.array([[t.lower().count(c) + 0.01 for c in alphabet] for t in texts], np.float32)
     return counts / np.linalg.norm(counts, axis=1, keepdims=True)
-
-
-def build_corpus(texts, ngram_max) -> Corpus:
-    """The corpus of texts that are counted at once."""
-    names = find_names(texts)
-    return corpus_of(len(texts), names, [phrase_counts(texts, ngram_max, names)])
 
 
 def background_of(texts, embed, ngram_max) -> Background:

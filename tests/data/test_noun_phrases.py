@@ -10,8 +10,7 @@ from conftest import ROOT
 from jobgen.common.config import OFFLINE_EMBEDDER
 from jobgen.data.embeddings import Embedder
 from jobgen.data.keywords.extraction import Background, extract_keywords, train_keyword_classifier
-from jobgen.data.keywords.names import find_names
-from jobgen.data.keywords.phrases import corpus_of, find_phrases, phrase_counts
+from jobgen.data.keywords.phrases import build_corpus, find_phrases
 from jobgen.data.languages import language_of
 from jobgen.models.hub import locate
 
@@ -31,8 +30,7 @@ def keywords() -> dict[str, list[str]]:
     embed = Embedder(locate(OFFLINE_EMBEDDER), "float32", 256, None)
     languages, rows = zip(*CASES, strict=True)
     texts = [row["text"] for row in rows]
-    names = find_names(texts)
-    corpus = corpus_of(len(texts), names, [phrase_counts(texts, 3, names, languages)])
+    corpus = build_corpus(texts, 3, languages)
     background = Background(corpus, embed(texts), train_keyword_classifier(embed))
     found, _ = extract_keywords(texts, embed, background, 16, (1, 3), 0.4, languages)
     return dict(zip(texts, found, strict=True))

@@ -11,14 +11,14 @@ import json
 import re
 from collections import Counter
 from importlib.resources import files
-from math import exp
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import snowballstemmer
-from HanTa import HanoverTagger
 from stop_words import get_stop_words
 from wordfreq import zipf_frequency
+
+from jobgen.data.keywords.parts_of_speech import class_shares
 
 _MODELS = {"de": "morphmodel_ger.pgz", "nl": "morphmodel_dutch.pgz"}
 # Words that every posting has and no keyword needs, by language.
@@ -185,24 +185,18 @@ def _germanic(word: str, language: str) -> frozenset[str]:
 
 
 def _class_shares(word: str, language: str) -> dict[str, float]:
-    """Probability that a word, seen alone, belongs to each class."""
-    tags = _tagger(language).tag_word(word)[:6]
-    best = max(log_probability for _, log_probability in tags)
-    shares: dict[str, float] = {}
-    for tag, log_probability in tags:
-        name = _class_of(tag, language)
-        shares[name] = shares.get(name, 0.0) + exp(log_probability - best)
-    total = sum(shares.values())
-    return {name: share / total for name, share in shares.items()}
+    return class_shares(word, _MODELS[language], _CLASS_OF[language])
 
 
-def _class_of(tag: str, language: str) -> str:
-    if language == "de":
-        if tag.startswith(("NN", "NE", "FM", "XY")):
-            return "noun"
-        if tag.startswith("ADJ(A)"):
-            return "modifier"
-        return "verb" if tag.startswith("V") else "other"
+def _german_class(tag: str) -> str:
+    if tag.startswith(("NN", "NE", "FM", "XY")):
+        return "noun"
+    if tag.startswith("ADJ(A)"):
+        return "modifier"
+    return "verb" if tag.startswith("V") else "other"
+
+
+def _dutch_class(tag: str) -> str:
     if tag.startswith(("N(", "SPEC")):
         return "noun"
     if tag.startswith("ADJ") or re.match(r"WW\((?:vd|od),prenom", tag):
@@ -210,9 +204,7 @@ def _class_of(tag: str, language: str) -> str:
     return "verb" if tag.startswith("WW") else "other"
 
 
-@functools.cache
-def _tagger(language: str) -> HanoverTagger.HanoverTagger:
-    return HanoverTagger.HanoverTagger(_MODELS[language])
+_CLASS_OF = {"de": _german_class, "nl": _dutch_class}
 
 
 @functools.cache

@@ -5,6 +5,7 @@ Each word is tagged on its own: postings are lists and fragments more than sente
 
 import functools
 import re
+from collections.abc import Callable
 from math import exp
 
 from HanTa import HanoverTagger
@@ -47,11 +48,7 @@ EMPTY_WORDS = frozenset(
 # Letters of a word; what is longer is no word (an encoded file, or a text without blanks), and the
 # tagger would take a time that grows with the square of its length.
 LONGEST_WORD = 60
-
-
-@functools.cache
-def _tagger() -> HanoverTagger.HanoverTagger:
-    return HanoverTagger.HanoverTagger("morphmodel_en.pgz")
+_CLASSES = ("noun", "modifier", "verb", "gerund", "other")
 
 
 @functools.lru_cache(maxsize=200_000)
@@ -83,19 +80,38 @@ def part_of_speech(word: str) -> str:
 
 
 def _class_shares(word: str) -> dict[str, float]:
-    """Probability that a word, seen alone, belongs to each class; the tags are those of the BNC."""
-    tags = _tagger().tag_word(word)[:6]
+    return dict.fromkeys(_CLASSES, 0.0) | class_shares(word, "morphmodel_en.pgz", _class_of)
+
+
+def _class_of(tag: str) -> str:
+    """The class of a tag of the BNC."""
+    if tag.startswith("N"):
+        return "noun"
+    if tag.startswith("AJ") or tag in ("VVN", "VVD"):
+        return "modifier"
+    if tag.endswith("G") and tag.startswith("V"):
+        return "gerund"
+    return "verb" if tag.startswith("V") else "other"
+
+
+def class_shares(word: str, model: str, class_of: Callable[[str], str]) -> dict[str, float]:
+    """Probability that a word, seen alone, belongs to each class that it can have.
+
+    Args:
+        word: the word.
+        model: a model of HanTa.
+        class_of: the class of one of the model's tags.
+    """
+    tags = _tagger(model).tag_word(word)[:6]
     best = max(log_probability for _, log_probability in tags)
-    shares = dict.fromkeys(("noun", "modifier", "verb", "gerund", "other"), 0.0)
+    shares: dict[str, float] = {}
     for tag, log_probability in tags:
-        if tag.startswith("N"):
-            name = "noun"
-        elif tag.startswith("AJ") or tag in ("VVN", "VVD"):
-            name = "modifier"
-        elif tag.endswith("G") and tag.startswith("V"):
-            name = "gerund"
-        else:
-            name = "verb" if tag.startswith("V") else "other"
-        shares[name] += exp(log_probability - best)
+        name = class_of(tag)
+        shares[name] = shares.get(name, 0.0) + exp(log_probability - best)
     total = sum(shares.values())
     return {name: share / total for name, share in shares.items()}
+
+
+@functools.cache
+def _tagger(model: str) -> HanoverTagger.HanoverTagger:
+    return HanoverTagger.HanoverTagger(model)

@@ -7,11 +7,12 @@ that HanTa (Wartena 2019, the Hanover Tagger) gives to each word on its own.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple
 
+from jobgen.data.keywords.names import find_names
 from jobgen.data.keywords.noun_phrases import find_noun_phrases
 from jobgen.data.keywords.parts_of_speech import EMPTY_VERBS, EMPTY_WORDS, WORD, part_of_speech
 from jobgen.data.languages import KEYWORD_LANGUAGES
@@ -96,6 +97,14 @@ def corpus_of(
         documents={key: n for key, n in documents.items() if n > 1},
         whole={key: n for key, n in whole.items() if n > 1},
     )
+
+
+def build_corpus(
+    texts: Sequence[str], ngram_max: int, languages: Iterable[str] = repeat("en")
+) -> Corpus:
+    """The corpus of texts that are counted at once."""
+    names = find_names(texts)
+    return corpus_of(len(texts), names, [phrase_counts(texts, ngram_max, names, languages)])
 
 
 def find_phrases(
